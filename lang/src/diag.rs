@@ -1,0 +1,223 @@
+//! Diagnostics: what a user is told when something is wrong, and where.
+
+use crate::source::Range;
+use crate::values::Value;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The run goes on.
+    Warning,
+    /// The run ends with exit code 1.
+    Error,
+}
+
+/// One message. Summary and detail are worded as Terraform words them where scripts may look at them.
+///
+/// Boxed inside, so that a `Result<T, Diagnostic>` stays small.
+#[derive(Clone, Debug)]
+pub struct Diagnostic(Box<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    severity: Severity,
+    summary: String,
+    detail: String,
+    subject: Option<Range>,
+    context: Option<Range>,
+    address: Option<String>,
+    values: Vec<(String, Value)>,
+    function: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error.
+    pub fn error(summary: impl Into<String>, detail: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(Severity::Error, summary.into(), detail.into())
+    }
+
+    /// A warning.
+    pub fn warning(summary: impl Into<String>, detail: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(Severity::Warning, summary.into(), detail.into())
+    }
+
+    fn new(severity: Severity, summary: String, detail: String) -> Diagnostic {
+        Diagnostic(Box::new(Inner {
+            severity,
+            summary,
+            detail,
+            subject: None,
+            context: None,
+            address: None,
+            values: Vec::new(),
+            function: None,
+        }))
+    }
+
+    /// Sets the place that the message is about.
+    #[must_use]
+    pub fn at(mut self, subject: Range) -> Diagnostic {
+        self.0.subject = (subject != Range::NONE).then_some(subject);
+        self
+    }
+
+    /// Sets the place unless there is one.
+    #[must_use]
+    pub fn or_at(self, subject: Range) -> Diagnostic {
+        if self.0.subject.is_some() { self } else { self.at(subject) }
+    }
+
+    /// Sets the larger place whose lines are shown around the subject.
+    #[must_use]
+    pub fn within(mut self, context: Range) -> Diagnostic {
+        self.0.context = Some(context);
+        self
+    }
+
+    /// Sets the address of the resource instance that the message is about (`with aws_vpc.main,`).
+    #[must_use]
+    pub fn with_address(mut self, address: impl Into<String>) -> Diagnostic {
+        self.0.address = Some(address.into());
+        self
+    }
+
+    /// Sets the values of the references in the failing expression, by their source text (`var.x` → value). The renderer
+    /// never shows the content of a sensitive one.
+    #[must_use]
+    pub fn with_values(mut self, values: Vec<(String, Value)>) -> Diagnostic {
+        self.0.values = values;
+        self
+    }
+
+    /// Sets the name of the function whose call failed.
+    #[must_use]
+    pub fn with_function(mut self, name: impl Into<String>) -> Diagnostic {
+        self.0.function = Some(name.into());
+        self
+    }
+
+    /// How bad it is.
+    pub fn severity(&self) -> Severity {
+        self.0.severity
+    }
+
+    /// Whether it is an error.
+    pub fn is_error(&self) -> bool {
+        self.0.severity == Severity::Error
+    }
+
+    /// The headline.
+    pub fn summary(&self) -> &str {
+        &self.0.summary
+    }
+
+    /// The explanation; may be empty.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// The place.
+    pub fn subject(&self) -> Option<Range> {
+        self.0.subject
+    }
+
+    /// The larger place around the subject.
+    pub fn context(&self) -> Option<Range> {
+        self.0.context
+    }
+
+    /// The resource instance it is about.
+    pub fn address(&self) -> Option<&str> {
+        self.0.address.as_deref()
+    }
+
+    /// The values of the references in the failing expression.
+    pub fn values(&self) -> &[(String, Value)] {
+        &self.0.values
+    }
+
+    /// The function whose call failed.
+    pub fn function(&self) -> Option<&str> {
+        self.0.function.as_deref()
+    }
+}
+
+/// A list of messages in the order in which they came up.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnostics(Vec<Diagnostic>);
+
+impl Diagnostics {
+    /// An empty list.
+    pub fn new() -> Diagnostics {
+        Diagnostics::default()
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.0.push(diagnostic);
+    }
+
+    /// Adds all of `other`.
+    pub fn append(&mut self, other: Diagnostics) {
+        self.0.extend(other.0);
+    }
+
+    /// Whether there is an error among them.
+    pub fn has_errors(&self) -> bool {
+        self.0.iter().any(Diagnostic::is_error)
+    }
+
+    /// Whether there is none at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.0.iter()
+    }
+
+    /// `value` unless there are errors; the warnings of a success stay in `self`.
+    pub fn ok_or_errors<T>(self, value: T) -> Result<(T, Diagnostics), Diagnostics> {
+        if self.has_errors() { Err(self) } else { Ok((value, self)) }
+    }
+}
+
+impl From<Diagnostic> for Diagnostics {
+    fn from(diagnostic: Diagnostic) -> Diagnostics {
+        Diagnostics(vec![diagnostic])
+    }
+}
+
+impl FromIterator<Diagnostic> for Diagnostics {
+    fn from_iter<I: IntoIterator<Item = Diagnostic>>(iter: I) -> Diagnostics {
+        Diagnostics(iter.into_iter().collect())
+    }
+}
+
+impl Extend<Diagnostic> for Diagnostics {
+    fn extend<I: IntoIterator<Item = Diagnostic>>(&mut self, iter: I) {
+        self.0.extend(iter);
+    }
+}
+
+impl IntoIterator for Diagnostics {
+    type Item = Diagnostic;
+    type IntoIter = std::vec::IntoIter<Diagnostic>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
