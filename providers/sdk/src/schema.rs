@@ -1,0 +1,129 @@
+//! Schemas: names, types and flags of what a resource type, data source or provider configuration holds.
+//!
+//! The vocabulary is that of Terraform's plugin protocol 5: attributes have a type, blocks nest.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use lang::{Str, Type, Value};
+
+/// The schema of one resource type, data source or provider configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Schema {
+    /// Grows when stored attributes need an upgrade.
+    pub version: u64,
+    /// What it holds.
+    pub block: Block,
+}
+
+/// A block: attributes and nested blocks.
+#[derive(Clone, Debug, Default)]
+pub struct Block {
+    /// Attributes by name.
+    pub attributes: BTreeMap<Str, Attribute>,
+    /// Nested blocks by name.
+    pub blocks: BTreeMap<Str, NestedBlock>,
+    /// Whether using it is warned about.
+    pub deprecated: bool,
+    implied: OnceLock<Type>,
+}
+
+/// An attribute.
+#[derive(Clone, Debug)]
+pub struct Attribute {
+    /// Its type.
+    pub ty: Type,
+    /// It must be set.
+    pub required: bool,
+    /// It may be set.
+    pub optional: bool,
+    /// The provider may set it.
+    pub computed: bool,
+    /// It is never shown.
+    pub sensitive: bool,
+    /// It is never stored.
+    pub write_only: bool,
+    /// Using it is warned about; the text says what to use instead (may be empty).
+    pub deprecated: Option<Str>,
+    /// A change replaces the object. Not part of the protocol's schema: used by the sdk's planning.
+    pub force_new: bool,
+    /// What the provider plans when it is not set. Not part of the protocol's schema either.
+    pub default: Option<Value>,
+}
+
+/// How a nested block nests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nesting {
+    /// At most one; an object or null.
+    Single,
+    /// At most one; an object, never null.
+    Group,
+    /// A list of objects.
+    List,
+    /// A set of objects.
+    Set,
+    /// A map of objects by label.
+    Map,
+}
+
+/// A nested block.
+#[derive(Clone, Debug)]
+pub struct NestedBlock {
+    /// How it nests.
+    pub nesting: Nesting,
+    /// Least number of blocks.
+    pub min: u32,
+    /// Greatest number of blocks; 0: no limit.
+    pub max: u32,
+    /// The provider fills it in when it is not set (`optional` and `computed` in the SDK's words). Not in the protocol.
+    pub computed: bool,
+    /// Adding or removing one replaces the object. Not in the protocol.
+    pub force_new: bool,
+    /// What a block holds.
+    pub block: Block,
+}
+
+/// Everything that a provider offers.
+#[derive(Clone, Debug, Default)]
+pub struct ProviderSchema {
+    /// Its configuration.
+    pub provider: Schema,
+    /// Managed resource types.
+    pub resources: BTreeMap<Str, Schema>,
+    /// Data sources.
+    pub data_sources: BTreeMap<Str, Schema>,
+    /// Ephemeral resource types.
+    pub ephemeral_resources: BTreeMap<Str, Schema>,
+}
+
+impl Block {
+    /// A block of attributes and nested blocks.
+    pub fn new(attributes: BTreeMap<Str, Attribute>, blocks: BTreeMap<Str, NestedBlock>) -> Block {
+        Block { attributes, blocks, deprecated: false, implied: OnceLock::new() }
+    }
+
+    /// The object type of the values that conform to this block. Computed once.
+    pub fn implied_type(&self) -> &Type {
+        self.implied.get_or_init(|| {
+            let attributes = self.attributes.iter().map(|(name, attribute)| (name.clone(), attribute.ty.clone()));
+            let blocks = self.blocks.iter().map(|(name, nested)| (name.clone(), nested.implied_type()));
+            Type::object(attributes.chain(blocks))
+        })
+    }
+}
+
+impl NestedBlock {
+    /// The type of the attribute that holds these blocks.
+    pub fn implied_type(&self) -> Type {
+        let object = self.block.implied_type().clone();
+        match self.nesting {
+            Nesting::Single | Nesting::Group => object,
+            // Blocks whose attributes have no fixed type can't share an element type.
+            Nesting::List if object.has_dynamic() => Type::Dynamic,
+            Nesting::Map if object.has_dynamic() => Type::Dynamic,
+            Nesting::List => Type::list(object),
+            Nesting::Set => Type::set(object),
+            Nesting::Map => Type::map(object),
+        }
+    }
+}
