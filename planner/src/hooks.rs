@@ -1,0 +1,43 @@
+//! What the planner tells about its progress. The command line renders it; the planner never prints.
+
+use std::time::Duration;
+
+use lang::Value;
+use lang::addr::ResourceInstance;
+
+use crate::plan::Action;
+
+/// Hears of progress. Called from many tasks at once; must not block.
+pub trait Hooks: Send + Sync {
+    /// An object is about to be read. `id`: its `id` attribute, if it has one.
+    fn refresh_start(&self, _address: &ResourceInstance, _deposed: Option<&str>, _id: Option<&str>) {}
+    /// It was read.
+    fn refresh_complete(&self, _address: &ResourceInstance, _deposed: Option<&str>, _id: Option<&str>) {}
+    /// A data source is about to be read.
+    fn data_read_start(&self, _address: &ResourceInstance) {}
+    /// It was read. `id`: its `id` attribute, if it has one.
+    fn data_read_complete(&self, _address: &ResourceInstance, _id: Option<&str>, _elapsed: Duration) {}
+    /// An object is about to be created, changed or removed.
+    fn apply_start(&self, _address: &ResourceInstance, _deposed: Option<&str>, _action: Action, _prior: &Value) {}
+    /// The operation still runs.
+    fn apply_progress(&self, _address: &ResourceInstance, _action: Action, _prior: &Value, _elapsed: Duration) {}
+    /// The operation came to its end.
+    fn apply_complete(&self, _address: &ResourceInstance, _action: Action, _new: &Value, _elapsed: Duration) {}
+    /// The operation failed.
+    fn apply_errored(&self, _address: &ResourceInstance, _action: Action, _elapsed: Duration) {}
+    /// A provisioner starts.
+    fn provision_start(&self, _address: &ResourceInstance, _kind: &str) {}
+    /// A provisioner printed a line.
+    fn provision_output(&self, _address: &ResourceInstance, _kind: &str, _line: &str) {}
+    /// A provisioner came to its end.
+    fn provision_complete(&self, _address: &ResourceInstance, _kind: &str) {}
+    /// A provisioner failed.
+    fn provision_errored(&self, _address: &ResourceInstance, _kind: &str) {}
+    /// An operation that an earlier run left without outcome was cleared up; `what` says how.
+    fn recovered(&self, _address: &ResourceInstance, _what: &str) {}
+}
+
+/// Hears and says nothing.
+pub struct NoHooks;
+
+impl Hooks for NoHooks {}

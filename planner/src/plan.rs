@@ -1,0 +1,275 @@
+//! The plan: one value that holds every change, its reason, output changes, checks and drift. The human rendering, the
+//! JSON and the saved plan file are views of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use lang::addr::{ConfigResource, InstanceKey, ModuleInstance, ProviderConfig, ResourceInstance};
+use lang::values::Path;
+use lang::{Str, Value};
+
+/// What kind of plan it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PlanMode {
+    /// Brings the objects to what the configuration says.
+    #[default]
+    Normal,
+    /// Removes all objects.
+    Destroy,
+    /// Only brings the state to what the objects are.
+    RefreshOnly,
+}
+
+/// What is done to a resource instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Nothing.
+    NoOp,
+    /// A new object.
+    Create,
+    /// A data source is read while applying.
+    Read,
+    /// The object is changed in place.
+    Update,
+    /// The object is removed.
+    Delete,
+    /// Replaced: first removed, then made.
+    DeleteThenCreate,
+    /// Replaced: first made, then removed.
+    CreateThenDelete,
+    /// The state forgets the object.
+    Forget,
+}
+
+impl Action {
+    /// Whether a new object takes the place of the old one.
+    pub fn is_replace(self) -> bool {
+        matches!(self, Action::DeleteThenCreate | Action::CreateThenDelete)
+    }
+}
+
+/// Why an action was chosen, beyond the plain difference. `as_str` gives the names of Terraform's plan JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names are those of Terraform's plan JSON")]
+pub enum ActionReason {
+    ReplaceBecauseTainted,
+    ReplaceBecauseCannotUpdate,
+    ReplaceByRequest,
+    ReplaceByTriggers,
+    DeleteBecauseNoResourceConfig,
+    DeleteBecauseWrongRepetition,
+    DeleteBecauseCountIndex,
+    DeleteBecauseEachKey,
+    DeleteBecauseNoModule,
+    DeleteBecauseNoMoveTarget,
+    ReadBecauseConfigUnknown,
+    ReadBecauseDependencyPending,
+    ReadBecauseCheckNested,
+}
+
+impl ActionReason {
+    /// The name in the plan JSON (`replace_because_cannot_update`).
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ActionReason::ReplaceBecauseTainted => "replace_because_tainted",
+            ActionReason::ReplaceBecauseCannotUpdate => "replace_because_cannot_update",
+            ActionReason::ReplaceByRequest => "replace_by_request",
+            ActionReason::ReplaceByTriggers => "replace_by_triggers",
+            ActionReason::DeleteBecauseNoResourceConfig => "delete_because_no_resource_config",
+            ActionReason::DeleteBecauseWrongRepetition => "delete_because_wrong_repetition",
+            ActionReason::DeleteBecauseCountIndex => "delete_because_count_index",
+            ActionReason::DeleteBecauseEachKey => "delete_because_each_key",
+            ActionReason::DeleteBecauseNoModule => "delete_because_no_module",
+            ActionReason::DeleteBecauseNoMoveTarget => "delete_because_no_move_target",
+            ActionReason::ReadBecauseConfigUnknown => "read_because_config_unknown",
+            ActionReason::ReadBecauseDependencyPending => "read_because_dependency_pending",
+            ActionReason::ReadBecauseCheckNested => "read_because_check_nested",
+        }
+    }
+}
+
+/// The change of one resource instance, or of one of its deposed objects.
+#[derive(Clone, Debug)]
+pub struct ResourceChange {
+    /// Which instance.
+    pub address: ResourceInstance,
+    /// Its address in the state so far, when it has moved.
+    pub previous_address: Option<ResourceInstance>,
+    /// The deposed object that is changed, if it is not the current one.
+    pub deposed: Option<Str>,
+    /// Its provider configuration.
+    pub provider: ProviderConfig,
+    /// What is done.
+    pub action: Action,
+    /// Why, beyond the plain difference.
+    pub reason: Option<ActionReason>,
+    /// The object before; null when there is none. With marks for what is sensitive.
+    pub before: Value,
+    /// The object after; null when it is removed. May hold unknown values and marks.
+    pub after: Value,
+    /// The configuration as evaluated while planning; null for a deletion.
+    pub config: Value,
+    /// Paths whose change replaces the object.
+    pub replace_paths: Vec<Path>,
+    /// The provider's private bytes from its plan, or the stored ones.
+    pub private: Option<Arc<[u8]>>,
+    /// The id by which the object is imported in this plan.
+    pub importing: Option<String>,
+    /// Configuration generated for an import.
+    pub generated_config: Option<String>,
+    /// Whether its replacement is made before it is removed.
+    pub create_before_destroy: bool,
+    /// What it depends on, as the state stores it.
+    pub dependencies: Arc<[ConfigResource]>,
+}
+
+/// The change of a root output.
+#[derive(Clone, Debug)]
+pub struct OutputChange {
+    /// What is done: no-op, create, update or delete.
+    pub action: Action,
+    /// The value before; null when there was none.
+    pub before: Value,
+    /// The value after; null when it is removed.
+    pub after: Value,
+    /// Whether it is (or was) sensitive.
+    pub sensitive: bool,
+}
+
+/// How a check stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckStatus {
+    /// Not known yet.
+    Unknown,
+    /// Every condition holds.
+    Pass,
+    /// A condition does not hold.
+    Fail,
+    /// A condition could not be evaluated.
+    Error,
+}
+
+/// What a check belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Checkable {
+    /// Conditions of a resource; the instance key is in the object address.
+    Resource(lang::addr::Resource, InstanceKey),
+    /// Preconditions of an output.
+    Output(Str),
+    /// Validations of an input variable.
+    Variable(Str),
+    /// A check block.
+    Check(Str),
+}
+
+/// The outcome of one checkable object.
+#[derive(Clone, Debug)]
+pub struct CheckOutcome {
+    /// Its module instance.
+    pub module: ModuleInstance,
+    /// What it belongs to.
+    pub object: Checkable,
+    /// How it stands.
+    pub status: CheckStatus,
+    /// Messages of conditions that do not hold.
+    pub problems: Vec<String>,
+}
+
+/// An attribute of a resource that the plan's result depends on: drift there is worth showing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RelevantAttribute {
+    /// The resource, with the instance key where the reference has one.
+    pub resource: String,
+    /// The path in cty's words: names and indexes.
+    pub path: Vec<PathElement>,
+}
+
+/// An element of [`RelevantAttribute::path`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PathElement {
+    /// An attribute or map key.
+    Name(Str),
+    /// An index.
+    Index(u64),
+}
+
+/// A plan.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What kind of plan.
+    pub mode: PlanMode,
+    /// When it was made, as RFC 3339 in UTC; what `plantimestamp()` gives.
+    pub timestamp: String,
+    /// Changes of resource instances, no-ops included, in address order.
+    pub changes: Vec<ResourceChange>,
+    /// What differs between the stored state and the objects as they were read.
+    pub drift: Vec<ResourceChange>,
+    /// Changes of root outputs, no-ops included.
+    pub outputs: BTreeMap<Str, OutputChange>,
+    /// The checks as far as they are known.
+    pub checks: Vec<CheckOutcome>,
+    /// What the plan's result depends on.
+    pub relevant_attributes: Vec<RelevantAttribute>,
+    /// Root input variables as given.
+    pub variables: BTreeMap<Str, Value>,
+    /// The state after refresh and moves: what an apply starts from.
+    pub prior_state: state::State,
+    /// The state as it was stored.
+    pub previous_state: state::State,
+    /// `-target` addresses.
+    pub targets: Vec<String>,
+    /// `-replace` addresses.
+    pub force_replace: Vec<ResourceInstance>,
+    /// Whether planning ended with errors: such a plan is only shown.
+    pub errored: bool,
+    /// Whether it covers the whole configuration.
+    pub complete: bool,
+}
+
+/// How many objects a plan adds, changes, removes and imports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChangeCounts {
+    /// Created, replacements included.
+    pub add: usize,
+    /// Changed in place.
+    pub change: usize,
+    /// Removed, replacements included.
+    pub destroy: usize,
+    /// Imported.
+    pub import: usize,
+    /// Forgotten.
+    pub forget: usize,
+}
+
+impl Plan {
+    /// The counts of the summary line.
+    pub fn counts(&self) -> ChangeCounts {
+        let mut counts = ChangeCounts::default();
+        for change in &self.changes {
+            if change.importing.is_some() {
+                counts.import += 1;
+            }
+            match change.action {
+                Action::Create => counts.add += 1,
+                Action::Update => counts.change += 1,
+                Action::Delete => counts.destroy += 1,
+                Action::Forget => counts.forget += 1,
+                Action::DeleteThenCreate | Action::CreateThenDelete => {
+                    counts.add += 1;
+                    counts.destroy += 1;
+                }
+                Action::NoOp | Action::Read => {}
+            }
+        }
+        counts
+    }
+
+    /// Whether an apply would change objects, the state's outputs or, in a refresh-only plan, the state.
+    pub fn has_changes(&self) -> bool {
+        let resources = self.changes.iter().any(|c| {
+            c.action != Action::NoOp || c.importing.is_some() || c.previous_address.is_some()
+        });
+        let outputs = self.outputs.values().any(|o| o.action != Action::NoOp);
+        resources || outputs || (self.mode == PlanMode::RefreshOnly && !self.drift.is_empty())
+    }
+}
