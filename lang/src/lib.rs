@@ -4,6 +4,7 @@
 //! panics: it returns a value (unknown of the dynamic type where there is none) and diagnostics.
 
 pub mod addr;
+pub mod addr_parse;
 pub mod ast;
 pub mod diag;
 pub mod source;

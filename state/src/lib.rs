@@ -1,1 +1,14 @@
-//! To be written.
+//! The state: its model, Terraform's file format v4, the backends that keep it, their locks, and the journal of operations
+//! in flight.
+//!
+//! This crate knows neither configurations nor providers: attributes of objects are JSON here. It never prints.
+
+pub mod json;
+pub mod model;
+pub mod v4;
+
+pub use json::Json;
+pub use model::{
+    AttributePath, AttributeStep, CheckObject, CheckResult, CheckStatus, DeposedKey, InstanceObject, InstanceState,
+    Lineage, ObjectStatus, OutputValue, ResourceState, Serial, State,
+};

@@ -1,0 +1,250 @@
+//! JSON kept as text, in the very form in which Go's `encoding/json` prints it.
+//!
+//! A state must come out byte for byte as Terraform writes it, and a big one must stay cheap. Both follow from not
+//! decoding: a part of the file is kept as compact text, compared as text, and indented again on the way out.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// A JSON value as compact text with Go's escapes (`<` is `\u003c`). Cheap to clone.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Json(Arc<str>);
+
+impl Json {
+    /// `{}`
+    pub fn empty_object() -> Json {
+        Json("{}".into())
+    }
+
+    /// Any JSON text; whitespace goes, the order of keys and the spelling of numbers stay.
+    pub fn parse(text: &str) -> Result<Json, serde_json::Error> {
+        let raw: &RawValue = serde_json::from_str(text)?;
+        Ok(Json::from_raw(raw))
+    }
+
+    /// A value; the keys of objects are sorted, as cty's encoder does.
+    pub fn from_value(value: &serde_json::Value) -> Json {
+        let mut out = String::new();
+        push_value(&mut out, value);
+        Json(out.into())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is `null`.
+    pub fn is_null(&self) -> bool {
+        &*self.0 == "null"
+    }
+
+    /// Decodes it. The text is valid, so the only error is a nesting deeper than serde_json's 128 levels.
+    pub fn to_value(&self) -> Result<serde_json::Value, serde_json::Error> {
+        serde_json::from_str(&self.0)
+    }
+
+    /// Decodes it into a type.
+    pub fn decode<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(&self.0)
+    }
+
+    pub(crate) fn from_raw(raw: &RawValue) -> Json {
+        let text = raw.get();
+        let mut out = String::with_capacity(text.len());
+        compact(&mut out, text);
+        Json(out.into())
+    }
+}
+
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Json::from_raw(&*Box::<RawValue>::deserialize(deserializer)?))
+    }
+}
+
+fn push_value(out: &mut String, value: &serde_json::Value) {
+    match value {
+        serde_json::Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            out.push('{');
+            for (i, (key, value)) in entries.into_iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                push_string(out, key);
+                out.push(':');
+                push_value(out, value);
+            }
+            out.push('}');
+        }
+        serde_json::Value::Array(items) => {
+            out.push('[');
+            for (i, item) in items.iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                push_value(out, item);
+            }
+            out.push(']');
+        }
+        serde_json::Value::String(text) => push_string(out, text),
+        scalar => out.push_str(&scalar.to_string()),
+    }
+}
+
+/// A string literal as Go writes it.
+pub(crate) fn push_string(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            c if c < ' ' => out.push_str(&format!("\\u{:04x}", c as u32)),
+            c => push_escaping_html(out, c),
+        }
+    }
+    out.push('"');
+}
+
+/// What Go escapes beyond JSON's need, so that JSON can stand in HTML and JavaScript.
+fn push_escaping_html(out: &mut String, c: char) {
+    match c {
+        '<' => out.push_str("\\u003c"),
+        '>' => out.push_str("\\u003e"),
+        '&' => out.push_str("\\u0026"),
+        '\u{2028}' => out.push_str("\\u2028"),
+        '\u{2029}' => out.push_str("\\u2029"),
+        c => out.push(c),
+    }
+}
+
+/// Valid JSON without whitespace outside of strings and with Go's escapes.
+fn compact(out: &mut String, text: &str) {
+    let mut in_string = false;
+    let mut escaped = false;
+    for c in text.chars() {
+        if in_string {
+            push_escaping_html(out, c);
+            if escaped {
+                escaped = false;
+            } else if c == '\\' {
+                escaped = true;
+            } else if c == '"' {
+                in_string = false;
+            }
+        } else if !matches!(c, ' ' | '\t' | '\n' | '\r') {
+            in_string = c == '"';
+            out.push(c);
+        }
+    }
+}
+
+/// Compact JSON with line breaks and two spaces per level, as Go's `MarshalIndent` makes it; empty objects and arrays
+/// stay on their line. The first line is not indented, the others are `depth` levels deep at least.
+pub(crate) fn push_indented(out: &mut String, json: &Json, depth: usize) {
+    let mut depth = depth;
+    let mut in_string = false;
+    let mut escaped = false;
+    let mut opened = false;
+    for c in json.0.chars() {
+        if in_string {
+            out.push(c);
+            if escaped {
+                escaped = false;
+            } else if c == '\\' {
+                escaped = true;
+            } else if c == '"' {
+                in_string = false;
+            }
+            continue;
+        }
+        if opened && !matches!(c, '}' | ']') {
+            depth += 1;
+            push_line(out, depth);
+        }
+        match c {
+            '{' | '[' => {
+                opened = true;
+                out.push(c);
+                continue;
+            }
+            '}' | ']' => {
+                if !opened {
+                    depth = depth.saturating_sub(1);
+                    push_line(out, depth);
+                }
+                out.push(c);
+            }
+            ',' => {
+                out.push(c);
+                push_line(out, depth);
+            }
+            ':' => out.push_str(": "),
+            c => {
+                in_string = c == '"';
+                out.push(c);
+            }
+        }
+        opened = false;
+    }
+}
+
+/// A line break and the indentation of a level.
+pub(crate) fn push_line(out: &mut String, depth: usize) {
+    out.push('\n');
+    for _ in 0..depth {
+        out.push_str("  ");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_compact_and_escaped_like_go() {
+        let json = Json::parse("{ \"b\" : [ 1.50, \"a<b \\\" > \\u00e9\u{2028}\" ],\n\"a\": {} }").unwrap();
+        assert_eq!(json.as_str(), r#"{"b":[1.50,"a\u003cb \" \u003e \u00e9\u2028"],"a":{}}"#);
+        let value = serde_json::json!({ "z": "\u{8}\u{1b}&\u{7f}", "a": null });
+        assert_eq!(Json::from_value(&value).as_str(), "{\"a\":null,\"z\":\"\\b\\u001b\\u0026\u{7f}\"}");
+        assert!(Json::parse("{} x").is_err());
+    }
+
+    #[test]
+    fn indentation_is_two_spaces_and_empty_things_stay_on_their_line() {
+        let json = Json::parse(r#"{"a":{},"b":[],"c":[{"d":"{,:[\""},[1,2]]}"#).unwrap();
+        let mut out = String::new();
+        push_indented(&mut out, &json, 1);
+        let expected = "{\n    \"a\": {},\n    \"b\": [],\n    \"c\": [\n      {\n        \"d\": \"{,:[\\\"\"\n      },\n      [\n        1,\n        2\n      ]\n    ]\n  }";
+        assert_eq!(out, expected);
+    }
+}
