@@ -5,6 +5,13 @@ use std::sync::Arc;
 
 use crate::Str;
 
+mod json;
+mod names;
+mod unify;
+
+pub(crate) use unify::convertible;
+pub use unify::{unify, unify_safe};
+
 /// The type of a value, or a type constraint (then `Dynamic` means "any" and objects may have optional attributes).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Type {
@@ -79,6 +86,38 @@ impl Type {
         match self {
             Type::List(e) | Type::Set(e) | Type::Map(e) => Some(e),
             _ => None,
+        }
+    }
+
+    /// The attributes of an object type.
+    pub fn attributes(&self) -> Option<&BTreeMap<Str, Type>> {
+        match self {
+            Type::Object(object) => Some(&object.attributes),
+            _ => None,
+        }
+    }
+
+    /// The same without optional attributes: what values of the constraint have as their type.
+    pub fn without_optional(&self) -> Type {
+        if !self.has_optional() {
+            return self.clone();
+        }
+        match self {
+            Type::List(e) => Type::list(e.without_optional()),
+            Type::Set(e) => Type::set(e.without_optional()),
+            Type::Map(e) => Type::map(e.without_optional()),
+            Type::Tuple(es) => Type::tuple(es.iter().map(Type::without_optional)),
+            Type::Object(o) => Type::object(o.attributes.iter().map(|(n, t)| (n.clone(), t.without_optional()))),
+            primitive => primitive.clone(),
+        }
+    }
+
+    fn has_optional(&self) -> bool {
+        match self {
+            Type::Dynamic | Type::Bool | Type::Number | Type::String => false,
+            Type::List(e) | Type::Set(e) | Type::Map(e) => e.has_optional(),
+            Type::Tuple(es) => es.iter().any(Type::has_optional),
+            Type::Object(o) => !o.optional.is_empty() || o.attributes.values().any(Type::has_optional),
         }
     }
 
