@@ -3,7 +3,7 @@
 //! The vocabulary is that of Terraform's plugin protocol 5: attributes have a type, blocks nest.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use lang::{Str, Type, Value};
 
@@ -14,6 +14,8 @@ pub struct Schema {
     pub version: u64,
     /// What it holds.
     pub block: Block,
+    /// Whose planning rules it follows. Not part of the protocol's schema.
+    pub semantics: Semantics,
 }
 
 /// A block: attributes and nested blocks.
@@ -49,6 +51,49 @@ pub struct Attribute {
     pub force_new: bool,
     /// What the provider plans when it is not set. Not part of the protocol's schema either.
     pub default: Option<Value>,
+    /// Two values that mean the same though they differ; then the prior one stays. Gets prior and configured value, both
+    /// known and not null.
+    pub equivalent: Option<Equivalent>,
+    /// An update keeps the prior value although it is computed (`UseStateForUnknown`). Only read for
+    /// [`Semantics::Framework`]: the legacy SDK always keeps it.
+    pub keep_prior: bool,
+    /// For attributes whose type is a collection of objects that the SDK treats like blocks (`ingress` of
+    /// `aws_security_group`): what such an object holds, with its flags.
+    pub nested: Option<Arc<Block>>,
+}
+
+/// Tells whether a prior and a configured value mean the same.
+pub type Equivalent = fn(prior: &Value, configured: &Value) -> bool;
+
+/// Whose planning rules a resource type of Terraform's provider follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Semantics {
+    /// terraform-plugin-sdk v2: null and empty are nearly the same, computed attributes keep their prior values.
+    #[default]
+    Legacy,
+    /// terraform-plugin-framework: null is not empty; computed attributes become unknown in every update unless they
+    /// [`Attribute::keep_prior`].
+    Framework,
+}
+
+impl Attribute {
+    /// An attribute without any flag.
+    pub fn new(ty: Type) -> Attribute {
+        Attribute {
+            ty,
+            required: false,
+            optional: false,
+            computed: false,
+            sensitive: false,
+            write_only: false,
+            deprecated: None,
+            force_new: false,
+            default: None,
+            equivalent: None,
+            keep_prior: false,
+            nested: None,
+        }
+    }
 }
 
 /// How a nested block nests.

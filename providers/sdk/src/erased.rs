@@ -1,0 +1,355 @@
+//! Typed resource types behind object-safe traits that speak of values.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lang::values::Kind;
+use lang::{Str, Value};
+
+use crate::context::{Context, Cx};
+use crate::error::{Error, Result};
+use crate::model::{Model, ModelError};
+use crate::normalize;
+use crate::plan;
+use crate::provider::{
+    ApplyRequest, ApplyResponse, ImportedObject, Operation, PlanRequest, PlanResponse, ProviderDiagnostic, ReadRequest,
+    ReadResponse, RecoverRequest, RecoverResponse,
+};
+use crate::resource::{Change, Created, DataSource, Found, Resource};
+use crate::schema::{Schema, Semantics};
+use crate::tags::{tags_of, tags_value};
+
+/// How long a new object may be invisible to reads.
+const VISIBLE_WITHIN: Duration = Duration::from_secs(120);
+
+#[async_trait]
+pub(crate) trait ErasedResource<C>: Send + Sync {
+    fn validate(&self, config: &Value) -> Vec<ProviderDiagnostic>;
+    fn upgrade(&self, version: u64, attributes: serde_json::Value) -> Result<serde_json::Value>;
+    fn estimate_seconds(&self, operation: Operation) -> u32;
+    async fn plan(&self, cx: &Cx<C>, request: PlanRequest<'_>) -> PlanResponse;
+    async fn read_many(&self, cx: &Cx<C>, requests: Vec<ReadRequest>) -> Vec<ReadResponse>;
+    async fn apply(&self, cx: &Cx<C>, request: ApplyRequest<'_>) -> ApplyResponse;
+    async fn import(&self, cx: &Cx<C>, id: &str) -> Result<Vec<ImportedObject>>;
+    async fn recover(&self, cx: &Cx<C>, request: RecoverRequest<'_>) -> RecoverResponse;
+}
+
+#[async_trait]
+pub(crate) trait ErasedData<C>: Send + Sync {
+    fn validate(&self, config: &Value) -> Vec<ProviderDiagnostic>;
+    fn is_pure(&self) -> bool;
+    async fn read(&self, cx: &Cx<C>, config: &Value) -> Result<Value>;
+}
+
+pub(crate) struct TypedResource<R> {
+    schema: Schema,
+    _type: PhantomData<fn() -> R>,
+}
+
+pub(crate) struct TypedData<D>(PhantomData<fn() -> D>);
+
+impl<R: Resource> TypedResource<R> {
+    pub(crate) fn new() -> TypedResource<R> {
+        TypedResource { schema: <R as Model>::schema(), _type: PhantomData }
+    }
+
+    fn has_tags(&self) -> bool {
+        self.schema.block.attributes.contains_key("tags") && self.schema.block.attributes.contains_key("tags_all")
+    }
+
+    /// The planned object for a create or update: `tags_all` may have been unknown in the plan.
+    fn planned(&self, cx: &Cx<R::Context>, planned: &Value) -> Result<R> {
+        let mut planned = planned.clone();
+        if self.has_tags() {
+            let own = tags_of(&get(&planned, "tags"));
+            planned = with(planned, [("tags_all", tags_value(&cx.tag_policy().merge(&own)))]);
+        }
+        model(&planned)
+    }
+
+    /// An object that was read, as it is stored. `known` is what the tags of the object itself are told from.
+    fn stored(&self, cx: &Cx<R::Context>, object: &R, known: &Value) -> Value {
+        let value = object.to_value();
+        if !self.has_tags() {
+            return value;
+        }
+        let (own, all) = cx.tag_policy().split(&tags_of(&get(&value, "tags_all")), &tags_of(&get(known, "tags")));
+        let known_tags = get(known, "tags");
+        // A null `tags` stays null in frameworks, which tell it from an empty map.
+        let own = if own.is_empty() && known_tags.is_null() && self.schema.semantics == Semantics::Framework {
+            known_tags
+        } else {
+            tags_value(&own)
+        };
+        with(value, [("tags", own), ("tags_all", tags_value(&all))])
+    }
+
+    fn after_apply(&self, applied: Value, planned: &Value) -> Value {
+        match self.schema.semantics {
+            Semantics::Legacy => normalize::after_apply(&self.schema.block, applied, planned),
+            Semantics::Framework => applied,
+        }
+    }
+
+    fn after_read(&self, read: Value, prior: &Value) -> Value {
+        match self.schema.semantics {
+            Semantics::Legacy => normalize::after_read(&self.schema.block, read, prior),
+            Semantics::Framework => read,
+        }
+    }
+
+    /// Reads what a create or update answered with, until it is visible.
+    async fn read_back(&self, cx: &Cx<R::Context>, object: R) -> Result<R> {
+        if !R::READS_BACK {
+            return Ok(object);
+        }
+        let read = || async {
+            R::read(cx, object.clone()).await?.ok_or_else(|| Error::not_found("couldn't find resource after it was made"))
+        };
+        cx.retry(VISIBLE_WITHIN, Error::is_not_found, read).await
+    }
+
+    async fn create(&self, cx: &Cx<R::Context>, request: &ApplyRequest<'_>) -> ApplyResponse {
+        let created = Created::new(request.observer, request.planned);
+        let result = async {
+            let made = R::create(cx, self.planned(cx, request.planned)?, &created).await?;
+            // Whatever the implementation forgot to hand over is handed over before the read can fail.
+            if created.partial.lock().await.is_none() {
+                created.hand_over(&made).await;
+            }
+            self.read_back(cx, made).await
+        }
+        .await;
+        match result {
+            Ok(object) => applied(self.after_apply(self.stored(cx, &object, request.planned), request.planned)),
+            Err(error) => failed(error, created.partial.into_inner()),
+        }
+    }
+
+    async fn update(&self, cx: &Cx<R::Context>, request: &ApplyRequest<'_>) -> ApplyResponse {
+        let result = async {
+            let change = Change {
+                prior: model(request.prior)?,
+                planned: self.planned(cx, request.planned)?,
+                config: model(request.config)?,
+            };
+            let changed = R::update(cx, change).await?;
+            self.read_back(cx, changed).await
+        }
+        .await;
+        match result {
+            Ok(object) => applied(self.after_apply(self.stored(cx, &object, request.planned), request.planned)),
+            // Some of it may have been changed: the next refresh tells, and the plan does the rest.
+            Err(error) => failed(error, Some(request.prior.clone())),
+        }
+    }
+
+    async fn delete(&self, cx: &Cx<R::Context>, request: &ApplyRequest<'_>) -> ApplyResponse {
+        let result = async { R::delete(cx, model(request.prior)?).await }.await;
+        match result {
+            Ok(()) => ApplyResponse::default(),
+            Err(error) if error.is_not_found() => ApplyResponse::default(),
+            Err(error) => failed(error, Some(request.prior.clone())),
+        }
+    }
+
+    async fn found(&self, cx: &Cx<R::Context>, request: &RecoverRequest<'_>) -> Result<Option<Value>, Unclear> {
+        let start: R = match (request.handed_over, request.operation) {
+            (Some(partial), _) => model(partial)?,
+            (None, Operation::Update | Operation::Delete) => model(request.prior)?,
+            (None, Operation::Create) => {
+                let planned = self.planned(cx, request.planned)?;
+                match R::find(cx, &planned, request.client_token).await? {
+                    Found::Object(object) => *object,
+                    Found::Nothing => return Ok(None),
+                    Found::Unclear(why) => return Err(Unclear::Because(why)),
+                }
+            }
+        };
+        let known = if request.planned.is_null() { request.prior } else { request.planned };
+        let object = R::read(cx, start).await?;
+        Ok(object.map(|object| self.after_read(self.stored(cx, &object, known), known)))
+    }
+}
+
+enum Unclear {
+    Failed(Error),
+    Because(&'static str),
+}
+
+impl From<Error> for Unclear {
+    fn from(error: Error) -> Unclear {
+        Unclear::Failed(error)
+    }
+}
+
+#[async_trait]
+impl<R: Resource> ErasedResource<R::Context> for TypedResource<R> {
+    fn validate(&self, config: &Value) -> Vec<ProviderDiagnostic> {
+        R::validate(config)
+    }
+
+    fn upgrade(&self, version: u64, attributes: serde_json::Value) -> Result<serde_json::Value> {
+        R::upgrade(version, attributes)
+    }
+
+    fn estimate_seconds(&self, operation: Operation) -> u32 {
+        R::estimate_seconds(operation)
+    }
+
+    async fn plan(&self, cx: &Cx<R::Context>, request: PlanRequest<'_>) -> PlanResponse {
+        let mut plan = plan::begin(&self.schema, cx.tag_policy(), request.prior, request.proposed, request.config);
+        if let Err(error) = R::plan(cx, &mut plan).await {
+            plan.diagnostics.push(error.into_diagnostic());
+        }
+        plan::finish(&self.schema, &mut plan, request.proposed);
+        let failed = plan.diagnostics.iter().any(|diagnostic| diagnostic.severity == lang::Severity::Error);
+        PlanResponse {
+            planned: (!failed).then_some(plan.planned),
+            requires_replace: plan.requires_replace,
+            private: request.private.map(<[u8]>::to_vec),
+            diagnostics: plan.diagnostics,
+        }
+    }
+
+    async fn read_many(&self, cx: &Cx<R::Context>, requests: Vec<ReadRequest>) -> Vec<ReadResponse> {
+        let mut models = Vec::with_capacity(requests.len());
+        let mut broken = Vec::with_capacity(requests.len());
+        for request in &requests {
+            match model::<R>(&request.prior) {
+                Ok(prior) => {
+                    models.push(prior);
+                    broken.push(None);
+                }
+                Err(error) => broken.push(Some(error)),
+            }
+        }
+        let mut answers = R::read_many(cx, models).await.into_iter();
+        requests
+            .into_iter()
+            .zip(broken)
+            .map(|(request, broken)| {
+                let missing = || Err(Error::new(format!("{}: a batched read answered for too few objects", R::NAME)));
+                let answer = broken.map_or_else(|| answers.next().unwrap_or_else(missing), Err);
+                let (object, diagnostics) = match answer {
+                    Ok(Some(object)) => {
+                        let object = self.stored(cx, &object, &request.prior);
+                        (Some(self.after_read(object, &request.prior)), Vec::new())
+                    }
+                    Ok(None) => (None, Vec::new()),
+                    Err(error) if error.is_not_found() => (None, Vec::new()),
+                    Err(error) => (Some(request.prior), vec![error.into_diagnostic()]),
+                };
+                ReadResponse { object, private: request.private, diagnostics }
+            })
+            .collect()
+    }
+
+    async fn apply(&self, cx: &Cx<R::Context>, request: ApplyRequest<'_>) -> ApplyResponse {
+        let mut response = match (request.prior.is_null(), request.planned.is_null()) {
+            (_, true) => self.delete(cx, &request).await,
+            (true, false) => self.create(cx, &request).await,
+            (false, false) => self.update(cx, &request).await,
+        };
+        if response.object.is_some() {
+            response.private = request.private.map(<[u8]>::to_vec);
+        }
+        response
+    }
+
+    async fn import(&self, cx: &Cx<R::Context>, id: &str) -> Result<Vec<ImportedObject>> {
+        let objects = R::import(cx, id).await?;
+        let import = |object: R| ImportedObject {
+            type_name: R::NAME.to_owned(),
+            // Whatever the id doesn't tell is null, not empty.
+            object: nulls_for_zeros(object.to_value()),
+            private: None,
+        };
+        Ok(objects.into_iter().map(import).collect())
+    }
+
+    async fn recover(&self, cx: &Cx<R::Context>, request: RecoverRequest<'_>) -> RecoverResponse {
+        match self.found(cx, &request).await {
+            Ok(Some(object)) => {
+                RecoverResponse::Found { object, complete: request.operation != Operation::Create }
+            }
+            Ok(None) => RecoverResponse::Absent,
+            Err(Unclear::Failed(error)) if error.is_not_found() => RecoverResponse::Absent,
+            Err(Unclear::Failed(error)) => RecoverResponse::Unclear(vec![error.into_diagnostic()]),
+            Err(Unclear::Because(why)) => RecoverResponse::Unclear(vec![ProviderDiagnostic::error(
+                format!("An earlier run may have left an object of type {} behind", R::NAME),
+                format!(
+                    "The run ended before the answer to its create request arrived, and the object can't be looked for: \
+                     {why}. If it exists, import it or remove it."
+                ),
+            )]),
+        }
+    }
+}
+
+impl<D: DataSource> TypedData<D> {
+    pub(crate) fn new() -> TypedData<D> {
+        TypedData(PhantomData)
+    }
+}
+
+#[async_trait]
+impl<D: DataSource> ErasedData<D::Context> for TypedData<D>
+where
+    D::Context: Context,
+{
+    fn validate(&self, config: &Value) -> Vec<ProviderDiagnostic> {
+        D::validate(config)
+    }
+
+    fn is_pure(&self) -> bool {
+        D::PURE
+    }
+
+    async fn read(&self, cx: &Cx<D::Context>, config: &Value) -> Result<Value> {
+        let object = D::read(cx, model(config)?).await?;
+        Ok(object.to_value())
+    }
+}
+
+fn model<T: Model>(value: &Value) -> Result<T> {
+    let broken = |error: ModelError| {
+        Error::new(format!("The stored object doesn't fit its schema: {error}")).hint("This is a bug: please report it.")
+    };
+    T::from_value(value).map_err(broken)
+}
+
+fn applied(object: Value) -> ApplyResponse {
+    ApplyResponse { object: Some(object), private: None, diagnostics: Vec::new() }
+}
+
+fn failed(error: Error, object: Option<Value>) -> ApplyResponse {
+    ApplyResponse { object, private: None, diagnostics: vec![error.into_diagnostic()] }
+}
+
+fn get(object: &Value, name: &str) -> Value {
+    object.get(name).cloned().unwrap_or_else(|| Value::null(lang::Type::Dynamic))
+}
+
+fn with<const N: usize>(object: Value, attributes: [(&'static str, Value); N]) -> Value {
+    let Some(entries) = object.entries() else { return object };
+    let mut entries = entries.clone();
+    entries.extend(attributes.map(|(name, value)| (Str::new_static(name), value)));
+    Value::object(entries)
+}
+
+/// In an imported object the default of a field that isn't an `Option` means "not known", that is, null.
+fn nulls_for_zeros(object: Value) -> Value {
+    let Some(entries) = object.entries() else { return object };
+    let entries = entries.iter().map(|(name, value)| {
+        let zero = match &value.kind {
+            Kind::String(text) => text.is_empty(),
+            Kind::Bool(flag) => !flag,
+            Kind::Number(number) => *number == lang::Number::from(0i64),
+            _ => false,
+        };
+        (name.clone(), if zero { Value::null(value.ty()) } else { value.clone() })
+    });
+    Value::object(entries)
+}

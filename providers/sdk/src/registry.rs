@@ -1,0 +1,184 @@
+//! The resource types and data sources of a provider, and the adapter from their typed traits to what the planner sees.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use lang::addr::Mode;
+use lang::{Str, Value};
+
+use crate::context::{Context, Cx};
+use crate::erased::{ErasedData, ErasedResource, TypedData, TypedResource};
+use crate::model::Model;
+use crate::provider::{
+    ApplyRequest, ApplyResponse, Configured, DataRequest, ImportedObject, Operation, PlanRequest, PlanResponse,
+    ProviderDiagnostic, ReadRequest, ReadResponse, RecoverRequest, RecoverResponse,
+};
+use crate::resource::{DataSource, Resource};
+use crate::schema::{ProviderSchema, Schema};
+use crate::shared::SharedReads;
+use crate::tags::TagPolicy;
+
+/// What a provider offers, by name.
+pub struct Registry<C> {
+    schema: ProviderSchema,
+    resources: BTreeMap<&'static str, Box<dyn ErasedResource<C>>>,
+    data_sources: BTreeMap<&'static str, Box<dyn ErasedData<C>>>,
+}
+
+impl<C: Context> Registry<C> {
+    /// A provider with this configuration, and nothing yet.
+    pub fn new(provider: Schema) -> Registry<C> {
+        Registry {
+            schema: ProviderSchema { provider, ..ProviderSchema::default() },
+            resources: BTreeMap::new(),
+            data_sources: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a resource type.
+    pub fn resource<R: Resource<Context = C>>(&mut self) -> &mut Self {
+        self.schema.resources.insert(Str::new_static(R::NAME), <R as Model>::schema());
+        self.resources.insert(R::NAME, Box::new(TypedResource::<R>::new()));
+        self
+    }
+
+    /// Adds a data source.
+    pub fn data_source<D: DataSource<Context = C>>(&mut self) -> &mut Self {
+        self.schema.data_sources.insert(Str::new_static(D::NAME), <D as Model>::schema());
+        self.data_sources.insert(D::NAME, Box::new(TypedData::<D>::new()));
+        self
+    }
+
+    /// The schemas of everything.
+    pub fn schema(&self) -> &ProviderSchema {
+        &self.schema
+    }
+
+    /// Checks a configuration beyond its schema.
+    pub fn validate(&self, mode: Mode, type_name: &str, config: &Value) -> Vec<ProviderDiagnostic> {
+        match mode {
+            Mode::Managed => self.resources.get(type_name).map(|resource| resource.validate(config)),
+            Mode::Data | Mode::Ephemeral => self.data_sources.get(type_name).map(|data| data.validate(config)),
+        }
+        .unwrap_or_default()
+    }
+
+    /// Whether a data source depends on nothing but its configuration.
+    pub fn is_pure(&self, data_source: &str) -> bool {
+        self.data_sources.get(data_source).is_some_and(|data| data.is_pure())
+    }
+
+    /// Brings stored attributes of an older schema version to the current one.
+    pub fn upgrade(
+        &self,
+        type_name: &str,
+        version: u64,
+        attributes: serde_json::Value,
+    ) -> Result<serde_json::Value, ProviderDiagnostic> {
+        match self.resources.get(type_name) {
+            Some(resource) => resource.upgrade(version, attributes).map_err(crate::Error::into_diagnostic),
+            None => Err(unsupported("resource", type_name)),
+        }
+    }
+}
+
+/// A registry together with a configured provider's context.
+pub struct Running<C> {
+    registry: Arc<Registry<C>>,
+    context: Arc<C>,
+    shared: Arc<SharedReads>,
+}
+
+impl<C: Context> Running<C> {
+    /// Makes calls with this context.
+    pub fn new(registry: Arc<Registry<C>>, context: C) -> Running<C> {
+        Running { registry, context: Arc::new(context), shared: Arc::default() }
+    }
+
+    /// The provider's own context.
+    pub fn context(&self) -> &Arc<C> {
+        &self.context
+    }
+
+    fn cx(&self) -> Cx<C> {
+        Cx::new(self.context.clone())
+    }
+
+    fn resource(&self, type_name: &str) -> Result<&dyn ErasedResource<C>, ProviderDiagnostic> {
+        self.registry.resources.get(type_name).map(AsRef::as_ref).ok_or_else(|| unsupported("resource", type_name))
+    }
+}
+
+fn unsupported(kind: &str, type_name: &str) -> ProviderDiagnostic {
+    ProviderDiagnostic::error(
+        format!("Invalid {kind} type"),
+        format!("The provider does not support {kind} type \"{type_name}\"."),
+    )
+}
+
+#[async_trait]
+impl<C: Context> Configured for Running<C> {
+    async fn plan(&self, request: PlanRequest<'_>) -> PlanResponse {
+        match self.resource(request.type_name) {
+            Ok(resource) => resource.plan(&self.cx(), request).await,
+            Err(diagnostic) => PlanResponse { diagnostics: vec![diagnostic], ..PlanResponse::default() },
+        }
+    }
+
+    async fn read_many(&self, type_name: &str, requests: Vec<ReadRequest>) -> Vec<ReadResponse> {
+        match self.resource(type_name) {
+            Ok(resource) => resource.read_many(&self.cx().sharing(self.shared.clone()), requests).await,
+            Err(diagnostic) => requests
+                .into_iter()
+                .map(|request| ReadResponse {
+                    object: Some(request.prior),
+                    private: request.private,
+                    diagnostics: vec![diagnostic.clone()],
+                })
+                .collect(),
+        }
+    }
+
+    async fn apply(&self, request: ApplyRequest<'_>) -> ApplyResponse {
+        match self.resource(request.type_name) {
+            Ok(resource) => {
+                self.shared.forget();
+                let cx = self.cx().with_token(request.client_token);
+                let response = resource.apply(&cx, request).await;
+                self.shared.forget();
+                response
+            }
+            Err(diagnostic) => ApplyResponse { diagnostics: vec![diagnostic], ..ApplyResponse::default() },
+        }
+    }
+
+    async fn import(&self, type_name: &str, id: &str) -> Result<Vec<ImportedObject>, Vec<ProviderDiagnostic>> {
+        let resource = self.resource(type_name).map_err(|diagnostic| vec![diagnostic])?;
+        resource.import(&self.cx(), id).await.map_err(|error| vec![error.into_diagnostic()])
+    }
+
+    async fn read_data(&self, request: DataRequest<'_>) -> Result<Value, Vec<ProviderDiagnostic>> {
+        let Some(data) = self.registry.data_sources.get(request.type_name) else {
+            return Err(vec![unsupported("data source", request.type_name)]);
+        };
+        data.read(&self.cx(), request.config).await.map_err(|error| vec![error.into_diagnostic()])
+    }
+
+    async fn recover(&self, request: RecoverRequest<'_>) -> RecoverResponse {
+        match self.resource(request.type_name) {
+            Ok(resource) => resource.recover(&self.cx().with_token(request.client_token), request).await,
+            Err(diagnostic) => RecoverResponse::Unclear(vec![diagnostic]),
+        }
+    }
+
+    fn estimate_seconds(&self, type_name: &str, operation: Operation) -> u32 {
+        self.registry.resources.get(type_name).map_or(1, |resource| resource.estimate_seconds(operation))
+    }
+}
+
+/// For providers without tags.
+pub fn no_tags() -> &'static TagPolicy {
+    static NONE: std::sync::OnceLock<TagPolicy> = std::sync::OnceLock::new();
+    NONE.get_or_init(TagPolicy::default)
+}

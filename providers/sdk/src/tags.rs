@@ -1,0 +1,156 @@
+//! Tags with `default_tags` and `ignore_tags`, alike for every resource type.
+//!
+//! A resource type that has `tags` and `tags_all` sends `tags_all` and reads into `tags_all`; the rest happens here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lang::{Str, Type, Value};
+
+/// Tags by key.
+pub type Tags = BTreeMap<String, String>;
+
+/// What a provider configuration says about tags.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TagPolicy {
+    /// `default_tags`: put on every object.
+    pub defaults: Tags,
+    /// `ignore_tags.keys`: left alone on every object.
+    pub ignored_keys: BTreeSet<String>,
+    /// `ignore_tags.key_prefixes`
+    pub ignored_prefixes: BTreeSet<String>,
+    /// Prefixes of tags that the cloud itself sets.
+    pub system_prefixes: Vec<String>,
+}
+
+impl TagPolicy {
+    /// The default tags with the resource's own laid over them, without those to be left alone: what `tags_all` is.
+    pub fn merge(&self, own: &Tags) -> Tags {
+        let mut all = self.defaults.clone();
+        all.extend(own.iter().map(|(k, v)| (k.clone(), v.clone())));
+        all.retain(|key, _| !self.is_ignored(key));
+        all
+    }
+
+    /// Whether a tag is to be left alone.
+    pub fn is_ignored(&self, key: &str) -> bool {
+        self.ignored_keys.contains(key)
+            || self.ignored_prefixes.iter().any(|p| key.starts_with(p.as_str()))
+            || self.system_prefixes.iter().any(|p| key.starts_with(p.as_str()))
+    }
+
+    /// From the tags that the cloud reports to `tags` and `tags_all`: system tags and ignored ones are left out, and
+    /// `tags` has no default tag that the resource didn't set itself (`known`: the tags of the state or plan).
+    pub fn split(&self, reported: &Tags, known: &Tags) -> (Tags, Tags) {
+        let mut all = reported.clone();
+        all.retain(|key, _| !self.is_ignored(key));
+        let mut own = all.clone();
+        own.retain(|key, value| self.defaults.get(key) != Some(value) || known.get(key) == Some(value));
+        (own, all)
+    }
+
+    /// Plans `tags_all` from planned `tags` as Terraform's AWS provider does. `prior` is the prior `tags_all`, if there is
+    /// an object.
+    pub(crate) fn plan(&self, tags: &Value, prior_tags: &Value, prior_all: Option<&Value>) -> Value {
+        let unknown = || Value::unknown(Type::map(Type::String));
+        if !tags.is_wholly_known() {
+            return unknown();
+        }
+        let all = self.merge(&tags_of(tags));
+        let changed = match prior_all {
+            None => true,
+            Some(_) => tags_of(tags) != tags_of(prior_tags),
+        };
+        if all.is_empty() && changed {
+            // The provider plans nothing for an empty map, and an attribute without a value is unknown.
+            return unknown();
+        }
+        match prior_all {
+            Some(prior) if tags_of(prior) == all => prior.clone(),
+            _ => tags_value(&all),
+        }
+    }
+}
+
+/// Tags from a map value; null values are left out.
+pub fn tags_of(value: &Value) -> Tags {
+    let entries = value.entries().into_iter().flatten();
+    entries.filter_map(|(k, v)| Some((k.to_string(), v.as_str()?.to_string()))).collect()
+}
+
+/// Tags as a map value.
+pub fn tags_value(tags: &Tags) -> Value {
+    Value::map(Type::String, tags.iter().map(|(k, v)| (Str::from(k.as_str()), Value::string(v.as_str()))))
+}
+
+/// What to do to come from one set of tags to another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TagChanges {
+    /// To be set: new ones and those with another value.
+    pub set: Tags,
+    /// Keys to be removed.
+    pub removed: Vec<String>,
+}
+
+impl TagChanges {
+    /// Compares two sets of tags.
+    pub fn between(before: &Tags, after: &Tags) -> TagChanges {
+        let set = after.iter().filter(|(k, v)| before.get(*k) != Some(*v)).map(|(k, v)| (k.clone(), v.clone())).collect();
+        let removed = before.keys().filter(|k| !after.contains_key(*k)).cloned().collect();
+        TagChanges { set, removed }
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.set.is_empty() && self.removed.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(pairs: &[(&str, &str)]) -> Tags {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+    }
+
+    fn policy() -> TagPolicy {
+        TagPolicy {
+            defaults: tags(&[("team", "platform"), ("env", "dev")]),
+            ignored_keys: BTreeSet::from(["owner".to_owned()]),
+            ignored_prefixes: BTreeSet::from(["kubernetes.io/".to_owned()]),
+            system_prefixes: vec!["aws:".to_owned()],
+        }
+    }
+
+    #[test]
+    fn own_tags_win_and_ignored_ones_stay_out() {
+        let all = policy().merge(&tags(&[("env", "prod"), ("owner", "me"), ("a", "b")]));
+        assert_eq!(all, tags(&[("team", "platform"), ("env", "prod"), ("a", "b")]));
+    }
+
+    #[test]
+    fn reported_tags_split_into_own_and_all() {
+        let reported = tags(&[("team", "platform"), ("env", "dev"), ("a", "b"), ("aws:x", "1"), ("kubernetes.io/c", "1")]);
+        let (own, all) = policy().split(&reported, &tags(&[("env", "dev")]));
+        assert_eq!(all, tags(&[("team", "platform"), ("env", "dev"), ("a", "b")]));
+        assert_eq!(own, tags(&[("env", "dev"), ("a", "b")]));
+    }
+
+    #[test]
+    fn changes_name_what_to_set_and_what_to_remove() {
+        let changes = TagChanges::between(&tags(&[("a", "1"), ("b", "2"), ("c", "3")]), &tags(&[("a", "1"), ("b", "x")]));
+        assert_eq!(changes, TagChanges { set: tags(&[("b", "x")]), removed: vec!["c".to_owned()] });
+    }
+
+    #[test]
+    fn tags_all_is_unknown_without_tags_and_kept_when_nothing_changes() {
+        let none = Value::null(Type::map(Type::String));
+        let empty = tags_value(&Tags::new());
+        let policy = TagPolicy::default();
+        assert!(!policy.plan(&none, &none, None).is_known());
+        assert!(policy.plan(&none, &none, Some(&empty)).raw_equals(&empty));
+        let one = tags_value(&tags(&[("a", "b")]));
+        assert!(policy.plan(&one, &none, None).raw_equals(&one));
+        assert!(!policy.plan(&none, &one, Some(&one)).is_known());
+    }
+}
