@@ -142,8 +142,11 @@ fn attr(meta: &ParseNestedMeta<'_>, into: &mut Attribute, name: &mut String) -> 
     } else if path.is_ident("default") {
         into.default = Some(meta.value()?.parse()?);
     } else if path.is_ident("deprecated") {
-        into.deprecated =
-            Some(if meta.input.peek(syn::Token![=]) { meta.value()?.parse::<LitStr>()?.value() } else { String::new() });
+        into.deprecated = Some(if meta.input.peek(syn::Token![=]) {
+            meta.value()?.parse::<LitStr>()?.value()
+        } else {
+            String::new()
+        });
     } else if path.is_ident("equivalent") {
         let text: LitStr = meta.value()?.parse()?;
         into.equivalent = Some(text.parse()?);

@@ -105,7 +105,9 @@ impl<R: Resource> TypedResource<R> {
             return Ok(object);
         }
         let read = || async {
-            R::read(cx, object.clone()).await?.ok_or_else(|| Error::not_found("couldn't find resource after it was made"))
+            R::read(cx, object.clone())
+                .await?
+                .ok_or_else(|| Error::not_found("couldn't find resource after it was made"))
         };
         cx.retry(VISIBLE_WITHIN, Error::is_not_found, read).await
     }
@@ -271,9 +273,7 @@ impl<R: Resource> ErasedResource<R::Context> for TypedResource<R> {
 
     async fn recover(&self, cx: &Cx<R::Context>, request: RecoverRequest<'_>) -> RecoverResponse {
         match self.found(cx, &request).await {
-            Ok(Some(object)) => {
-                RecoverResponse::Found { object, complete: request.operation != Operation::Create }
-            }
+            Ok(Some(object)) => RecoverResponse::Found { object, complete: request.operation != Operation::Create },
             Ok(None) => RecoverResponse::Absent,
             Err(Unclear::Failed(error)) if error.is_not_found() => RecoverResponse::Absent,
             Err(Unclear::Failed(error)) => RecoverResponse::Unclear(vec![error.into_diagnostic()]),
@@ -315,7 +315,8 @@ where
 
 fn model<T: Model>(value: &Value) -> Result<T> {
     let broken = |error: ModelError| {
-        Error::new(format!("The stored object doesn't fit its schema: {error}")).hint("This is a bug: please report it.")
+        Error::new(format!("The stored object doesn't fit its schema: {error}"))
+            .hint("This is a bug: please report it.")
     };
     T::from_value(value).map_err(broken)
 }

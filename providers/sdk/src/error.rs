@@ -27,7 +27,7 @@ pub enum Class {
 
 /// What went wrong in an operation on a resource. Cheap to move, without secrets.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{0}", .0.message)]
+#[error("{}", .0.message)]
 pub struct Error(Box<Inner>);
 
 #[derive(Clone, Debug, PartialEq)]

@@ -41,7 +41,11 @@ fn object(block: &Block, value: &Value, config: &Value, change: Change<'_>) -> V
     for (name, value) in entries {
         let config = part(config, name);
         let value = if let Some(attribute) = block.attributes.get(name) {
-            if attribute.write_only { Value::null(attribute.ty.clone()) } else { change(attribute, value.clone(), &config) }
+            if attribute.write_only {
+                Value::null(attribute.ty.clone())
+            } else {
+                change(attribute, value.clone(), &config)
+            }
         } else if let Some(nested) = block.blocks.get(name) {
             blocks(nested, value, &config, change)
         } else {

@@ -149,7 +149,11 @@ impl Planner {
         match nested.nesting {
             // Only `timeouts` nests like this, which never makes a difference by itself.
             Nesting::Single | Nesting::Group if name == "timeouts" => {
-                if self.create { config.clone() } else { prior.clone() }
+                if self.create {
+                    config.clone()
+                } else {
+                    prior.clone()
+                }
             }
             Nesting::Single | Nesting::Group => config.clone(),
             Nesting::List | Nesting::Set | Nesting::Map => self.collection(nested, prior, config, path, in_set, false),
@@ -202,8 +206,7 @@ impl Planner {
             .enumerate()
             .map(|(index, config)| {
                 path.0.push(PathStep::Index(Value::number(index as i64)));
-                let planned =
-                    self.object(&nested.block, priors.get(index).unwrap_or(&null), config, path, in_set);
+                let planned = self.object(&nested.block, priors.get(index).unwrap_or(&null), config, path, in_set);
                 path.0.pop();
                 planned
             })
@@ -294,7 +297,8 @@ fn same_element(block: &Block, prior: &Value, planned: &Value) -> bool {
                 && equivalent.is_some_and(|equivalent| equivalent(prior, planned))
     };
     block.attributes.iter().all(|(name, attribute)| {
-        attribute.computed && planned.get(name).is_some_and(|value| !value.is_known()) || same(name, attribute.equivalent)
+        attribute.computed && planned.get(name).is_some_and(|value| !value.is_known())
+            || same(name, attribute.equivalent)
     }) && block.blocks.iter().all(|(name, nested)| {
         if same(name, None) {
             return true;

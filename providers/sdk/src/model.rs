@@ -270,10 +270,7 @@ impl<T: Field> Field for BTreeMap<String, T> {
             return Ok(BTreeMap::new());
         }
         let entries = value.entries().ok_or_else(|| ModelError::expected("a map"))?;
-        entries
-            .iter()
-            .map(|(k, v)| Ok((k.to_string(), T::from_field(v).map_err(|error| error.under(k))?)))
-            .collect()
+        entries.iter().map(|(k, v)| Ok((k.to_string(), T::from_field(v).map_err(|error| error.under(k))?))).collect()
     }
 
     fn to_field(&self) -> Value {

@@ -182,11 +182,7 @@ pub async fn read_one<T: Resource>(cx: &Cx<T::Context>, prior: T) -> Result<Opti
 
 /// Reads in chunks of `size`: `read` gets a chunk and answers in its order; if it fails, that is the answer for the whole
 /// chunk.
-pub async fn in_batches<T, F>(
-    priors: Vec<T>,
-    size: usize,
-    read: impl Fn(Vec<T>) -> F + Send,
-) -> Vec<Result<Option<T>>>
+pub async fn in_batches<T, F>(priors: Vec<T>, size: usize, read: impl Fn(Vec<T>) -> F + Send) -> Vec<Result<Option<T>>>
 where
     T: Send,
     F: Future<Output = Result<Vec<Option<T>>>> + Send,

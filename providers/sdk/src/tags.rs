@@ -94,7 +94,8 @@ pub struct TagChanges {
 impl TagChanges {
     /// Compares two sets of tags.
     pub fn between(before: &Tags, after: &Tags) -> TagChanges {
-        let set = after.iter().filter(|(k, v)| before.get(*k) != Some(*v)).map(|(k, v)| (k.clone(), v.clone())).collect();
+        let set =
+            after.iter().filter(|(k, v)| before.get(*k) != Some(*v)).map(|(k, v)| (k.clone(), v.clone())).collect();
         let removed = before.keys().filter(|k| !after.contains_key(*k)).cloned().collect();
         TagChanges { set, removed }
     }
@@ -130,7 +131,8 @@ mod tests {
 
     #[test]
     fn reported_tags_split_into_own_and_all() {
-        let reported = tags(&[("team", "platform"), ("env", "dev"), ("a", "b"), ("aws:x", "1"), ("kubernetes.io/c", "1")]);
+        let reported =
+            tags(&[("team", "platform"), ("env", "dev"), ("a", "b"), ("aws:x", "1"), ("kubernetes.io/c", "1")]);
         let (own, all) = policy().split(&reported, &tags(&[("env", "dev")]));
         assert_eq!(all, tags(&[("team", "platform"), ("env", "dev"), ("a", "b")]));
         assert_eq!(own, tags(&[("env", "dev"), ("a", "b")]));
@@ -138,7 +140,8 @@ mod tests {
 
     #[test]
     fn changes_name_what_to_set_and_what_to_remove() {
-        let changes = TagChanges::between(&tags(&[("a", "1"), ("b", "2"), ("c", "3")]), &tags(&[("a", "1"), ("b", "x")]));
+        let changes =
+            TagChanges::between(&tags(&[("a", "1"), ("b", "2"), ("c", "3")]), &tags(&[("a", "1"), ("b", "x")]));
         assert_eq!(changes, TagChanges { set: tags(&[("b", "x")]), removed: vec!["c".to_owned()] });
     }
 

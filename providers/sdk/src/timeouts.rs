@@ -132,7 +132,9 @@ mod tests {
 
     #[test]
     fn durations_read_and_print_as_in_go() {
-        for (text, seconds) in [("30m", 1800.0), ("1h30m", 5400.0), ("1.5s", 1.5), ("0", 0.0), ("90s", 90.0), ("2ms", 0.002)] {
+        for (text, seconds) in
+            [("30m", 1800.0), ("1h30m", 5400.0), ("1.5s", 1.5), ("0", 0.0), ("90s", 90.0), ("2ms", 0.002)]
+        {
             assert_eq!(parse_duration(text), Some(Duration::from_secs_f64(seconds)), "{text}");
         }
         for text in ["", "5", "m", "-5m", "5 m", "5x", "1h-5m", "1e400h", "."] {
