@@ -85,16 +85,22 @@ pub struct Param {
 
 impl Param {
     /// A parameter that allows nothing special.
-    pub fn new(name: &'static str, ty: Type, description: &'static str) -> Param {
+    pub fn new(name: &'static str, ty: Type) -> Param {
         Param {
             name,
             ty,
-            description,
+            description: "",
             allow_null: false,
             allow_unknown: false,
             allow_dynamic: false,
             allow_marked: false,
         }
+    }
+
+    /// Says what the argument means.
+    #[must_use]
+    pub fn about(self, description: &'static str) -> Param {
+        Param { description, ..self }
     }
 
     /// Allows null.
