@@ -48,8 +48,19 @@ pub(super) fn whole(number: &Number) -> Result<i64, CallError> {
 
 /// A whole number of any size.
 pub(super) fn big_integer(arguments: &[Value], index: usize) -> Result<IBig, CallError> {
-    let number = number(arguments, index)?;
-    number.to_integer().ok_or_else(|| CallError::new("value must be a whole number"))
+    to_big(number(arguments, index)?).ok_or_else(|| CallError::new("value must be a whole number"))
+}
+
+/// `number` as an integer, if it is one.
+pub(super) fn to_big(number: &Number) -> Option<IBig> {
+    number.is_integer().then(|| number.to_string().parse().ok())?
+}
+
+/// An integer as a number.
+pub(super) fn from_big(integer: &IBig) -> Option<Number> {
+    let text = integer.to_string();
+    let digits = text.strip_prefix('-');
+    Number::from_digits(digits.is_some(), digits.unwrap_or(&text), 0)
 }
 
 /// The elements of a known list, set or tuple.
@@ -107,7 +118,7 @@ pub(super) fn strings<S: Into<Str>>(items: impl IntoIterator<Item = S>) -> Value
 
 /// Refuses results that would eat memory.
 pub(super) fn check_bytes(bytes: Option<usize>) -> Result<usize, CallError> {
-    bytes.filter(|n| *n <= MAX_STRING_BYTES).ok_or_else(|| {
-        CallError::new(format_args!("the result would be longer than {} MiB", MAX_STRING_BYTES >> 20))
-    })
+    bytes
+        .filter(|n| *n <= MAX_STRING_BYTES)
+        .ok_or_else(|| CallError::new(format_args!("the result would be longer than {} MiB", MAX_STRING_BYTES >> 20)))
 }

@@ -17,11 +17,16 @@ const PREFIX: &str = "An address range in CIDR notation, like `10.0.0.0/16`.";
 pub(super) fn functions() -> Vec<Function> {
     let prefix = || Param::new("prefix", Type::String).about(PREFIX);
     vec![
-        Function::new("cidrhost", "`cidrhost` returns the address with a given number in a range.", Type::String, |a, _, _| {
-            Ok(Value::string(host(&Network::parse(string(a, 0)?)?, &big_integer(a, 1)?)?))
-        })
+        Function::new(
+            "cidrhost",
+            "`cidrhost` returns the address with a given number in a range.",
+            Type::String,
+            |a, _, _| Ok(Value::string(host(&Network::parse(string(a, 0)?)?, &big_integer(a, 1)?)?)),
+        )
         .param(prefix())
-        .param(Param::new("hostnum", Type::Number).about("Number of the address; negative numbers count from the end.")),
+        .param(
+            Param::new("hostnum", Type::Number).about("Number of the address; negative numbers count from the end."),
+        ),
         Function::new("cidrnetmask", "`cidrnetmask` returns the netmask of an IPv4 range.", Type::String, |a, _, _| {
             let network = Network::parse(string(a, 0)?)?;
             if network.bits != 32 {
@@ -31,13 +36,20 @@ pub(super) fn functions() -> Vec<Function> {
             Ok(Value::string(format_address(mask(network.length, 32), 32)))
         })
         .param(prefix()),
-        Function::new("cidrsubnet", "`cidrsubnet` returns one of the ranges that a range divides into.", Type::String, |a, _, _| {
-            let (new_bits, number) = (integer(a, 1)?, big_integer(a, 2)?);
-            Ok(Value::string(subnet(&Network::parse(string(a, 0)?)?, new_bits, &number)?.to_string()))
-        })
+        Function::new(
+            "cidrsubnet",
+            "`cidrsubnet` returns one of the ranges that a range divides into.",
+            Type::String,
+            |a, _, _| {
+                let (new_bits, number) = (integer(a, 1)?, big_integer(a, 2)?);
+                Ok(Value::string(subnet(&Network::parse(string(a, 0)?)?, new_bits, &number)?.to_string()))
+            },
+        )
         .param(prefix())
         .param(Param::new("newbits", Type::Number).about("How many bits longer the new prefix is."))
-        .param(Param::new("netnum", Type::Number).about("Number of the new range, with at most `newbits` binary digits.")),
+        .param(
+            Param::new("netnum", Type::Number).about("Number of the new range, with at most `newbits` binary digits."),
+        ),
         Function::new(
             "cidrsubnets",
             "`cidrsubnets` returns consecutive ranges of given sizes inside a range.",
@@ -152,8 +164,9 @@ fn subnet(network: &Network, new_bits: i64, number: &IBig) -> Result<Network, Ca
             network.length
         )));
     }
-    let refused =
-        || CallError::new(format_args!("prefix extension of {new_bits} does not accommodate a subnet numbered {number}"));
+    let refused = || {
+        CallError::new(format_args!("prefix extension of {new_bits} does not accommodate a subnet numbered {number}"))
+    };
     let length = u32::try_from(length).map_err(|_| refused())?;
     let negative = *number < IBig::ZERO;
     let magnitude = u128::try_from(if negative { -number } else { number.clone() }).map_err(|_| refused())?;

@@ -22,21 +22,31 @@ pub(super) fn functions() -> Vec<Function> {
         .param(value())
         .returns_by(same_type)
         .nullable(),
-        Function::new("nonsensitive", "`nonsensitive` allows a sensitive value to be shown.", Type::Dynamic, |a, _, _| {
-            let (value, marks) = any(a, 0)?.clone().unmark();
-            Ok(value.with_marks(marks - Marks::SENSITIVE))
-        })
+        Function::new(
+            "nonsensitive",
+            "`nonsensitive` allows a sensitive value to be shown.",
+            Type::Dynamic,
+            |a, _, _| {
+                let (value, marks) = any(a, 0)?.clone().unmark();
+                Ok(value.with_marks(marks - Marks::SENSITIVE))
+            },
+        )
         .param(value())
         .returns_by(same_type)
         .nullable(),
-        Function::new("issensitive", "`issensitive` says whether a value is marked as sensitive.", Type::Bool, |a, _, _| {
-            let value = any(a, 0)?;
-            Ok(if value.is_sensitive() || value.is_known() {
-                Value::bool(value.is_sensitive())
-            } else {
-                Value::unknown(Type::Bool)
-            })
-        })
+        Function::new(
+            "issensitive",
+            "`issensitive` says whether a value is marked as sensitive.",
+            Type::Bool,
+            |a, _, _| {
+                let value = any(a, 0)?;
+                Ok(if value.is_sensitive() || value.is_known() {
+                    Value::bool(value.is_sensitive())
+                } else {
+                    Value::unknown(Type::Bool)
+                })
+            },
+        )
         .param(value())
         .nullable(),
         Function::new(

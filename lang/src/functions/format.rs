@@ -1,6 +1,6 @@
 //! `format` and `formatlist`: verbs like C's, arguments of the language's types.
 
-use super::arguments::{MAX_ELEMENTS, check_bytes, string};
+use super::arguments::{MAX_ELEMENTS, check_bytes, string, to_big};
 use super::text::{grapheme_count, graphemes};
 use super::{CallError, Function, Param, json};
 use crate::types::Type;
@@ -13,17 +13,22 @@ pub(super) fn functions() -> Vec<Function> {
     let format = || Param::new("format", Type::String);
     let arguments = || Param::new("args", Type::Dynamic).null().unknown();
     vec![
-        Function::new("format", "`format` makes a string of values by a format with verbs like C's `printf`.", Type::String, |a, ty, _| {
-            let text = string(a, 0)?;
-            let values = a.get(1..).unwrap_or_default();
-            if values.iter().all(Value::is_wholly_known) {
-                return render(text, values).map(Value::string);
-            }
-            // What stands before the first verb is certain.
-            let prefix = text.split('%').next().unwrap_or_default();
-            let known = if prefix.len() == text.len() { "" } else { prefix };
-            Ok(Value::unknown(ty.clone()).refine(Refinement::with_safe_prefix(known)))
-        })
+        Function::new(
+            "format",
+            "`format` makes a string of values by a format with verbs like C's `printf`.",
+            Type::String,
+            |a, ty, _| {
+                let text = string(a, 0)?;
+                let values = a.get(1..).unwrap_or_default();
+                if values.iter().all(Value::is_wholly_known) {
+                    return render(text, values).map(Value::string);
+                }
+                // What stands before the first verb is certain.
+                let prefix = text.split('%').next().unwrap_or_default();
+                let known = if prefix.len() == text.len() { "" } else { prefix };
+                Ok(Value::unknown(ty.clone()).refine(Refinement::with_safe_prefix(known)))
+            },
+        )
         .param(format())
         .variadic(arguments()),
         Function::new(
@@ -67,7 +72,9 @@ fn format_list(arguments: &[Value], ty: &Type) -> Result<Value, CallError> {
                 let (this, first) = (position + 1, chooser + 1);
                 return Err(CallError::argument(
                     position + 1,
-                    format_args!("argument {this} has length {own}, which is inconsistent with argument {first} of length {other}"),
+                    format_args!(
+                        "argument {this} has length {own}, which is inconsistent with argument {first} of length {other}"
+                    ),
                 ));
             }
             Some(_) => {}
@@ -229,8 +236,7 @@ fn write_verb(verb: &Verb<'_>, values: &[Value], out: &mut String) -> Result<(),
             values.len()
         ))
     })?;
-    let unsupported =
-        |why: &str| CallError::new(format_args!("unsupported value for \"{raw}\" at {offset}: {why}"));
+    let unsupported = |why: &str| CallError::new(format_args!("unsupported value for \"{raw}\" at {offset}: {why}"));
     if verb.letter != 'v' && value.is_null() {
         return Err(unsupported("null value cannot be formatted"));
     }
@@ -289,7 +295,7 @@ fn sign(verb: &Verb<'_>, negative: bool) -> &'static str {
 }
 
 fn integer(verb: &Verb<'_>, number: &Number) -> Option<String> {
-    let value = number.to_integer()?;
+    let value = to_big(number)?;
     let negative = value < dashu_int::IBig::ZERO;
     let magnitude = if negative { -value } else { value };
     let (radix, prefix) = match verb.letter {

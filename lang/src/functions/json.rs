@@ -77,9 +77,7 @@ fn write(value: &Value, out: &mut String) -> Result<(), CallError> {
             out.push_str(if *b { "true" } else { "false" });
             Ok(())
         }
-        Kind::Number(number) if number.is_infinite() => {
-            Err(CallError::new("cannot serialize infinity as JSON"))
-        }
+        Kind::Number(number) if number.is_infinite() => Err(CallError::new("cannot serialize infinity as JSON")),
         Kind::Number(number) => {
             out.push_str(&number.to_string());
             Ok(())

@@ -30,9 +30,12 @@ pub(super) fn functions() -> Vec<Function> {
                 Type::Object(object) => Ok(Type::tuple(object.attributes.keys().map(|_| Type::String))),
                 _ => Err(CallError::argument(0, "must have map or object type")),
             }),
-        Function::new("length", "`length` returns the number of elements of a list, map or set, or of characters of a string.", Type::Number, |a, _, _| {
-            length(a)
-        })
+        Function::new(
+            "length",
+            "`length` returns the number of elements of a list, map or set, or of characters of a string.",
+            Type::Number,
+            |a, _, _| length(a),
+        )
         .param(Param::new("value", Type::Dynamic).unknown().dynamic().marked())
         .returns_by(|a, _| match any(a, 0)?.ty() {
             Type::Bool | Type::Number => {
@@ -40,9 +43,12 @@ pub(super) fn functions() -> Vec<Function> {
             }
             _ => Ok(Type::Number),
         }),
-        Function::new("lookup", "`lookup` returns an element of a map, or a default if there is none with the key.", Type::Dynamic, |a, ty, _| {
-            lookup(a, ty)
-        })
+        Function::new(
+            "lookup",
+            "`lookup` returns an element of a map, or a default if there is none with the key.",
+            Type::Dynamic,
+            |a, ty, _| lookup(a, ty),
+        )
         .param(Param::new("inputMap", Type::Dynamic).unknown().marked())
         .param(Param::new("key", Type::String).unknown().marked())
         .variadic(Param::new("default", Type::Dynamic).unknown().dynamic().null().marked())
@@ -57,9 +63,7 @@ pub(super) fn functions() -> Vec<Function> {
         .param(Param::new("values", Type::list(Type::Dynamic)))
         .param(Param::new("keys", Type::list(Type::Dynamic)))
         .param(Param::new("searchset", Type::list(Type::Dynamic)))
-        .returns_by(|a, _| {
-            match_type(a).map(|_| any(a, 0).map(Value::ty))?
-        }),
+        .returns_by(|a, _| match_type(a).map(|_| any(a, 0).map(Value::ty))?),
         Function::new("merge", "`merge` joins maps or objects into one; later ones win.", Type::Dynamic, |a, ty, _| {
             merge(a, ty)
         })
@@ -72,20 +76,28 @@ pub(super) fn functions() -> Vec<Function> {
             |a, ty, _| transpose(a, ty),
         )
         .param(Param::new("values", Type::map(Type::list(Type::String)))),
-        Function::new("values", "`values` returns the values of a map in the order of its keys.", Type::Dynamic, |a, ty, _| {
-            let (map, marks) = unmarked(a, 0)?;
-            let values = map.entries().into_iter().flat_map(|e| e.values().cloned());
-            Ok(super::sequences::build(ty, values).with_marks(marks))
-        })
+        Function::new(
+            "values",
+            "`values` returns the values of a map in the order of its keys.",
+            Type::Dynamic,
+            |a, ty, _| {
+                let (map, marks) = unmarked(a, 0)?;
+                let values = map.entries().into_iter().flat_map(|e| e.values().cloned());
+                Ok(super::sequences::build(ty, values).with_marks(marks))
+            },
+        )
         .param(Param::new("mapping", Type::Dynamic).marked())
         .returns_by(|a, _| match any(a, 0)?.ty() {
             Type::Map(element) => Ok(Type::List(element)),
             Type::Object(object) => Ok(Type::tuple(object.attributes.values().cloned())),
             _ => Err(CallError::new("values() requires a map as the first argument")),
         }),
-        Function::new("zipmap", "`zipmap` makes a map from a list of keys and a list of values.", Type::Dynamic, |a, ty, _| {
-            zipmap(a, ty)
-        })
+        Function::new(
+            "zipmap",
+            "`zipmap` makes a map from a list of keys and a list of values.",
+            Type::Dynamic,
+            |a, ty, _| zipmap(a, ty),
+        )
         .param(Param::new("keys", Type::list(Type::String)).marked())
         .param(Param::new("values", Type::Dynamic).marked())
         .returns_by(zipmap_type),
@@ -293,7 +305,8 @@ fn zipmap_type(arguments: &[Value], _: &dyn FunctionTable) -> Result<Type, CallE
             }
             let keys = sequence(arguments, 0)?;
             check_lengths(keys.len(), types.len())?;
-            let named = keys.iter().zip(types.iter()).enumerate().map(|(i, (key, ty))| Ok((key_text(key, i)?, ty.clone())));
+            let named =
+                keys.iter().zip(types.iter()).enumerate().map(|(i, (key, ty))| Ok((key_text(key, i)?, ty.clone())));
             Ok(Type::object(named.collect::<Result<BTreeMap<_, _>, CallError>>()?))
         }
         _ => Err(CallError::new("values argument must be a list or tuple value")),

@@ -13,8 +13,19 @@ use crate::types::Type;
 use crate::values::{Marks, Value};
 
 mod arguments;
+mod cidr;
 mod conversion;
+mod float;
+mod format;
+mod json;
+mod maps;
 mod numeric;
+mod pattern;
+mod regex;
+mod sequences;
+mod sets;
+mod strings;
+mod text;
 
 /// What an implementation is: arguments, the type the result was said to have, and the table the call was made through.
 pub type Implementation = dyn Fn(&[Value], &Type, &dyn FunctionTable) -> Result<Value, CallError> + Send + Sync;
@@ -213,7 +224,18 @@ impl FunctionTable for Functions {
 }
 
 static CORE: LazyLock<BTreeMap<&'static str, Arc<Function>>> = LazyLock::new(|| {
-    let families = [numeric::functions(), conversion::functions()];
+    let families = [
+        cidr::functions(),
+        conversion::functions(),
+        format::functions(),
+        json::functions(),
+        maps::functions(),
+        numeric::functions(),
+        regex::functions(),
+        sequences::functions(),
+        sets::functions(),
+        strings::functions(),
+    ];
     families.into_iter().flatten().map(|f| (f.name, Arc::new(f))).collect()
 });
 

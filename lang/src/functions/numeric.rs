@@ -2,7 +2,7 @@
 
 use dashu_int::IBig;
 
-use super::arguments::{any, integer, number, quoted, unmarked, whole};
+use super::arguments::{any, from_big, integer, number, quoted, unmarked, whole};
 use super::{CallError, Function, Param, float};
 use crate::types::Type;
 use crate::values::{Marks, Number, Value};
@@ -15,13 +15,19 @@ pub(super) fn functions() -> Vec<Function> {
             Ok(Value::number(number(a, 0)?.abs()))
         })
         .param(num().dynamic()),
-        Function::new("ceil", "`ceil` returns the least whole number that is not less than a number.", Type::Number, |a, _, _| {
-            Ok(Value::number(number(a, 0)?.ceil()))
-        })
+        Function::new(
+            "ceil",
+            "`ceil` returns the least whole number that is not less than a number.",
+            Type::Number,
+            |a, _, _| Ok(Value::number(number(a, 0)?.ceil())),
+        )
         .param(num()),
-        Function::new("floor", "`floor` returns the greatest whole number that is not greater than a number.", Type::Number, |a, _, _| {
-            Ok(Value::number(number(a, 0)?.floor()))
-        })
+        Function::new(
+            "floor",
+            "`floor` returns the greatest whole number that is not greater than a number.",
+            Type::Number,
+            |a, _, _| Ok(Value::number(number(a, 0)?.floor())),
+        )
         .param(num()),
         Function::new("log", "`log` returns the logarithm of a number to a base.", Type::Number, |a, _, _| {
             let (num, base) = (to_float(number(a, 0)?)?, to_float(number(a, 1)?)?);
@@ -97,11 +103,13 @@ fn parse_int(arguments: &[Value]) -> Result<Value, CallError> {
         return Ok(Value::unknown(Type::Number).with_marks(marks));
     };
     let base = whole(base).map_err(|e| CallError { argument: Some(1), message: e.message })?;
-    let base = u32::try_from(base).ok().filter(|b| (2..=62).contains(b)).ok_or_else(|| {
-        CallError::argument(1, "base must be a whole number between 2 and 62 inclusive")
-    })?;
+    let base = u32::try_from(base)
+        .ok()
+        .filter(|b| (2..=62).contains(b))
+        .ok_or_else(|| CallError::argument(1, "base must be a whole number between 2 and 62 inclusive"))?;
     let number = digits(text, base).ok_or_else(|| {
-        let base = if base_marks.contains(Marks::SENSITIVE) { "(sensitive value)".to_owned() } else { base.to_string() };
+        let base =
+            if base_marks.contains(Marks::SENSITIVE) { "(sensitive value)".to_owned() } else { base.to_string() };
         CallError::argument(0, format_args!("cannot parse {} as a base {base} integer", quoted(text, text_marks)))
     })?;
     Ok(Value::number(number).with_marks(marks))
@@ -131,5 +139,5 @@ fn digits(text: &str, base: u32) -> Option<Number> {
         }
         value = value * IBig::from(base) + IBig::from(digit);
     }
-    Some(Number::from_integer(if negative { -value } else { value }))
+    from_big(&if negative { -value } else { value })
 }

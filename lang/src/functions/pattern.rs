@@ -44,8 +44,7 @@ impl Translator<'_> {
                 '[' => self.class(pattern)?,
                 '(' => self.open(pattern)?,
                 ')' => {
-                    self.depth =
-                        self.depth.checked_sub(1).ok_or_else(|| format!("unexpected ): in {pattern}"))?;
+                    self.depth = self.depth.checked_sub(1).ok_or_else(|| format!("unexpected ): in {pattern}"))?;
                     self.out.push(')');
                     Before::Item
                 }
@@ -405,7 +404,9 @@ mod tests {
         ] {
             assert_eq!(matched(pattern, text).as_deref(), expected, "{pattern}");
         }
-        for pattern in ["a**", "a{1001}", "(a", "a)", "[c-a]", r"(a)\1", r"\Z", r"\C", "(?!a)", "(?x)a", "*", "\\", "a{2,1}"] {
+        for pattern in
+            ["a**", "a{1001}", "(a", "a)", "[c-a]", r"(a)\1", r"\Z", r"\C", "(?!a)", "(?x)a", "*", "\\", "a{2,1}"]
+        {
             assert!(compile(pattern).is_err(), "{pattern}");
         }
     }

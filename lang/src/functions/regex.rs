@@ -68,10 +68,7 @@ fn result_type(regex: &Regex) -> Result<Type, CallError> {
             let names = named.into_iter().flatten().map(pattern::decode_name);
             Ok(Type::object(names.map(|name| (name, Type::String))))
         }
-        _ => Err(CallError::argument(
-            0,
-            "invalid regexp pattern: cannot mix both named and unnamed capture groups",
-        )),
+        _ => Err(CallError::argument(0, "invalid regexp pattern: cannot mix both named and unnamed capture groups")),
     }
 }
 

@@ -16,10 +16,14 @@ pub(super) fn functions() -> Vec<Function> {
     let list = || Param::new("list", Type::Dynamic);
     let typed = |element| Param::new("list", Type::list(element));
     vec![
-        Function::new("alltrue", "`alltrue` says whether all elements of a list are true.", Type::Bool, |a, _, _| all_true(a))
-            .param(typed(Type::Bool)),
-        Function::new("anytrue", "`anytrue` says whether any element of a list is true.", Type::Bool, |a, _, _| any_true(a))
-            .param(typed(Type::Bool)),
+        Function::new("alltrue", "`alltrue` says whether all elements of a list are true.", Type::Bool, |a, _, _| {
+            all_true(a)
+        })
+        .param(typed(Type::Bool)),
+        Function::new("anytrue", "`anytrue` says whether any element of a list is true.", Type::Bool, |a, _, _| {
+            any_true(a)
+        })
+        .param(typed(Type::Bool)),
         Function::new(
             "chunklist",
             "`chunklist` cuts a list into lists of a given length.",
@@ -37,72 +41,111 @@ pub(super) fn functions() -> Vec<Function> {
         )
         .variadic(Param::new("vals", Type::Dynamic).unknown().dynamic().null().about("The lists or tuples, in order."))
         .returns_by(coalesce_list_type),
-        Function::new("compact", "`compact` removes empty strings from a list.", Type::list(Type::String), |a, ty, _| {
-            if !any(a, 0)?.is_wholly_known() {
-                return Ok(Value::unknown(ty.clone()));
-            }
-            Ok(strings(sequence(a, 0)?.iter().filter_map(Value::as_str).filter(|s| !s.is_empty()).cloned()))
-        })
+        Function::new(
+            "compact",
+            "`compact` removes empty strings from a list.",
+            Type::list(Type::String),
+            |a, ty, _| {
+                if !any(a, 0)?.is_wholly_known() {
+                    return Ok(Value::unknown(ty.clone()));
+                }
+                Ok(strings(sequence(a, 0)?.iter().filter_map(Value::as_str).filter(|s| !s.is_empty()).cloned()))
+            },
+        )
         .param(typed(Type::String)),
         Function::new("concat", "`concat` joins lists into one.", Type::Dynamic, |a, ty, _| concat(a, ty))
             .variadic(Param::new("seqs", Type::Dynamic).marked())
             .returns_by(concat_type),
-        Function::new("contains", "`contains` says whether a list or set contains a value.", Type::Bool, |a, _, _| contains(a))
-            .param(list())
-            .param(Param::new("value", Type::Dynamic)),
-        Function::new("distinct", "`distinct` removes elements that occurred before from a list.", Type::Dynamic, |a, ty, _| {
-            distinct(a, ty)
+        Function::new("contains", "`contains` says whether a list or set contains a value.", Type::Bool, |a, _, _| {
+            contains(a)
         })
+        .param(list())
+        .param(Param::new("value", Type::Dynamic)),
+        Function::new(
+            "distinct",
+            "`distinct` removes elements that occurred before from a list.",
+            Type::Dynamic,
+            |a, ty, _| distinct(a, ty),
+        )
         .param(typed(Type::Dynamic))
         .returns_by(|a, _| Ok(any(a, 0)?.ty())),
-        Function::new("element", "`element` returns an element of a list; indices wrap around.", Type::Dynamic, |a, ty, _| {
-            element(a, ty)
-        })
+        Function::new(
+            "element",
+            "`element` returns an element of a list; indices wrap around.",
+            Type::Dynamic,
+            |a, ty, _| element(a, ty),
+        )
         .param(list().marked())
         .param(Param::new("index", Type::Number))
         .returns_by(element_type)
         .nullable(),
-        Function::new("flatten", "`flatten` replaces lists in a list by their elements, at all depths.", Type::Dynamic, |a, ty, _| {
-            let mut flat = Flat::default();
-            flat.add(any(a, 0)?);
-            let marks = flat.marks;
-            Ok(if flat.known { Value::tuple(flat.elements) } else { Value::unknown(ty.clone()) }.with_marks(marks))
-        })
+        Function::new(
+            "flatten",
+            "`flatten` replaces lists in a list by their elements, at all depths.",
+            Type::Dynamic,
+            |a, ty, _| {
+                let mut flat = Flat::default();
+                flat.add(any(a, 0)?);
+                let marks = flat.marks;
+                Ok(if flat.known { Value::tuple(flat.elements) } else { Value::unknown(ty.clone()) }.with_marks(marks))
+            },
+        )
         .param(list().marked())
         .returns_by(flatten_type),
-        Function::new("index", "`index` returns the index of the first element of a list that equals a value.", Type::Number, |a, _, _| {
-            index_of(a)
-        })
+        Function::new(
+            "index",
+            "`index` returns the index of the first element of a list that equals a value.",
+            Type::Number,
+            |a, _, _| index_of(a),
+        )
         .param(list())
         .param(Param::new("value", Type::Dynamic)),
-        Function::new("one", "`one` returns the only element of a list, or null if it is empty.", Type::Dynamic, |a, ty, _| {
-            one(a, ty)
-        })
+        Function::new(
+            "one",
+            "`one` returns the only element of a list, or null if it is empty.",
+            Type::Dynamic,
+            |a, ty, _| one(a, ty),
+        )
         .param(list())
         .returns_by(one_type)
         .nullable(),
-        Function::new("range", "`range` returns the numbers from a start to a limit, with a step.", Type::list(Type::Number), |a, _, _| {
-            range(a)
-        })
+        Function::new(
+            "range",
+            "`range` returns the numbers from a start to a limit, with a step.",
+            Type::list(Type::Number),
+            |a, _, _| range(a),
+        )
         .variadic(Param::new("params", Type::Number)),
-        Function::new("reverse", "`reverse` reverses the order of the elements of a list.", Type::Dynamic, |a, ty, _| {
-            let (list, marks) = unmarked(a, 0)?;
-            let elements = iterate(&list).unwrap_or_default().into_iter().rev();
-            Ok(build(ty, elements).with_marks(marks))
-        })
+        Function::new(
+            "reverse",
+            "`reverse` reverses the order of the elements of a list.",
+            Type::Dynamic,
+            |a, ty, _| {
+                let (list, marks) = unmarked(a, 0)?;
+                let elements = iterate(&list).unwrap_or_default().into_iter().rev();
+                Ok(build(ty, elements).with_marks(marks))
+            },
+        )
         .param(list().marked())
         .returns_by(|a, _| match any(a, 0)?.ty() {
             Type::Tuple(types) => Ok(Type::tuple(types.iter().rev().cloned())),
             Type::List(element) | Type::Set(element) => Ok(Type::List(element)),
             other => Err(CallError::argument(0, format_args!("can only reverse list or tuple values, not {other}"))),
         }),
-        Function::new("slice", "`slice` returns consecutive elements of a list.", Type::Dynamic, |a, ty, _| slice(a, ty))
-            .param(list().marked())
-            .param(Param::new("start_index", Type::Number))
-            .param(Param::new("end_index", Type::Number))
-            .returns_by(slice_type),
-        Function::new("sort", "`sort` sorts a list of strings by code points.", Type::list(Type::String), |a, ty, _| sort(a, ty))
-            .param(typed(Type::String).unknown()),
+        Function::new("slice", "`slice` returns consecutive elements of a list.", Type::Dynamic, |a, ty, _| {
+            slice(a, ty)
+        })
+        .param(list().marked())
+        .param(Param::new("start_index", Type::Number))
+        .param(Param::new("end_index", Type::Number))
+        .returns_by(slice_type),
+        Function::new(
+            "sort",
+            "`sort` sorts a list of strings by code points.",
+            Type::list(Type::String),
+            |a, ty, _| sort(a, ty),
+        )
+        .param(typed(Type::String).unknown()),
         Function::new("sum", "`sum` adds the numbers of a list or set.", Type::Number, |a, _, _| sum(a)).param(list()),
     ]
 }
@@ -475,7 +518,8 @@ fn sort(arguments: &[Value], ty: &Type) -> Result<Value, CallError> {
     }
     let mut texts = Vec::new();
     for (index, element) in sequence(arguments, 0)?.iter().enumerate() {
-        let null = || CallError::new(format_args!("given list element {index} is null; a null string cannot be sorted"));
+        let null =
+            || CallError::new(format_args!("given list element {index} is null; a null string cannot be sorted"));
         texts.push(element.as_str().ok_or_else(null)?.clone());
     }
     texts.sort_unstable();

@@ -23,15 +23,21 @@ pub(super) fn functions() -> Vec<Function> {
         .param(set("first_set"))
         .variadic(set("other_sets"))
         .returns_by(set_type),
-        Function::new("setintersection", "`setintersection` returns the elements that all sets have.", Type::Dynamic, |a, ty, _| {
-            combine(a, ty, |found| found)
-        })
+        Function::new(
+            "setintersection",
+            "`setintersection` returns the elements that all sets have.",
+            Type::Dynamic,
+            |a, ty, _| combine(a, ty, |found| found),
+        )
         .param(set("first_set"))
         .variadic(set("other_sets"))
         .returns_by(set_type),
-        Function::new("setsubtract", "`setsubtract` returns the elements that the second set does not have.", Type::Dynamic, |a, ty, _| {
-            combine(a, ty, |found| !found)
-        })
+        Function::new(
+            "setsubtract",
+            "`setsubtract` returns the elements that the second set does not have.",
+            Type::Dynamic,
+            |a, ty, _| combine(a, ty, |found| !found),
+        )
         .param(set("a"))
         .param(set("b"))
         .returns_by(set_type),
@@ -41,7 +47,12 @@ pub(super) fn functions() -> Vec<Function> {
             Type::Dynamic,
             |a, ty, _| product(a, ty),
         )
-        .variadic(Param::new("sets", Type::Dynamic).unknown().marked().about("Sets, lists or tuples; with lists only, the order is kept."))
+        .variadic(
+            Param::new("sets", Type::Dynamic)
+                .unknown()
+                .marked()
+                .about("Sets, lists or tuples; with lists only, the order is kept."),
+        )
         .returns_by(product_type),
     ]
 }

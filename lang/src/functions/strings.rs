@@ -38,12 +38,18 @@ pub(super) fn functions() -> Vec<Function> {
         pair("trim", "`trim` removes the given characters at both ends of a string.", "cutset", |s, cutset| {
             Value::string(s.trim_matches(|c| cutset.contains(c)))
         }),
-        pair("trimprefix", "`trimprefix` removes the beginning of a string if it is the given one.", "prefix", |s, prefix| {
-            Value::string(s.strip_prefix(prefix).unwrap_or(s))
-        }),
-        pair("trimsuffix", "`trimsuffix` removes the end of a string if it is the given one.", "suffix", |s, suffix| {
-            Value::string(s.strip_suffix(suffix).unwrap_or(s))
-        }),
+        pair(
+            "trimprefix",
+            "`trimprefix` removes the beginning of a string if it is the given one.",
+            "prefix",
+            |s, prefix| Value::string(s.strip_prefix(prefix).unwrap_or(s)),
+        ),
+        pair(
+            "trimsuffix",
+            "`trimsuffix` removes the end of a string if it is the given one.",
+            "suffix",
+            |s, suffix| Value::string(s.strip_suffix(suffix).unwrap_or(s)),
+        ),
         pair("endswith", "`endswith` says whether a string ends with another.", "suffix", |s, suffix| {
             Value::bool(s.ends_with(suffix))
         }),
@@ -51,38 +57,52 @@ pub(super) fn functions() -> Vec<Function> {
             Value::bool(s.contains(part))
         })
         .nullable(),
-        Function::new("startswith", "`startswith` says whether a string begins with another.", Type::Bool, |a, _, _| {
-            let prefix = string(a, 1)?;
-            let text = any(a, 0)?;
-            if let Some(text) = text.as_str() {
-                return Ok(Value::bool(text.starts_with(prefix.as_str())));
-            }
-            // What is known of the beginning of an unknown string may be enough.
-            let known = text.refinement().and_then(|r| r.prefix.clone()).unwrap_or_default();
-            Ok(if known.starts_with(prefix.as_str()) {
-                Value::bool(true)
-            } else if !known.is_empty() && known.len() >= prefix.len() {
-                Value::bool(false)
-            } else {
-                Value::unknown(Type::Bool)
-            })
-        })
+        Function::new(
+            "startswith",
+            "`startswith` says whether a string begins with another.",
+            Type::Bool,
+            |a, _, _| {
+                let prefix = string(a, 1)?;
+                let text = any(a, 0)?;
+                if let Some(text) = text.as_str() {
+                    return Ok(Value::bool(text.starts_with(prefix.as_str())));
+                }
+                // What is known of the beginning of an unknown string may be enough.
+                let known = text.refinement().and_then(|r| r.prefix.clone()).unwrap_or_default();
+                Ok(if known.starts_with(prefix.as_str()) {
+                    Value::bool(true)
+                } else if !known.is_empty() && known.len() >= prefix.len() {
+                    Value::bool(false)
+                } else {
+                    Value::unknown(Type::Bool)
+                })
+            },
+        )
         .param(text().unknown())
         .param(Param::new("prefix", Type::String)),
-        Function::new("substr", "`substr` returns a part of a string, counted in characters.", Type::String, |a, _, _| {
-            substr(string(a, 0)?, integer(a, 1)?, integer(a, 2)?)
-        })
+        Function::new(
+            "substr",
+            "`substr` returns a part of a string, counted in characters.",
+            Type::String,
+            |a, _, _| substr(string(a, 0)?, integer(a, 1)?, integer(a, 2)?),
+        )
         .param(text().dynamic())
         .param(Param::new("offset", Type::Number).dynamic())
         .param(Param::new("length", Type::Number).dynamic()),
-        Function::new("indent", "`indent` puts spaces before all lines of a string but the first.", Type::String, |a, _, _| {
-            indent(integer(a, 0)?, string(a, 1)?)
-        })
+        Function::new(
+            "indent",
+            "`indent` puts spaces before all lines of a string but the first.",
+            Type::String,
+            |a, _, _| indent(integer(a, 0)?, string(a, 1)?),
+        )
         .param(Param::new("spaces", Type::Number).about("How many spaces follow each line break."))
         .param(text()),
-        Function::new("join", "`join` joins lists of strings, with a separator between the elements.", Type::String, |a, _, _| {
-            join(a)
-        })
+        Function::new(
+            "join",
+            "`join` joins lists of strings, with a separator between the elements.",
+            Type::String,
+            |a, _, _| join(a),
+        )
         .param(Param::new("separator", Type::String).about("What stands between the elements."))
         .variadic(Param::new("lists", Type::list(Type::String)).about("The lists to join.")),
         Function::new(
@@ -132,7 +152,8 @@ fn substr(text: &str, offset: i64, length: i64) -> Result<Value, CallError> {
 }
 
 fn indent(spaces: i64, text: &str) -> Result<Value, CallError> {
-    let spaces = usize::try_from(spaces).map_err(|_| CallError::argument(0, "the number of spaces must not be negative"))?;
+    let spaces =
+        usize::try_from(spaces).map_err(|_| CallError::argument(0, "the number of spaces must not be negative"))?;
     let breaks = text.matches('\n').count();
     check_bytes(breaks.checked_mul(spaces).and_then(|n| n.checked_add(text.len())))?;
     if breaks == 0 {
