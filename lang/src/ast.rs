@@ -4,15 +4,41 @@ use std::sync::Arc;
 
 use crate::Str;
 use crate::source::Range;
+use crate::syntax::with_stack;
 use crate::values::Number;
 
-/// An expression.
-#[derive(Clone, Debug)]
+/// An expression. Trees may be very deep: cloning and dropping take care of the stack, what walks them must too.
+#[derive(Debug)]
 pub struct Expr {
     /// The whole expression, without surrounding white space.
     pub range: Range,
+    /// Whether it comes from JSON, where a string may stand for a name, a reference or a call: see [`Expr::as_keyword`],
+    /// [`Expr::as_traversal`] and [`Expr::from_json_text`].
+    pub json: bool,
     /// What it is.
     pub kind: ExprKind,
+}
+
+impl Expr {
+    /// An expression of native syntax.
+    pub fn new(range: Range, kind: ExprKind) -> Expr {
+        Expr { range, json: false, kind }
+    }
+}
+
+impl Clone for Expr {
+    fn clone(&self) -> Expr {
+        with_stack(|| Expr { range: self.range, json: self.json, kind: self.kind.clone() })
+    }
+}
+
+impl Drop for Expr {
+    fn drop(&mut self) {
+        if !self.kind.is_leaf() {
+            let kind = std::mem::replace(&mut self.kind, ExprKind::Invalid);
+            with_stack(move || drop(kind));
+        }
+    }
 }
 
 /// The kinds of expressions.
@@ -58,6 +84,22 @@ pub enum ExprKind {
     Parens(Box<Expr>),
     /// Where the parser found no expression: evaluates to unknown without a further message.
     Invalid,
+}
+
+impl ExprKind {
+    /// Whether it holds no other expression.
+    fn is_leaf(&self) -> bool {
+        matches!(
+            self,
+            ExprKind::Null
+                | ExprKind::Bool(_)
+                | ExprKind::Number(_)
+                | ExprKind::String(_)
+                | ExprKind::Traversal(_)
+                | ExprKind::SplatItem
+                | ExprKind::Invalid
+        )
+    }
 }
 
 /// A piece of a template.
@@ -283,7 +325,7 @@ pub enum ObjectKey {
 #[derive(Clone, Debug)]
 pub enum Body {
     /// From native syntax: what is an attribute and what is a block is plain from the text.
-    Native(NativeBody),
+    Native(Arc<NativeBody>),
     /// From JSON: a property is an attribute or a block as the reader's schema says. See [`Body::content`].
     Json(JsonBody),
 }
@@ -291,12 +333,20 @@ pub enum Body {
 /// A native body, items in source order.
 #[derive(Clone, Debug)]
 pub struct NativeBody {
-    /// Between the braces, or the whole file.
+    /// From the opening to the closing brace, or the whole file.
     pub range: Range,
     /// `name = value`
     pub attributes: Vec<Attribute>,
     /// `name "label" { … }`
     pub blocks: Vec<Block>,
+}
+
+impl Drop for NativeBody {
+    fn drop(&mut self) {
+        if !self.blocks.is_empty() {
+            with_stack(|| self.blocks.clear());
+        }
+    }
 }
 
 /// A JSON object (or array of objects) read as a body.
@@ -310,13 +360,22 @@ pub struct JsonBody {
     pub hidden: Arc<[Str]>,
 }
 
-/// JSON with ranges.
+/// JSON with ranges. Cloning shares what is inside.
 #[derive(Clone, Debug)]
 pub struct JsonNode {
     /// The node.
     pub range: Range,
     /// What it is.
     pub kind: JsonKind,
+}
+
+impl Drop for JsonNode {
+    fn drop(&mut self) {
+        if matches!(self.kind, JsonKind::Array(_) | JsonKind::Object(_)) {
+            let kind = std::mem::replace(&mut self.kind, JsonKind::Invalid);
+            with_stack(move || drop(kind));
+        }
+    }
 }
 
 /// The kinds of JSON nodes.
@@ -331,9 +390,9 @@ pub enum JsonKind {
     /// A string, escapes resolved; read as a template when it is evaluated.
     String(Str),
     /// An array.
-    Array(Vec<JsonNode>),
+    Array(Arc<[JsonNode]>),
     /// An object in source order, duplicates kept.
-    Object(Vec<JsonProperty>),
+    Object(Arc<[JsonProperty]>),
     /// What could not be read; a message was given.
     Invalid,
 }

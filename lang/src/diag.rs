@@ -157,6 +157,11 @@ impl Diagnostics {
         self.0.push(diagnostic);
     }
 
+    /// Takes away those that came after the first `length`.
+    pub fn split_off(&mut self, length: usize) -> Diagnostics {
+        Diagnostics(self.0.split_off(length.min(self.0.len())))
+    }
+
     /// Adds all of `other`.
     pub fn append(&mut self, other: Diagnostics) {
         self.0.extend(other.0);

@@ -9,6 +9,7 @@ pub mod ast;
 pub mod diag;
 pub mod functions;
 pub mod source;
+pub mod syntax;
 pub mod types;
 pub mod values;
 

@@ -1,0 +1,451 @@
+//! Expressions: operators, terms and the steps that follow them.
+
+use super::parser::Parser;
+use super::text::{normalise, unescape};
+use super::token::{Kind, Token};
+use crate::ast::{
+    BinaryExpr, BinaryOperator, CallExpr, ConditionalExpr, Expr, ExprKind, IndexExpr, RelativeTraversal, SplatExpr,
+    Step, StepKind, Traversal, UnaryExpr, UnaryOperator,
+};
+use crate::source::Range;
+use crate::values::Number;
+
+/// The binary operator that `kind` is, and how strongly it binds.
+fn operator(kind: Kind) -> Option<(BinaryOperator, u8)> {
+    Some(match kind {
+        Kind::Or => (BinaryOperator::Or, 1),
+        Kind::And => (BinaryOperator::And, 2),
+        Kind::Equal => (BinaryOperator::Equal, 3),
+        Kind::NotEqual => (BinaryOperator::NotEqual, 3),
+        Kind::Greater => (BinaryOperator::Greater, 4),
+        Kind::GreaterOrEqual => (BinaryOperator::GreaterOrEqual, 4),
+        Kind::Less => (BinaryOperator::Less, 4),
+        Kind::LessOrEqual => (BinaryOperator::LessOrEqual, 4),
+        Kind::Plus => (BinaryOperator::Add, 5),
+        Kind::Minus => (BinaryOperator::Subtract, 5),
+        Kind::Star => (BinaryOperator::Multiply, 6),
+        Kind::Slash => (BinaryOperator::Divide, 6),
+        Kind::Percent => (BinaryOperator::Modulo, 6),
+        _ => return None,
+    })
+}
+
+impl Parser<'_> {
+    /// An expression. Leaves the parser in recovery, with a message, where there is none.
+    pub(super) fn expression(&mut self) -> Expr {
+        let start = self.next_range();
+        self.deeper(Parser::conditional).unwrap_or_else(|| self.invalid(start))
+    }
+
+    fn conditional(&mut self) -> Expr {
+        let start = self.next_range();
+        let before = self.diagnostics.len();
+        let condition = self.binary(0);
+        if self.failed_since(before) || self.read_if(Kind::Question).is_none() {
+            return condition;
+        }
+        let before = self.diagnostics.len();
+        let then = self.expression();
+        if self.failed_since(before) {
+            return condition;
+        }
+        if self.read_if(Kind::Colon).is_none() {
+            let detail = "After the result for a true condition, a colon and the result for a false one must follow.";
+            self.error_since(start, self.next_range(), "Missing false expression in conditional", detail);
+            return condition;
+        }
+        let before = self.diagnostics.len();
+        let otherwise = self.expression();
+        if self.failed_since(before) {
+            return condition;
+        }
+        let range = start.to(otherwise.range);
+        Expr::new(range, ExprKind::Conditional(Box::new(ConditionalExpr { condition, then, otherwise })))
+    }
+
+    /// Operands and operators that bind at least as strongly as `least`.
+    fn binary(&mut self, least: u8) -> Expr {
+        let before = self.diagnostics.len();
+        let mut left = self.term_with_steps();
+        if self.failed_since(before) {
+            return left;
+        }
+        while let Some((operator, strength)) = operator(self.peek().kind).filter(|(_, strength)| *strength >= least) {
+            self.read();
+            let before = self.diagnostics.len();
+            let right = self.binary(strength + 1);
+            if self.failed_since(before) {
+                return left;
+            }
+            let range = left.range.to(right.range);
+            left = Expr::new(range, ExprKind::Binary(Box::new(BinaryExpr { operator, left, right })));
+        }
+        left
+    }
+
+    fn term_with_steps(&mut self) -> Expr {
+        let term = self.term();
+        self.steps(term)
+    }
+
+    fn term(&mut self) -> Expr {
+        let start = self.peek();
+        let range = self.range(start);
+        match start.kind {
+            Kind::Ident => {
+                self.read();
+                if matches!(self.peek().kind, Kind::OpenParen | Kind::DoubleColon) {
+                    return self.call(start);
+                }
+                let kind = match self.bytes(start) {
+                    b"true" => ExprKind::Bool(true),
+                    b"false" => ExprKind::Bool(false),
+                    b"null" => ExprKind::Null,
+                    _ => ExprKind::Traversal(Box::new(Traversal {
+                        range,
+                        root: self.word(start),
+                        root_range: range,
+                        steps: Box::default(),
+                    })),
+                };
+                Expr::new(range, kind)
+            }
+            Kind::Number => {
+                self.read();
+                match self.number(start) {
+                    Some(number) => Expr::new(range, ExprKind::Number(number)),
+                    None => self.invalid(range),
+                }
+            }
+            Kind::OpenQuote => {
+                self.read();
+                if let Some((text, close)) = self.read_plain_string() {
+                    let text = unescape(self.bytes(text), true, self.range(text), &mut self.diagnostics);
+                    return Expr::new(range.to(self.range(close)), ExprKind::String(normalise(&text)));
+                }
+                self.template_expression(range, Kind::CloseQuote, false)
+            }
+            Kind::OpenHeredoc => {
+                self.read();
+                let strip = self.bytes(start).starts_with(b"<<-");
+                self.template_expression(range, Kind::CloseHeredoc, strip)
+            }
+            Kind::OpenParen => self.parentheses(),
+            Kind::OpenBracket => self.tuple(),
+            Kind::OpenBrace => self.object(),
+            Kind::Minus => self.unary(UnaryOperator::Negate),
+            Kind::Bang => self.unary(UnaryOperator::Not),
+            kind => {
+                if !self.recovery {
+                    if kind == Kind::Eof {
+                        let detail = "An expression should begin here, but the file ends.";
+                        self.error(range, "Missing expression", detail);
+                    } else {
+                        self.error(
+                            range,
+                            "Invalid expression",
+                            "An expression should begin here, but this can't begin one.",
+                        );
+                    }
+                }
+                self.recovery = true;
+                self.invalid(range)
+            }
+        }
+    }
+
+    /// The value of a number token; `None`, with a message, if it is none.
+    pub(super) fn number(&mut self, token: Token) -> Option<Number> {
+        let number = std::str::from_utf8(self.bytes(token)).ok().and_then(Number::parse);
+        if number.is_none() {
+            self.error(self.range(token), "Invalid number literal", "The value of this number could not be made out.");
+        }
+        number
+    }
+
+    fn unary(&mut self, operator: UnaryOperator) -> Expr {
+        let operator_range = self.next_range();
+        self.read();
+        let operand = self.deeper(Parser::term_with_steps).unwrap_or_else(|| self.invalid(operator_range));
+        let range = operator_range.to(operand.range);
+        Expr::new(range, ExprKind::Unary(Box::new(UnaryExpr { operator, operator_range, operand })))
+    }
+
+    fn parentheses(&mut self) -> Expr {
+        let open = self.next_range();
+        self.read();
+        self.with_newlines(false, |parser| {
+            let before = parser.diagnostics.len();
+            let inner = parser.expression();
+            if parser.diagnostics.len() > before {
+                parser.recover(Kind::CloseParen);
+                return inner;
+            }
+            if parser.peek().kind != Kind::CloseParen {
+                let detail = "The expression should end with a closing parenthesis here.";
+                parser.error_since(open, parser.next_range(), "Unbalanced parentheses", detail);
+                parser.recovery = true;
+            }
+            let close = parser.read();
+            Expr::new(open.to(parser.range(close)), ExprKind::Parens(Box::new(inner)))
+        })
+    }
+
+    /// The rest of a function call, whose first name was read.
+    fn call(&mut self, first: Token) -> Expr {
+        let start = self.range(first);
+        let mut name = self.word(first).to_string();
+        let mut name_range = start;
+        let mut open = self.read();
+        while open.kind == Kind::DoubleColon {
+            let next = self.read();
+            let range = self.range(next);
+            if next.kind != Kind::Ident {
+                let detail = "The name of a function, or of a namespace within, must follow the symbol \"::\".";
+                self.error_since(start, range, "Missing function name", detail);
+                self.recover_over_parens();
+                return self.invalid(start.to(range));
+            }
+            name.push_str("::");
+            name.push_str(&self.word(next));
+            name_range = start.to(range);
+            open = self.read();
+        }
+        if open.kind != Kind::OpenParen {
+            let range = self.range(open);
+            let detail = "The name of a function must be followed by an opening parenthesis and the arguments.";
+            self.error_since(start, range, "Missing open parenthesis", detail);
+            self.recover_over_parens();
+            return self.invalid(start.to(range));
+        }
+        let open = self.range(open);
+        let (arguments, expand_last, close) = self.with_newlines(false, |parser| parser.arguments(start, open));
+        let close = self.range(close);
+        let call = CallExpr { name: name.into(), name_range, arguments: arguments.into(), expand_last, close };
+        Expr::new(name_range.to(close), ExprKind::Call(Box::new(call)))
+    }
+
+    /// Arguments up to the closing parenthesis: the arguments, whether the last one is expanded, the parenthesis.
+    fn arguments(&mut self, start: Range, open: Range) -> (Vec<Expr>, bool, Token) {
+        let mut arguments = Vec::new();
+        loop {
+            if let Some(close) = self.read_if(Kind::CloseParen) {
+                return (arguments, false, close);
+            }
+            let before = self.diagnostics.len();
+            arguments.push(self.expression());
+            if self.failed_since(before) {
+                return (arguments, false, self.recover(Kind::CloseParen));
+            }
+            let separator = self.read();
+            let range = self.range(separator);
+            match separator.kind {
+                Kind::CloseParen => return (arguments, false, separator),
+                Kind::Comma => continue,
+                Kind::Ellipsis => {
+                    if let Some(close) = self.read_if(Kind::CloseParen) {
+                        return (arguments, true, close);
+                    }
+                    if !self.recovery {
+                        let detail =
+                            "Behind an expanded argument (with ...) the arguments must end with a parenthesis.";
+                        self.error_since(start, range, "Missing closing parenthesis", detail);
+                    }
+                    return (arguments, true, self.recover(Kind::CloseParen));
+                }
+                Kind::Eof => {
+                    let detail = "The file ends before the closing parenthesis of this function call. Perhaps brackets are \
+                                  unbalanced elsewhere in the file.";
+                    self.error(start.to(open), "Unterminated function call", detail);
+                }
+                _ => {
+                    let detail = "The arguments of a function must be separated by commas.";
+                    self.error_since(start, range, "Missing argument separator", detail);
+                }
+            }
+            return (arguments, false, self.recover(Kind::CloseParen));
+        }
+    }
+
+    /// The steps that follow `from`: attributes, indexes and splats.
+    fn steps(&mut self, from: Expr) -> Expr {
+        let start = from.range;
+        let mut target = from;
+        let mut steps: Vec<Step> = Vec::new();
+        loop {
+            match self.peek().kind {
+                Kind::Dot => {
+                    let dot = self.next_range();
+                    self.read();
+                    match self.peek().kind {
+                        Kind::Ident => {
+                            let name = self.read();
+                            steps.push(Step {
+                                range: dot.to(self.range(name)),
+                                kind: StepKind::Attribute(self.word(name)),
+                            });
+                        }
+                        Kind::Number => {
+                            let number = self.read();
+                            let range = dot.to(self.range(number));
+                            match self.legacy_index(number, self.range(number), "") {
+                                Some(index) => steps.push(Step { range, kind: StepKind::Index(index) }),
+                                None => {
+                                    let key = self.invalid(range);
+                                    target = indexed(attach(target, &mut steps), key, range);
+                                }
+                            }
+                        }
+                        Kind::Star => {
+                            target = attach(target, &mut steps);
+                            target = self.attribute_splat(target, dot);
+                        }
+                        _ => {
+                            let place = self.next_range();
+                            self.error(place, "Invalid attribute name", "The name of an attribute must follow a dot.");
+                            target = self.invalid(start.to(dot));
+                            steps.clear();
+                            self.recovery = true;
+                        }
+                    }
+                }
+                Kind::OpenBracket => {
+                    let open = self.next_range();
+                    self.read();
+                    if self.read_if(Kind::Star).is_some() {
+                        target = attach(target, &mut steps);
+                        target = self.full_splat(target, open);
+                        continue;
+                    }
+                    let (mut key, close) = self.with_newlines(false, Parser::index_key);
+                    let range = open.to(self.range(close));
+                    let literal = match &mut key.kind {
+                        ExprKind::Number(number) => Some(StepKind::Index(number.clone())),
+                        ExprKind::String(name) => Some(StepKind::Key(name.clone())),
+                        _ => None,
+                    };
+                    match literal {
+                        Some(kind) => steps.push(Step { range, kind }),
+                        None => target = indexed(attach(target, &mut steps), key, range),
+                    }
+                }
+                _ => return attach(target, &mut steps),
+            }
+        }
+    }
+
+    /// The key between brackets, and the closing bracket.
+    fn index_key(&mut self) -> (Expr, Token) {
+        let before = self.diagnostics.len();
+        let key = self.expression();
+        if self.failed_since(before) {
+            return (key, self.recover(Kind::CloseBracket));
+        }
+        let close = self.read();
+        if close.kind != Kind::CloseBracket && !self.recovery {
+            let detail = "An index must end with a closing bracket (\"]\").";
+            self.error(self.range(close), "Missing close bracket on index", detail);
+            return (key, self.recover(Kind::CloseBracket));
+        }
+        (key, close)
+    }
+
+    /// The number of a legacy index (`.0`). Two of them in a row look like a fraction and are refused at `place`.
+    fn legacy_index(&mut self, token: Token, place: Range, hint: &str) -> Option<Number> {
+        let text = String::from_utf8_lossy(self.bytes(token));
+        if let Some((first, second)) = text.split_once('.') {
+            let detail = format!(
+                "Two legacy indexes can't follow each other. Write them in brackets{hint}, like [{first}][{second}]."
+            );
+            self.error(place, "Invalid legacy index syntax", detail);
+            return None;
+        }
+        self.number(token)
+    }
+
+    /// `.*` and the attributes behind it, which belong to each element.
+    fn attribute_splat(&mut self, source: Expr, dot: Range) -> Expr {
+        let start = source.range;
+        let star = self.next_range();
+        self.read();
+        let marker = dot.to(star);
+        let mut each = Expr::new(marker, ExprKind::SplatItem);
+        let mut steps = Vec::new();
+        let mut last = star;
+        while self.peek().kind == Kind::Dot {
+            let dot = self.next_range();
+            self.read();
+            let token = self.peek();
+            let range = dot.to(self.range(token));
+            match token.kind {
+                Kind::Ident => {
+                    self.read();
+                    steps.push(Step { range, kind: StepKind::Attribute(self.word(token)) });
+                }
+                Kind::Number => {
+                    self.read();
+                    match self.legacy_index(token, star, " behind a full splat, [*]") {
+                        Some(index) => steps.push(Step { range, kind: StepKind::Index(index) }),
+                        None => {
+                            let key = self.invalid(range);
+                            each = indexed(attach(each, &mut steps), key, range);
+                        }
+                    }
+                }
+                kind => {
+                    if !self.recovery && kind == Kind::Star {
+                        let detail = "A splat (*) can't stand inside another attribute-only splat.";
+                        self.error(self.range(token), "Nested splat expression not allowed", detail);
+                    } else if !self.recovery {
+                        self.error(star, "Invalid attribute name", "The name of an attribute must follow a dot.");
+                    }
+                    self.recovery = true;
+                    return source;
+                }
+            }
+            last = self.range(token);
+        }
+        let each = attach(each, &mut steps);
+        Expr::new(start.to(last), ExprKind::Splat(Box::new(SplatExpr { source, each, marker })))
+    }
+
+    /// The rest of `[*]` and all the steps behind it, which belong to each element.
+    fn full_splat(&mut self, source: Expr, open: Range) -> Expr {
+        let mut close = self.read();
+        if close.kind != Kind::CloseBracket && !self.recovery {
+            let detail = "The star of a splat must be followed by a closing bracket (\"]\").";
+            self.error(self.range(close), "Missing close bracket on splat index", detail);
+            close = self.recover(Kind::CloseBracket);
+        }
+        let marker = open.to(self.range(close));
+        let item = Expr::new(marker, ExprKind::SplatItem);
+        let each = self.deeper(|parser| parser.steps(item)).unwrap_or_else(|| self.invalid(marker));
+        let range = source.range.to(each.range);
+        Expr::new(range, ExprKind::Splat(Box::new(SplatExpr { source, each, marker })))
+    }
+}
+
+/// `target` with static `steps` behind it; leaves `steps` empty.
+fn attach(mut target: Expr, steps: &mut Vec<Step>) -> Expr {
+    let Some(last) = steps.last() else { return target };
+    let range = target.range.to(last.range);
+    let steps = std::mem::take(steps);
+    match &mut target.kind {
+        ExprKind::Traversal(traversal) if traversal.steps.is_empty() => {
+            traversal.steps = steps.into();
+            traversal.range = range;
+            target.range = range;
+            target
+        }
+        _ => Expr::new(
+            range,
+            ExprKind::RelativeTraversal(Box::new(RelativeTraversal { source: target, steps: steps.into() })),
+        ),
+    }
+}
+
+/// `collection[key]`, with `brackets` around the key.
+fn indexed(collection: Expr, key: Expr, brackets: Range) -> Expr {
+    let range = collection.range.to(brackets);
+    Expr::new(range, ExprKind::Index(Box::new(IndexExpr { collection, key, brackets })))
+}
