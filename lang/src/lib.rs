@@ -7,6 +7,7 @@ pub mod addr;
 pub mod addr_parse;
 pub mod ast;
 pub mod diag;
+pub mod eval;
 pub mod functions;
 pub mod source;
 pub mod syntax;

@@ -1,0 +1,314 @@
+//! Evaluation of expressions, by HCL's rules: types, unknown values, marks, and what is said when something is wrong.
+//!
+//! Evaluation never stops at the first mistake: what fails is an unknown value of unknown type, and a diagnostic.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use crate::Str;
+use crate::ast::{Expr, ExprKind, ObjectItem, ObjectKey, Traversal};
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::functions::{CallContext, Function, FunctionTable};
+use crate::source::Range;
+use crate::types::Type;
+use crate::values::{Kind, Marks, Value};
+
+mod call;
+mod conditional;
+mod index;
+mod loops;
+mod operators;
+mod references;
+mod template;
+
+pub use index::{get_attribute, get_index};
+
+/// How many elements `for` and splat expressions may produce in one evaluation, and how many bytes a template.
+const MAX_ELEMENTS: u64 = 10_000_000;
+/// Stack left below which a new piece is allocated, and how large that is: nesting is bounded by memory, not by the stack.
+const RED_ZONE: usize = 128 * 1024;
+const STACK_PIECE: usize = 2 * 1024 * 1024;
+
+/// What names stand for.
+pub trait Scope: Sync {
+    /// The value of the longest prefix of the traversal that the scope knows as one thing, and how many of its steps that
+    /// took.
+    ///
+    /// # Errors
+    /// Unknown names and undeclared things, with a range.
+    fn resolve(&self, traversal: &Traversal) -> Result<(Value, usize), Diagnostic>;
+
+    /// The functions that may be called; an empty table where none may.
+    fn functions(&self) -> &dyn FunctionTable;
+}
+
+/// A scope without names and functions: only constants can be evaluated.
+pub struct NoScope;
+
+impl Scope for NoScope {
+    fn resolve(&self, traversal: &Traversal) -> Result<(Value, usize), Diagnostic> {
+        Err(Diagnostic::error("Variables not allowed", "Variables may not be used here.").at(traversal.root_range))
+    }
+
+    fn functions(&self) -> &dyn FunctionTable {
+        &NoFunctions
+    }
+}
+
+/// A table without functions.
+pub struct NoFunctions;
+
+impl FunctionTable for NoFunctions {
+    fn get(&self, _: &str) -> Option<Arc<Function>> {
+        None
+    }
+
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn context(&self) -> &CallContext {
+        static EMPTY: LazyLock<CallContext> = LazyLock::new(CallContext::default);
+        &EMPTY
+    }
+}
+
+/// A scope of plain names, before those of a parent.
+pub struct Locals<'a> {
+    values: BTreeMap<Str, Value>,
+    parent: Option<&'a dyn Scope>,
+    functions: Option<&'a dyn FunctionTable>,
+}
+
+impl<'a> Locals<'a> {
+    /// A scope of these names.
+    pub fn new(values: BTreeMap<Str, Value>) -> Locals<'a> {
+        Locals { values, parent: None, functions: None }
+    }
+
+    /// Asks `parent` for names and functions that are not here.
+    #[must_use]
+    pub fn with_parent(self, parent: &'a dyn Scope) -> Locals<'a> {
+        Locals { parent: Some(parent), ..self }
+    }
+
+    /// Makes functions callable.
+    #[must_use]
+    pub fn with_functions(self, functions: &'a dyn FunctionTable) -> Locals<'a> {
+        Locals { functions: Some(functions), ..self }
+    }
+}
+
+impl Scope for Locals<'_> {
+    fn resolve(&self, traversal: &Traversal) -> Result<(Value, usize), Diagnostic> {
+        match (self.values.get(&traversal.root), self.parent) {
+            (Some(value), _) => Ok((value.clone(), 0)),
+            (None, Some(parent)) => parent.resolve(traversal),
+            (None, None) => {
+                let detail = format!("There is no variable named {:?}.", traversal.root.as_str());
+                Err(Diagnostic::error("Unknown variable", detail).at(traversal.root_range))
+            }
+        }
+    }
+
+    fn functions(&self) -> &dyn FunctionTable {
+        match (self.functions, self.parent) {
+            (Some(functions), _) => functions,
+            (None, Some(parent)) => parent.functions(),
+            (None, None) => &NoFunctions,
+        }
+    }
+}
+
+/// The value of an expression. After an error it is unknown, usually of unknown type.
+pub fn evaluate(expr: &Expr, scope: &dyn Scope, diagnostics: &mut Diagnostics) -> Value {
+    let budget = Cell::new(MAX_ELEMENTS);
+    let env = Env { scope, frame: None, item: None, budget: &budget };
+    env.eval(expr, diagnostics)
+}
+
+/// What an expression is evaluated in.
+#[derive(Clone, Copy)]
+struct Env<'a> {
+    scope: &'a dyn Scope,
+    /// Names bound by `for`, innermost first.
+    frame: Option<&'a Frame<'a>>,
+    /// What the innermost splat is at.
+    item: Option<&'a Value>,
+    /// How many elements may still be produced.
+    budget: &'a Cell<u64>,
+}
+
+/// One round of a `for`.
+struct Frame<'a> {
+    key: Option<(&'a str, Value)>,
+    value: (&'a str, Value),
+    parent: Option<&'a Frame<'a>>,
+}
+
+impl Frame<'_> {
+    fn get(&self, name: &str) -> Option<&Value> {
+        let mut frame = Some(self);
+        while let Some(f) = frame {
+            // When both have the same name the value wins, as it does in HCL.
+            if f.value.0 == name {
+                return Some(&f.value.1);
+            }
+            if let Some((key, value)) = &f.key
+                && *key == name
+            {
+                return Some(value);
+            }
+            frame = f.parent;
+        }
+        None
+    }
+}
+
+impl<'a> Env<'a> {
+    fn eval(&self, expr: &Expr, diagnostics: &mut Diagnostics) -> Value {
+        match &expr.kind {
+            ExprKind::Null => Value::NULL_DYNAMIC,
+            ExprKind::Bool(value) => Value::bool(*value),
+            ExprKind::Number(number) => Value::number(number.clone()),
+            // The parser normalises.
+            ExprKind::String(text) => Value { kind: Kind::String(text.clone()), marks: Marks::empty() },
+            ExprKind::Traversal(traversal) => self.traversal(expr, traversal, diagnostics),
+            ExprKind::SplatItem => self.item.cloned().unwrap_or(Value::dynamic()),
+            ExprKind::Invalid => Value::dynamic(),
+            _ => stacker::maybe_grow(RED_ZONE, STACK_PIECE, || self.eval_nested(expr, diagnostics)),
+        }
+    }
+
+    fn eval_nested(&self, expr: &Expr, diagnostics: &mut Diagnostics) -> Value {
+        match &expr.kind {
+            ExprKind::Template(parts) => self.template(expr.range, parts, diagnostics),
+            ExprKind::TemplateWrap(inner) | ExprKind::Parens(inner) => self.eval(inner, diagnostics),
+            ExprKind::RelativeTraversal(relative) => {
+                let source = self.eval(&relative.source, diagnostics);
+                match index::follow(&source, &relative.steps) {
+                    Ok(value) => value,
+                    Err(diagnostic) => self.fail(diagnostic, expr, diagnostics),
+                }
+            }
+            ExprKind::Index(index) => {
+                let collection = self.eval(&index.collection, diagnostics);
+                let key = self.eval(&index.key, diagnostics);
+                match get_index(&collection, &key, index.brackets) {
+                    Ok(value) => value,
+                    Err(diagnostic) => self.fail(diagnostic, expr, diagnostics),
+                }
+            }
+            ExprKind::Splat(splat) => self.splat(expr, splat, diagnostics),
+            ExprKind::Call(call) => self.call(expr, call, diagnostics),
+            ExprKind::Unary(unary) => self.unary(expr, unary, diagnostics),
+            ExprKind::Binary(binary) => self.binary(expr, binary, diagnostics),
+            ExprKind::Conditional(conditional) => self.conditional(expr, conditional, diagnostics),
+            ExprKind::For(each) => self.for_expr(expr.range, each, diagnostics),
+            ExprKind::Tuple(elements) => {
+                Value::tuple(elements.iter().map(|e| self.eval(e, diagnostics)).collect::<Vec<_>>())
+            }
+            ExprKind::Object(items) => self.object(items, diagnostics),
+            ExprKind::Null
+            | ExprKind::Bool(_)
+            | ExprKind::Number(_)
+            | ExprKind::String(_)
+            | ExprKind::Traversal(_)
+            | ExprKind::SplatItem
+            | ExprKind::Invalid => Value::dynamic(),
+        }
+    }
+
+    fn traversal(&self, expr: &Expr, traversal: &Traversal, diagnostics: &mut Diagnostics) -> Value {
+        let result = match self.frame.and_then(|frame| frame.get(&traversal.root)) {
+            Some(value) => index::follow(value, &traversal.steps),
+            None => match self.scope.resolve(traversal) {
+                Ok((value, taken)) => index::follow(&value, traversal.steps.get(taken..).unwrap_or_default()),
+                Err(diagnostic) => {
+                    diagnostics.push(diagnostic.or_at(traversal.range));
+                    return Value::dynamic();
+                }
+            },
+        };
+        match result {
+            Ok(value) => value,
+            Err(diagnostic) => self.fail(diagnostic, expr, diagnostics),
+        }
+    }
+
+    /// Reports, with the values of what `expr` refers to, and stands in with a dynamic value.
+    fn fail(&self, diagnostic: Diagnostic, expr: &Expr, diagnostics: &mut Diagnostics) -> Value {
+        diagnostics.push(diagnostic.with_values(self.reference_values(expr)));
+        Value::dynamic()
+    }
+
+    /// Reports that an evaluation would produce too much, unless `count` more elements are all right.
+    fn spend(&self, count: u64, range: Range, diagnostics: &mut Diagnostics) -> bool {
+        let left = self.budget.get();
+        self.budget.set(left.saturating_sub(count));
+        if left >= count {
+            return true;
+        }
+        let detail = format!("This expression would produce more than {MAX_ELEMENTS} elements.");
+        diagnostics.push(Diagnostic::error("Result too large", detail).at(range));
+        false
+    }
+
+    fn object(&self, items: &[ObjectItem], diagnostics: &mut Diagnostics) -> Value {
+        let mut attributes = BTreeMap::new();
+        let mut marks = Marks::empty();
+        let mut known = true;
+        for item in items {
+            let name = self.object_key(item, &mut marks, diagnostics);
+            let value = self.eval(&item.value, diagnostics);
+            match name {
+                Some(name) => {
+                    attributes.insert(name, value);
+                }
+                None => known = false,
+            }
+        }
+        if known { Value::from_attributes(attributes).with_marks(marks) } else { Value::dynamic() }
+    }
+
+    /// The name of an attribute; `None` when it is unknown or wrong.
+    fn object_key(&self, item: &ObjectItem, marks: &mut Marks, diagnostics: &mut Diagnostics) -> Option<Str> {
+        let expr = match &item.key {
+            ObjectKey::Name(name, _) => return Some(name.clone()),
+            ObjectKey::Expr(expr) => expr,
+        };
+        if let ExprKind::String(text) = &expr.kind {
+            return Some(text.clone());
+        }
+        if let ExprKind::Traversal(traversal) = &expr.kind
+            && !traversal.steps.is_empty()
+        {
+            diagnostics.push(Diagnostic::error("Ambiguous attribute key", "If this expression is intended to be a reference, wrap it in parentheses. If it's instead intended as a literal name containing periods, wrap it in quotes to create a string literal.").at(expr.range));
+            return None;
+        }
+        let mut own = Diagnostics::new();
+        let key = self.eval(expr, &mut own);
+        let failed = own.has_errors();
+        diagnostics.append(own);
+        if failed {
+            return None;
+        }
+        if key.is_null() {
+            let diagnostic =
+                Diagnostic::error("Null value as key", "Can't use a null value as a key.").at(item.value.range);
+            self.fail(diagnostic, expr, diagnostics);
+            return None;
+        }
+        let (key, key_marks) = key.unmark();
+        *marks |= key_marks;
+        match key.convert(&Type::String) {
+            Ok(key) => key.as_str().cloned(),
+            Err(error) => {
+                let detail = format!("Can't use this value as a key: {error}.");
+                self.fail(Diagnostic::error("Incorrect key type", detail).at(expr.range), expr, diagnostics);
+                None
+            }
+        }
+    }
+}
