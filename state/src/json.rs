@@ -53,7 +53,11 @@ impl Json {
     }
 
     pub(crate) fn from_raw(raw: &RawValue) -> Json {
-        let text = raw.get();
+        Json::from_valid(raw.get())
+    }
+
+    /// From text that is known to be valid JSON.
+    pub(crate) fn from_valid(text: &str) -> Json {
         let mut out = String::with_capacity(text.len());
         compact(&mut out, text);
         Json(out.into())

@@ -3,10 +3,15 @@
 //!
 //! This crate knows neither configurations nor providers: attributes of objects are JSON here. It never prints.
 
+pub mod backend;
+mod files;
+pub mod journal;
 pub mod json;
 pub mod model;
 pub mod v4;
 
+pub use backend::{LockError, LockId, LockInfo, Snapshots, StateStore, StoreError, WriteCondition};
+pub use journal::{Intent, IntentId, Journal, JournalError, JournalRecord, Operation, Outcome};
 pub use json::Json;
 pub use model::{
     AttributePath, AttributeStep, CheckObject, CheckResult, CheckStatus, DeposedKey, InstanceObject, InstanceState,

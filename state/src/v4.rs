@@ -452,6 +452,18 @@ fn write_resource(out: &mut Writer, module: &str, address: &AbsResource, resourc
     out.close('}');
 }
 
+/// An object as it stands among its resource's instances in the file, in compact form.
+pub fn object_to_json(object: &InstanceObject) -> Json {
+    let mut out = Writer { out: String::new(), depth: 0, first: true };
+    write_object(&mut out, &InstanceKey::None, None, object);
+    Json::from_valid(&out.out)
+}
+
+/// Reads what [`object_to_json`] gave; `address` is for messages.
+pub fn object_from_json(json: &Json, address: &AbsResource) -> Result<InstanceObject, ReadError> {
+    read_object(json.decode()?, &mut Dependencies::default(), address)
+}
+
 fn write_object(out: &mut Writer, key: &InstanceKey, deposed: Option<&DeposedKey>, object: &InstanceObject) {
     out.open('{');
     match key {

@@ -1,0 +1,203 @@
+//! The journal: what windlass is about to do to the cloud, and what came of it.
+//!
+//! Before a mutating call goes out, its *intent* is durable; the new object's id is, before anything is waited for; and
+//! after the call, its *outcome*. After a crash, the next run reads the records: an intent without outcome is recovered
+//! by the resource type, and an outcome that the state does not hold yet is put into it. Records leave the journal
+//! only when a durable state holds what they say.
+//!
+//! A journal holds values of sensitive attributes. It is stored like the state (mode 0600), and no `Debug` here
+//! prints them.
+
+pub mod local;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use lang::addr::{ProviderConfig, ResourceInstance};
+
+use crate::json::Json;
+use crate::model::{DeposedKey, InstanceObject, Lineage, Serial};
+
+/// A place that keeps records until they are settled. All methods may be called concurrently; those that record return
+/// when the record is durable.
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// Records what is about to be done; to be awaited before the call goes out.
+    async fn intend(&self, intent: Intent) -> Result<IntentId, JournalError>;
+
+    /// Records what the cloud answered, its id first of all; to be awaited before any waiting. A later one replaces it.
+    async fn handed_over(&self, id: IntentId, object: InstanceObject) -> Result<(), JournalError>;
+
+    /// Records how it ended.
+    async fn outcome(&self, id: IntentId, outcome: Outcome) -> Result<(), JournalError>;
+
+    /// Everything that is not settled yet, in the order of intents.
+    async fn records(&self) -> Result<Vec<JournalRecord>, JournalError>;
+
+    /// The records without outcome: what must be recovered.
+    async fn pending(&self) -> Result<Vec<JournalRecord>, JournalError> {
+        let mut records = self.records().await?;
+        records.retain(|record| record.outcome.is_none());
+        Ok(records)
+    }
+
+    /// Forgets records: a durable state holds their outcomes. Names the records, because others may get their outcome
+    /// while that state is being written.
+    async fn settle(&self, settled: &[IntentId]) -> Result<(), JournalError>;
+}
+
+/// The name of an intent within its journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IntentId(pub u64);
+
+/// What is about to be done to one object.
+#[derive(Clone, PartialEq)]
+pub struct Intent {
+    /// The resource instance.
+    pub address: ResourceInstance,
+    /// Which of its deposed objects, if it is one of those.
+    pub deposed: Option<DeposedKey>,
+    /// The provider configuration that does it.
+    pub provider: ProviderConfig,
+    /// What is done.
+    pub operation: Operation,
+    /// The planned values in cty's JSON, unknown ones left out; may hold sensitive values.
+    pub planned: Json,
+    /// The token, unique name or tag by which the object is found again.
+    pub client_token: Option<String>,
+    /// The lineage of the state that the plan was made from.
+    pub lineage: Lineage,
+    /// Its serial.
+    pub serial: Serial,
+}
+
+/// What is done to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// It is made.
+    Create,
+    /// It is changed in place.
+    Update,
+    /// It is destroyed.
+    Delete,
+}
+
+impl Operation {
+    /// `create`, `update` or `delete`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Operation::Create => "create",
+            Operation::Update => "update",
+            Operation::Delete => "delete",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Operation> {
+        [Operation::Create, Operation::Update, Operation::Delete]
+            .into_iter()
+            .find(|operation| operation.as_str() == name)
+    }
+}
+
+/// How an operation ended.
+#[derive(Clone, PartialEq)]
+pub enum Outcome {
+    /// The object is there, as given (tainted, if it is not complete).
+    Object(Box<InstanceObject>),
+    /// There is no object: it was destroyed, or it is certain that it was never made.
+    Gone,
+    /// The cloud refused; nothing changed.
+    Failed,
+}
+
+/// An intent and what is known of it.
+#[derive(Clone, PartialEq)]
+pub struct JournalRecord {
+    /// Its name.
+    pub id: IntentId,
+    /// When it was recorded, RFC 3339 in UTC.
+    pub time: String,
+    /// What was about to be done.
+    pub intent: Intent,
+    /// What the cloud last answered.
+    pub handed_over: Option<InstanceObject>,
+    /// How it ended, if that is known.
+    pub outcome: Option<Outcome>,
+}
+
+/// Leaves the values out: they may be sensitive.
+impl fmt::Debug for Intent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Intent({} {}", self.operation.as_str(), self.address)?;
+        if let Some(deposed) = &self.deposed {
+            write!(f, " deposed {deposed}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+/// Leaves the values out: they may be sensitive.
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Outcome::Object(_) => "Object(…)",
+            Outcome::Gone => "Gone",
+            Outcome::Failed => "Failed",
+        })
+    }
+}
+
+/// Leaves the values out: they may be sensitive.
+impl fmt::Debug for JournalRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JournalRecord")
+            .field("id", &self.id)
+            .field("time", &self.time)
+            .field("intent", &self.intent)
+            .field("handed_over", &self.handed_over.is_some())
+            .field("outcome", &self.outcome)
+            .finish()
+    }
+}
+
+/// Why something can't be recorded or read. An operation whose intent could not be recorded must not be started.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The operating system refused.
+    #[error("cannot {action} the journal `{}`", .path.display())]
+    Io {
+        /// What was tried, e.g. `write`.
+        action: &'static str,
+        /// The journal's file.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: Arc<std::io::Error>,
+    },
+    /// The file is of a later version.
+    #[error("the journal `{}` has format version {version}, which is newer than this program supports", .path.display())]
+    FromTheFuture {
+        /// The journal's file.
+        path: PathBuf,
+        /// The format's version.
+        version: u64,
+    },
+    /// A line is damaged though others follow it, so that it is no write that was cut off: an intent may be missing.
+    #[error("the journal `{}` is damaged in line {line}: {problem}", .path.display())]
+    Damaged {
+        /// The journal's file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The intent was settled before, or never recorded.
+    #[error("the journal has no intent {0:?}")]
+    Unknown(IntentId),
+    /// A bug: a task of the program was aborted.
+    #[error("the task that writes the journal ended early; this is a bug, please report it")]
+    Aborted,
+}
