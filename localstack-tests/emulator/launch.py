@@ -147,7 +147,8 @@ def main():
     server.daemon_threads = True
     if arguments.watch_stdin:
         threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(0))
     print(json.dumps({"port": server.server_port}), flush=True)
     server.serve_forever()
 

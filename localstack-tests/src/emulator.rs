@@ -150,6 +150,18 @@ impl Emulator {
         self.process.as_ref().map(Child::id)
     }
 
+    /// Waits until the process ends, which it does only when somebody ends it.
+    pub fn wait(mut self) -> Result<(), HarnessError> {
+        if let Some(mut process) = self.process.take() {
+            // `Child::wait` would close its input first, which ends it
+            let input = process.stdin.take();
+            let result = process.wait().map_err(HarnessError::run("the emulator"));
+            drop(input);
+            result?;
+        }
+        Ok(())
+    }
+
     /// An account that no other test uses.
     pub fn account(&self) -> Account {
         Account::fresh(&self.endpoint)

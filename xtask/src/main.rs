@@ -1,2 +1,53 @@
-//! To be written.
-fn main() {}
+//! `cargo xtask`: what cargo itself can't do. `cargo xtask demo` and `cargo xtask test` are the two commands that a newcomer
+//! needs.
+
+#![forbid(unsafe_code)]
+
+mod bench;
+mod conformance;
+mod demo;
+mod emulators;
+mod error;
+mod memory;
+mod process;
+mod ratchet;
+mod stage;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tasks of the windlass repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Arguments),
+    Test(test::Arguments),
+    Bench(bench::Arguments),
+    Emulators(emulators::Arguments),
+    Conformance(conformance::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Emulators(arguments) => emulators::run(&arguments),
+        Command::Conformance(arguments) => conformance::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", error.full());
+            ExitCode::FAILURE
+        }
+    }
+}

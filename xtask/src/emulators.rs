@@ -1,0 +1,33 @@
+//! `cargo xtask emulators`.
+
+use localstack_tests::Emulator;
+use localstack_tests::emulator::{Installation, cache_dir};
+
+use crate::error::TaskError;
+
+/// Install the local AWS emulator and keep it running until Ctrl-C
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Port on 127.0.0.1; LocalStack's by default
+    #[arg(long, default_value_t = 4566)]
+    port: u16,
+    /// Only install
+    #[arg(long)]
+    install: bool,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> Result<(), TaskError> {
+    Installation::ensure(&cache_dir())?;
+    if arguments.install {
+        return Ok(());
+    }
+    let emulator = Emulator::start(&cache_dir(), Some(arguments.port))?;
+    println!("# The emulator runs until Ctrl-C. In another terminal:");
+    for (name, value) in emulator.account().environment() {
+        println!("export {name}={value}");
+    }
+    println!("# The access key id names the account; any other twelve digits are another one, and empty.");
+    emulator.wait()?;
+    Ok(())
+}

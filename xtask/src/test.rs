@@ -1,0 +1,23 @@
+//! `cargo xtask test`: everything.
+
+use crate::error::TaskError;
+use crate::stage::stage;
+use crate::{conformance, process};
+
+/// Run everything: unit and end-to-end tests, then the recorded cases where the corpora are at hand
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Leave out the recorded cases
+    #[arg(long)]
+    no_conformance: bool,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> Result<(), TaskError> {
+    stage("build", process::build)?;
+    stage("tests", || process::succeed(&mut process::cargo(&["test", "--workspace"])))?;
+    if arguments.no_conformance {
+        return Ok(());
+    }
+    stage("conformance", || conformance::run(&conformance::Arguments::check()))
+}
