@@ -1,0 +1,20 @@
+//! The block around a place in a file.
+
+use lang::Sources;
+use lang::ast::Body;
+use lang::source::Source;
+
+/// The header of the top-level block that holds a byte of a file: `resource "aws_vpc" "main"`. `None` between blocks and
+/// in files that are not native syntax.
+pub fn enclosing_block(source: &Source, byte: usize) -> Option<String> {
+    if source.name.extension().is_some_and(|e| e == "json") {
+        return None;
+    }
+    let (body, _, _) = lang::syntax::parse_file(&Sources::new(), &source.name, source.bytes.clone());
+    let Body::Native(body) = body else { return None };
+    let byte = byte as u32;
+    let block = body.blocks.iter().find(|b| b.range.start <= byte && byte <= b.range.end)?;
+    let labels: String =
+        block.labels.iter().map(|l| format!(" {}", crate::render::strings::go_quote(&l.text))).collect();
+    Some(format!("{}{labels}", block.kind))
+}

@@ -1,0 +1,278 @@
+//! The lines above and around the change of one object.
+
+use super::Schemas;
+use super::change::{Change, Marker, Paths};
+use super::diff::{Action as ValueAction, Diff, Kind};
+use super::human::{Layout, render, symbol};
+use super::strings::go_quote;
+use super::{compute, dynamic};
+use crate::json_views::document::ResourceChange;
+use crate::style::Style;
+
+/// What is done to an object, from the action names of the plan's JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Nothing.
+    NoOp,
+    /// It is made.
+    Create,
+    /// A data source is read.
+    Read,
+    /// It is changed in place.
+    Update,
+    /// It is removed.
+    Delete,
+    /// It is removed, then made.
+    DeleteThenCreate,
+    /// It is made, then removed.
+    CreateThenDelete,
+    /// The state forgets it.
+    Forget,
+}
+
+impl Action {
+    /// Reads the names.
+    pub fn of(names: &[String]) -> Action {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        match names.as_slice() {
+            ["create"] => Action::Create,
+            ["read"] => Action::Read,
+            ["update"] => Action::Update,
+            ["delete"] => Action::Delete,
+            ["delete", "create"] => Action::DeleteThenCreate,
+            ["create", "delete"] => Action::CreateThenDelete,
+            ["forget"] => Action::Forget,
+            _ => Action::NoOp,
+        }
+    }
+
+    fn is_replace(self) -> bool {
+        matches!(self, Action::DeleteThenCreate | Action::CreateThenDelete)
+    }
+
+    /// The symbol in front of the object, three columns wide.
+    pub fn symbol(self, style: Style) -> String {
+        match self {
+            Action::NoOp => symbol(style, ValueAction::NoOp),
+            Action::Create => symbol(style, ValueAction::Create),
+            Action::Update => symbol(style, ValueAction::Update),
+            Action::Delete => symbol(style, ValueAction::Delete),
+            Action::Read => format!(" {}", style.cyan("<=")),
+            Action::Forget => format!(" {}", style.red(".")),
+            Action::DeleteThenCreate => format!("{}/{}", style.red("-"), style.green("+")),
+            Action::CreateThenDelete => format!("{}/{}", style.green("+"), style.red("-")),
+        }
+    }
+
+    /// The line of the legend.
+    pub fn legend(self, style: Style) -> String {
+        let text = match self {
+            Action::Create => "create",
+            Action::Read => "read (data resources)",
+            Action::Update => "update in-place",
+            Action::Delete => "destroy",
+            Action::DeleteThenCreate => "destroy and then create replacement",
+            Action::CreateThenDelete => "create replacement and then destroy",
+            Action::Forget | Action::NoOp => "",
+        };
+        format!("{} {text}", self.symbol(style))
+    }
+}
+
+/// Whether a change is planned or was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It is going to be made.
+    Planned,
+    /// It was made outside of the tool.
+    Drift,
+}
+
+/// The change of an object with its difference.
+pub struct Resource<'a> {
+    /// The document.
+    pub document: &'a ResourceChange,
+    /// What is done.
+    pub action: Action,
+    /// The difference.
+    pub diff: Diff,
+}
+
+impl<'a> Resource<'a> {
+    /// Computes the difference. `relevant` says which attributes are worth showing.
+    pub fn new(document: &'a ResourceChange, schemas: &dyn Schemas, relevant: Paths<'a>) -> Resource<'a> {
+        let change = &document.change;
+        let not_null = |json: &'a serde_json::Value| (!json.is_null()).then_some(json);
+        let value = Change {
+            before: not_null(&change.before),
+            after: not_null(&change.after),
+            before_explicit: false,
+            after_explicit: false,
+            unknown: Marker::of(change.after_unknown.as_ref()),
+            before_sensitive: Marker::of(change.before_sensitive.as_ref()),
+            after_sensitive: Marker::of(change.after_sensitive.as_ref()),
+            replace: Paths::exact(&change.replace_paths),
+            relevant,
+        };
+        let diff = match schemas.schema(&document.provider_name, document.mode == "data", &document.kind) {
+            Some(schema) => compute::block(value, &schema.block),
+            // A type that this build does not know can still be shown, by the types that its JSON has.
+            None => as_block(dynamic::dynamic(value)),
+        };
+        Resource { document, action: Action::of(&change.actions), diff }
+    }
+
+    /// Whether it moved.
+    pub fn moved(&self) -> bool {
+        self.document.previous_address.as_ref().is_some_and(|p| *p != self.document.address)
+    }
+
+    /// Whether it is imported.
+    pub fn imported(&self) -> bool {
+        self.document.change.importing.is_some()
+    }
+
+    /// Whether there is nothing to say about it.
+    pub fn is_silent(&self) -> bool {
+        self.action == Action::NoOp && !self.moved() && !self.imported()
+    }
+
+    /// The whole text, without a line break at the end.
+    pub fn render(&self, cause: Cause, style: Style) -> String {
+        let mut layout = Layout::plan(style);
+        if self.action == Action::Forget {
+            layout.symbols = false;
+            layout.null_suffix = false;
+        }
+        let header = header(&self.document.mode, &self.document.kind, &self.document.name);
+        let body = render(&self.diff, 0, layout);
+        format!("{}{} {header} {body}", self.comment(cause, style), self.action.symbol(style))
+    }
+
+    fn comment(&self, cause: Cause, style: Style) -> String {
+        let document = self.document;
+        let address = match &document.deposed {
+            Some(key) => format!("{} (deposed object {key})", document.address),
+            None => document.address.clone(),
+        };
+        let previous = document.previous_address.as_deref().unwrap_or_default();
+        let reason = document.action_reason.as_deref().unwrap_or_default();
+        let title = style.bold(&format!("  # {address}"));
+        let (mut told_move, mut told_import) = (false, false);
+        let mut out = match self.action {
+            Action::Create => format!("{title} will be created"),
+            Action::Read => format!("{title} will be read during apply{}", read_reason(reason)),
+            Action::Update if cause == Cause::Drift => format!("{title} has changed"),
+            Action::Update => format!("{title} will be updated in-place"),
+            Action::DeleteThenCreate | Action::CreateThenDelete => {
+                let replaced = style.bold_red("replaced");
+                match reason {
+                    "replace_because_tainted" => format!("{title} is tainted, so it must be {replaced}"),
+                    "replace_by_request" => format!("{title} will be {replaced}, as requested"),
+                    "replace_by_triggers" => {
+                        format!("{title} will be {replaced} due to changes in replace_triggered_by")
+                    }
+                    _ => format!("{title} must be {replaced}"),
+                }
+            }
+            Action::Delete if cause == Cause::Drift => format!("{title} has been deleted"),
+            Action::Delete => {
+                format!("{title} will be {}{}", style.bold_red("destroyed"), self.delete_reason(reason, previous))
+            }
+            Action::Forget => format!(
+                "{title} will no longer be managed by Terraform, but will {} be destroyed\n  # (destroy = false is set in \
+                 the configuration)",
+                style.bold_red("not")
+            ),
+            Action::NoOp if self.moved() => {
+                told_move = true;
+                format!("{} has moved to {}", style.bold(&format!("  # {previous}")), style.bold(&document.address))
+            }
+            Action::NoOp => {
+                told_import = true;
+                format!("{title} will be imported")
+            }
+        };
+        if self.imported() && self.document.change.generated_config.is_some() {
+            out.push_str("\n  # (config will be generated)");
+        }
+        out.push('\n');
+        if self.moved() && !told_move {
+            out.push_str(&format!("  # (moved from {previous})\n"));
+        }
+        if let Some(importing) = &document.change.importing
+            && !told_import
+        {
+            if importing.id.is_empty() {
+                out.push_str("  # (will be imported first)\n");
+            } else {
+                out.push_str(&format!("  # (imported from {})\n", go_quote(&importing.id)));
+            }
+            if self.action.is_replace() {
+                let warning = style.yellow("Warning: this will destroy the imported resource");
+                out.push_str(&format!("  # {warning}\n"));
+            }
+        }
+        out
+    }
+
+    fn delete_reason(&self, reason: &str, previous: &str) -> String {
+        let document = self.document;
+        let bare = || {
+            let module = document.module_address.as_ref().map_or(String::new(), |m| format!("{m}."));
+            let data = if document.mode == "data" { "data." } else { "" };
+            format!("{module}{data}{}.{}", document.kind, document.name)
+        };
+        let mut note = match reason {
+            "delete_because_no_resource_config" => format!("\n  # (because {} is not in configuration)", bare()),
+            "delete_because_no_move_target" => {
+                format!("\n  # (because {previous} was moved to {}, which is not in configuration)", document.address)
+            }
+            "delete_because_no_module" => format!(
+                "\n  # (because {} is not in configuration)",
+                document.module_address.as_deref().unwrap_or_default()
+            ),
+            "delete_because_wrong_repetition" => match &document.index {
+                None | Some(serde_json::Value::Null) => "\n  # (because resource uses count or for_each)".to_owned(),
+                Some(serde_json::Value::Number(_)) => "\n  # (because resource does not use count)".to_owned(),
+                Some(_) => "\n  # (because resource does not use for_each)".to_owned(),
+            },
+            "delete_because_count_index" => {
+                let index = document.index.as_ref().map_or(String::new(), ToString::to_string);
+                format!("\n  # (because index [{index}] is out of range for count)")
+            }
+            "delete_because_each_key" => {
+                let key = document.index.as_ref().and_then(|i| i.as_str()).unwrap_or_default();
+                format!("\n  # (because key [{}] is not in for_each map)", go_quote(key))
+            }
+            _ => String::new(),
+        };
+        if document.deposed.is_some() {
+            note.push_str("\n  # (left over from a partially-failed replacement of this instance)");
+        }
+        note
+    }
+}
+
+fn read_reason(reason: &str) -> &'static str {
+    match reason {
+        "read_because_config_unknown" => "\n  # (config refers to values not yet known)",
+        "read_because_dependency_pending" => "\n  # (depends on a resource or a module with changes pending)",
+        "read_because_check_nested" => "\n  # (config will be reloaded to verify a check block)",
+        _ => "",
+    }
+}
+
+/// `resource "type" "name"`
+pub fn header(mode: &str, kind: &str, name: &str) -> String {
+    let keyword = if mode == "data" { "data" } else { "resource" };
+    format!("{keyword} {} {}", go_quote(kind), go_quote(name))
+}
+
+/// Lays an object out as a block.
+pub fn as_block(diff: Diff) -> Diff {
+    match diff.kind {
+        Kind::Object(attributes) => Diff { kind: Kind::Block { attributes, blocks: Default::default() }, ..diff },
+        _ => diff,
+    }
+}
