@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use lang::addr::{ModulePath, ProviderSource, Resource};
+use lang::addr::{ConfigResource, ModulePath, ProviderSource, Resource};
 use lang::ast::{Attribute, Block, Body, Expr, Traversal};
 use lang::{Range, Str, Type};
+
+use crate::addresses::{AbsoluteAddress, ConfigAddress};
+use crate::module_source::ModuleSource;
 
 /// One module of the configuration with the modules it calls.
 #[derive(Clone, Debug)]
@@ -85,6 +88,8 @@ pub struct ProviderBlock {
     pub name: Str,
     /// The alias.
     pub alias: Option<Str>,
+    /// `version`, which is deprecated here.
+    pub version: Option<Located<String>>,
     /// Its arguments without the meta-arguments.
     pub body: Body,
     /// The block's header.
@@ -98,6 +103,9 @@ pub struct Variable {
     pub name: Str,
     /// `type` as a constraint; `Dynamic` when not given.
     pub ty: Type,
+    /// Whether a value given as text (`-var`, `TF_VAR_…`) is taken as it is, not read as an expression: variables of a
+    /// primitive type and those without `type`.
+    pub parse_literally: bool,
     /// Defaults of optional attributes.
     pub defaults: lang::types::Defaults,
     /// `default`, converted to the type.
@@ -144,18 +152,24 @@ pub struct ModuleCall {
     pub name: Str,
     /// `source` as written.
     pub source: Located<String>,
+    /// `source` as an address; `None` after a mistake in it.
+    pub address: Option<ModuleSource>,
     /// `version` constraints as written.
     pub version: Option<Located<String>>,
     /// `count`
     pub count: Option<Arc<Expr>>,
     /// `for_each`
     pub for_each: Option<Arc<Expr>>,
+    /// Whether `depends_on` is there, be it empty.
+    pub has_depends_on: bool,
     /// `depends_on`
     pub depends_on: Vec<Traversal>,
     /// `providers`: the child's configuration ← the caller's. Without it, default configurations are inherited.
     pub providers: Vec<(ProviderRef, ProviderRef)>,
     /// The input variables.
     pub arguments: Vec<Attribute>,
+    /// What is in the block besides the meta-arguments.
+    pub body: Body,
     /// The block's header.
     pub range: Range,
 }
@@ -206,6 +220,8 @@ pub struct ResourceBlock {
     pub provisioners: Vec<Provisioner>,
     /// The resource's `connection` block.
     pub connection: Option<Block>,
+    /// The `check` block that holds this data source, the only one that may refer to it.
+    pub check: Option<Str>,
     /// The block's header.
     pub range: Range,
     /// The type label.
@@ -245,8 +261,12 @@ pub struct Provisioner {
 pub struct Moved {
     /// `from`
     pub from: Traversal,
+    /// What `from` names, relative to the module.
+    pub from_address: AbsoluteAddress,
     /// `to`
     pub to: Traversal,
+    /// What `to` names, relative to the module.
+    pub to_address: AbsoluteAddress,
     /// The block's header.
     pub range: Range,
 }
@@ -256,10 +276,14 @@ pub struct Moved {
 pub struct Removed {
     /// `from`
     pub from: Traversal,
+    /// What `from` names, relative to the module.
+    pub address: ConfigAddress,
     /// `lifecycle.destroy`, true when not given.
     pub destroy: bool,
     /// `provisioner` blocks (destroy time).
     pub provisioners: Vec<Provisioner>,
+    /// The `connection` block.
+    pub connection: Option<Block>,
     /// The block's header.
     pub range: Range,
 }
@@ -269,6 +293,8 @@ pub struct Removed {
 pub struct Import {
     /// `to`
     pub to: Arc<Expr>,
+    /// The resource that `to` names, without instance keys.
+    pub resource: ConfigResource,
     /// `id`
     pub id: Arc<Expr>,
     /// `for_each`

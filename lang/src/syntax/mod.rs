@@ -134,7 +134,7 @@ fn whole_template(mut parser: Parser<'_>) -> (Expr, Diagnostics) {
 }
 
 /// ` Did you mean "…"?` with the candidate that `given` may be a misspelling of; empty if there is none.
-fn suggest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+pub fn suggest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     let close = candidates.into_iter().find(|candidate| distance(given, candidate) < 3);
     close.map(|name| format!(" Did you mean \"{name}\"?")).unwrap_or_default()
 }

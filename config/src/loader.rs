@@ -1,0 +1,326 @@
+//! Reads a directory of configuration files into a module, and a tree of directories into a module tree.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use lang::addr::ModulePath;
+use lang::ast::{Block, BodySchema};
+use lang::syntax::{parse_file, parse_json_file};
+use lang::{Diagnostic, Diagnostics, Sources};
+
+use crate::assembly::assemble;
+use crate::manifest::ModuleManifest;
+use crate::module::{Module, ModuleCall};
+use crate::module_source::clean_path;
+use crate::provider_validation::check_provider_configurations;
+use crate::reader::{Reader, schema};
+use crate::terraform_block::Settings;
+use crate::version::{Constraints, Version};
+
+static FILE: LazyLock<BodySchema> = LazyLock::new(|| {
+    schema(
+        &[],
+        &[
+            ("terraform", &[]),
+            // Belongs into `terraform`; known here for the sake of a message.
+            ("required_providers", &[]),
+            ("provider", &["name"]),
+            ("variable", &["name"]),
+            ("locals", &[]),
+            ("output", &["name"]),
+            ("module", &["name"]),
+            ("resource", &["type", "name"]),
+            ("data", &["type", "name"]),
+            ("ephemeral", &["type", "name"]),
+            ("moved", &[]),
+            ("removed", &[]),
+            ("import", &[]),
+            ("check", &["name"]),
+        ],
+    )
+});
+
+/// The configuration files of a directory in the order in which they are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConfigFiles {
+    /// Names of the normal files.
+    pub primary: Vec<String>,
+    /// Names of the override files.
+    pub overrides: Vec<String>,
+}
+
+impl ConfigFiles {
+    /// Lists a directory. Hidden and backup files do not count.
+    pub fn list(dir: &Path) -> io::Result<ConfigFiles> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(dir)? {
+            let entry = entry?;
+            if !entry.path().is_dir()
+                && let Ok(name) = entry.file_name().into_string()
+            {
+                names.push(name);
+            }
+        }
+        names.sort();
+        let mut files = ConfigFiles::default();
+        for name in names {
+            match role(&name) {
+                Some(Role::Primary) => files.primary.push(name),
+                Some(Role::Override) => files.overrides.push(name),
+                None => {}
+            }
+        }
+        Ok(files)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.primary.is_empty() && self.overrides.is_empty()
+    }
+}
+
+enum Role {
+    Primary,
+    Override,
+}
+
+fn role(name: &str) -> Option<Role> {
+    let is_backup = name.ends_with('~') || (name.starts_with('#') && name.ends_with('#'));
+    if name.starts_with('.') || is_backup {
+        return None;
+    }
+    let base = name.strip_suffix(".tf").or_else(|| name.strip_suffix(".tf.json"))?;
+    Some(if base == "override" || base.ends_with("_override") { Role::Override } else { Role::Primary })
+}
+
+/// What the files of one module hold, overrides merged.
+pub(crate) struct ModuleFiles {
+    pub blocks: Vec<Block>,
+    /// One per primary file.
+    pub settings: Vec<Settings>,
+    /// One per override file.
+    pub overrides: Vec<Settings>,
+}
+
+/// Reads the module in `root_dir/dir` without the modules it calls. Diagnostics name files by `dir`.
+///
+/// The module is there, as far as it could be read, also when there are errors; it is `None` when the directory cannot be
+/// read at all.
+pub fn load_module(sources: &Sources, root_dir: &Path, dir: &Path, path: ModulePath) -> (Option<Module>, Diagnostics) {
+    let dir = clean_path(dir);
+    let files = match ConfigFiles::list(&root_dir.join(&dir)) {
+        Ok(files) => files,
+        Err(_) => {
+            let detail = format!("Module directory {} does not exist or cannot be read.", dir.display());
+            return (None, Diagnostic::error("Failed to read module directory", detail).into());
+        }
+    };
+    let mut reader = Reader::new(sources);
+    let mut module = ModuleFiles { blocks: Vec::new(), settings: Vec::new(), overrides: Vec::new() };
+    for name in &files.primary {
+        let (settings, blocks) = reader.file(root_dir, &clean_path(&dir.join(name)));
+        module.settings.push(settings);
+        module.blocks.extend(blocks);
+    }
+    for name in &files.overrides {
+        let (settings, blocks) = reader.file(root_dir, &clean_path(&dir.join(name)));
+        module.overrides.push(settings);
+        for block in blocks {
+            reader.merge_override(&mut module.blocks, block);
+        }
+    }
+    let module = assemble(&mut reader, module, dir, path);
+    (Some(module), reader.diagnostics)
+}
+
+impl Reader<'_> {
+    /// The settings and the other blocks of one file.
+    fn file(&mut self, root_dir: &Path, name: &Path) -> (Settings, Vec<Block>) {
+        let mut settings = Settings::default();
+        let Ok(bytes) = std::fs::read(root_dir.join(name)) else {
+            let detail = format!("The file {:?} could not be read.", name.display().to_string());
+            self.diagnostics.push(Diagnostic::error("Failed to read file", detail));
+            return (settings, Vec::new());
+        };
+        let parse = if name.extension().is_some_and(|e| e == "json") { parse_json_file } else { parse_file };
+        let (body, _, diagnostics) = parse(self.sources, name, bytes);
+        self.diagnostics.append(diagnostics);
+        settings.required_versions = self.early_settings(&body);
+        let mut blocks = Vec::new();
+        for block in self.content(&body, &FILE).blocks {
+            match block.kind.as_str() {
+                "terraform" => self.terraform(&block, &mut settings),
+                "required_providers" => self.error(
+                    "Invalid required_providers block",
+                    "A \"required_providers\" block must be nested inside a \"terraform\" block.",
+                    block.kind_range,
+                ),
+                _ => blocks.push(block),
+            }
+        }
+        (settings, blocks)
+    }
+}
+
+/// Reads the configuration in `root_dir` with all modules that `installed` knows.
+///
+/// The module tree is there, as far as it could be read, also when there are errors; it is `None` when the directory
+/// cannot be read at all.
+pub fn load_config(
+    sources: &Sources,
+    root_dir: &Path,
+    installed: &ModuleManifest,
+) -> (Option<Arc<Module>>, Diagnostics) {
+    let (root, mut diagnostics) = load_module(sources, root_dir, Path::new("."), ModulePath::root());
+    let Some(mut root) = root else { return (None, diagnostics) };
+    // As Terraform: modules are not looked at before the root is without mistakes.
+    if diagnostics.has_errors() {
+        return (Some(Arc::new(root)), diagnostics);
+    }
+    let mut loader = TreeLoader { sources, root_dir, installed, diagnostics: Diagnostics::new() };
+    loader.children(&mut root);
+    diagnostics.append(loader.diagnostics);
+    diagnostics.append(check_provider_configurations(&root));
+    if !diagnostics.has_errors() {
+        diagnostics.append(check_core_version(&root));
+    }
+    (Some(Arc::new(root)), diagnostics)
+}
+
+struct TreeLoader<'a> {
+    sources: &'a Sources,
+    root_dir: &'a Path,
+    installed: &'a ModuleManifest,
+    diagnostics: Diagnostics,
+}
+
+impl TreeLoader<'_> {
+    fn children(&mut self, module: &mut Module) {
+        let mut children = BTreeMap::new();
+        for call in module.calls.values() {
+            if let Some(child) = self.child(module, call) {
+                children.insert(call.name.clone(), Arc::new(child));
+            }
+        }
+        module.children = children;
+    }
+
+    fn error(&mut self, summary: &str, detail: impl Into<String>, at: lang::Range) {
+        self.diagnostics.push(Diagnostic::error(summary, detail).at(at));
+    }
+
+    fn child(&mut self, parent: &Module, call: &ModuleCall) -> Option<Module> {
+        const INIT: &str = "Run \"terraform init\" to install all modules required by this configuration.";
+        let path = parent.path.child(call.name.clone());
+        let Some(record) = self.installed.get(&path) else {
+            self.error("Module not installed", format!("This module is not yet installed. {INIT}"), call.range);
+            return None;
+        };
+        if call.address.as_ref().is_some_and(|address| address.to_string() != record.source) {
+            self.error(
+                "Module source has changed",
+                format!("The source address was changed since this module was installed. {INIT}"),
+                call.source.range,
+            );
+        }
+        let constraints: Option<Constraints> = call.version.as_ref().and_then(|v| v.value.parse().ok());
+        if let Some(constraints) = constraints {
+            let installed: Option<Version> = record.version.as_ref().and_then(|v| v.parse().ok());
+            let which = record.version.as_ref().map(|version| format!(" ({version})")).unwrap_or_default();
+            if !installed.is_some_and(|version| constraints.allow(&version)) {
+                self.error(
+                    "Module version requirements have changed",
+                    format!(
+                        "The version requirements have changed since this module was installed and the installed \
+                         version{which} is no longer acceptable. {INIT}"
+                    ),
+                    call.source.range,
+                );
+            }
+        }
+        let (child, diagnostics) = load_module(self.sources, self.root_dir, &record.dir, path);
+        let Some(mut child) = child else {
+            let detail =
+                format!("This module's local cache directory {} could not be read. {INIT}", record.dir.display());
+            self.error("Module not installed", detail, call.range);
+            return None;
+        };
+        self.diagnostics.append(diagnostics);
+        self.children(&mut child);
+        if let Some(backend) = &child.backend
+            && backend.kind != "cloud"
+        {
+            self.diagnostics.push(
+                Diagnostic::warning(
+                    "Backend configuration ignored",
+                    "Any selected backend applies to the entire configuration, so Terraform expects provider \
+                     configurations only in the root module.\n\nThis is a warning rather than an error because it's \
+                     sometimes convenient to temporarily call a root module as a child module for testing purposes, \
+                     but this backend configuration block will have no effect.",
+                )
+                .at(backend.range),
+            );
+        }
+        if let Some(import) = child.imports.first() {
+            let detail = format!(
+                "An import block was detected in {:?}. Import blocks are only allowed in the root module.",
+                child.path.to_string()
+            );
+            self.error("Invalid import configuration", detail, import.range);
+        }
+        Some(child)
+    }
+}
+
+/// Checks `required_version` of all modules against the version whose language this is.
+pub fn check_core_version(module: &Module) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let version = crate::TERRAFORM_VERSION;
+    let Ok(current) = version.parse::<Version>() else { return diagnostics };
+    for required in &module.required_versions {
+        let Ok(constraints) = required.value.parse::<Constraints>() else { continue };
+        if constraints.name_prerelease() {
+            let detail = format!(
+                "Prerelease version constraints are not supported: {}. Remove the prerelease information from the \
+                 constraint. Prerelease versions of terraform will match constraints using the version core only.",
+                required.value
+            );
+            diagnostics.push(Diagnostic::error("Invalid required_version constraint", detail).at(required.range));
+        } else if !constraints.allow(&current) {
+            let who = if module.path.is_root() {
+                "This configuration".to_owned()
+            } else {
+                format!("Module {} (from {})", module.path, module.dir.display())
+            };
+            let detail = format!(
+                "{who} does not support Terraform version {version}. To proceed, either choose another supported \
+                 Terraform version or update this version constraint. Version constraints are normally set for good \
+                 reason, so updating the constraint may lead to other errors or unexpected behavior."
+            );
+            diagnostics.push(Diagnostic::error("Unsupported Terraform Core version", detail).at(required.range));
+        }
+    }
+    for child in module.children.values() {
+        diagnostics.append(check_core_version(child));
+    }
+    diagnostics
+}
+
+/// Inserts under a key; what is there already is given back.
+pub(crate) fn insert_new<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: V) -> Option<&V> {
+    match map.entry(key) {
+        Entry::Vacant(vacant) => {
+            vacant.insert(value);
+            None
+        }
+        Entry::Occupied(occupied) => Some(occupied.into_mut()),
+    }
+}
+
+/// The file of the manifest under a data directory.
+pub fn manifest_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("modules").join("modules.json")
+}
