@@ -1,4 +1,31 @@
 //! Graph, expansion, refresh, diff, plan and apply. Knows no cloud: it sees providers through [`sdk::Provider`].
 
+pub mod checks;
+pub mod decode;
+pub mod expansion;
+pub mod graph;
 pub mod hooks;
+mod data;
+mod leftovers;
+mod locate;
+mod managed;
+pub mod objects;
+mod outputs;
 pub mod plan;
+mod planning;
+pub mod proposed;
+mod refresh;
+mod relevance;
+pub mod scope;
+mod selection;
+mod sync;
+mod triggers;
+mod validation;
+mod variables;
+mod walk;
+mod workspace;
+
+pub use planning::{plan, validate};
+pub use workspace::{
+    GivenVariable, PlanOptions, ProviderRegistry, Target, VariableValue, Workspace, module_at,
+};

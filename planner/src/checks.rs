@@ -1,0 +1,200 @@
+//! Conditions: variable validations, pre- and postconditions, check assertions.
+
+use config::module::CheckRule;
+use lang::addr::ModuleInstance;
+use lang::eval::{Scope, evaluate};
+use lang::values::Marks;
+use lang::{Diagnostic, Diagnostics, Range, Type};
+
+use crate::decode::referenced_values;
+use crate::plan::{CheckOutcome, CheckStatus, Checkable};
+use crate::scope::World;
+use crate::sync::lock;
+
+/// What a rule belongs to, which decides how its failure is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleKind {
+    /// `validation`; `place` is where the value comes from.
+    Validation {
+        /// The argument, or the variable's declaration.
+        place: Range,
+    },
+    /// `precondition` of a resource.
+    Precondition,
+    /// `postcondition` of a resource.
+    Postcondition,
+    /// `precondition` of an output.
+    OutputPrecondition,
+    /// `assert` of a check block: a failure is a warning.
+    Assertion,
+}
+
+impl RuleKind {
+    fn summary(self) -> &'static str {
+        match self {
+            RuleKind::Validation { .. } => "Invalid value for variable",
+            RuleKind::Precondition => "Resource precondition failed",
+            RuleKind::Postcondition => "Resource postcondition failed",
+            RuleKind::OutputPrecondition => "Module output value precondition failed",
+            RuleKind::Assertion => "Check block assertion failed",
+        }
+    }
+}
+
+/// Evaluates the rules of one object, reports failures and records the outcome. Returns the worst status.
+pub fn evaluate_rules(
+    world: &World<'_>,
+    module: &ModuleInstance,
+    object: Checkable,
+    rules: &[CheckRule],
+    scope: &dyn Scope,
+    kind: RuleKind,
+    address: Option<&str>,
+) -> CheckStatus {
+    let mut outcome =
+        CheckOutcome { module: module.clone(), object, status: CheckStatus::Pass, problems: Vec::new() };
+    for rule in rules {
+        let mut diagnostics = Diagnostics::new();
+        let (status, problem) = evaluate_rule(world, rule, scope, kind, &mut diagnostics);
+        outcome.status = worse(outcome.status, status);
+        outcome.problems.extend(problem);
+        let located = diagnostics.into_iter().map(|diagnostic| match address {
+            Some(address) => diagnostic.with_address(address),
+            None => diagnostic,
+        });
+        world.report(located.collect());
+    }
+    let status = outcome.status;
+    world.record_check(outcome);
+    status
+}
+
+fn worse(a: CheckStatus, b: CheckStatus) -> CheckStatus {
+    let rank = |status| match status {
+        CheckStatus::Pass => 0,
+        CheckStatus::Unknown => 1,
+        CheckStatus::Fail => 2,
+        CheckStatus::Error => 3,
+    };
+    if rank(b) > rank(a) { b } else { a }
+}
+
+fn evaluate_rule(
+    world: &World<'_>,
+    rule: &CheckRule,
+    scope: &dyn Scope,
+    kind: RuleKind,
+    diagnostics: &mut Diagnostics,
+) -> (CheckStatus, Option<String>) {
+    let before = diagnostics.len();
+    let (result, _) = evaluate(&rule.condition, scope, diagnostics).unmark();
+    if diagnostics.iter().skip(before).any(Diagnostic::is_error) {
+        return (CheckStatus::Error, None);
+    }
+    let invalid = |detail: String| {
+        Diagnostic::error("Invalid condition result", detail)
+            .at(rule.condition.range)
+            .with_values(referenced_values(&rule.condition, scope))
+    };
+    if !result.is_known() {
+        return (CheckStatus::Unknown, None);
+    }
+    if result.is_null() {
+        diagnostics.push(invalid("Condition expression must return either true or false, not null.".to_owned()));
+        return (CheckStatus::Error, None);
+    }
+    let holds = match result.convert(&Type::Bool) {
+        Ok(value) => value.as_bool(),
+        Err(error) => {
+            diagnostics.push(invalid(format!("Invalid condition result value: {error}.")));
+            return (CheckStatus::Error, None);
+        }
+    };
+    if holds != Some(false) {
+        return (CheckStatus::Pass, None);
+    }
+    let message = error_message(rule, scope, diagnostics);
+    let values = referenced_values(&rule.condition, scope);
+    let diagnostic = match kind {
+        RuleKind::Assertion => Diagnostic::warning(kind.summary(), message.clone()).at(rule.condition.range),
+        RuleKind::Validation { place } => {
+            let by = format!("\n\nThis was checked by the validation rule at {}.", world.place(rule.range));
+            Diagnostic::error(kind.summary(), format!("{message}{by}")).at(place)
+        }
+        _ => Diagnostic::error(kind.summary(), message.clone()).at(rule.condition.range),
+    };
+    diagnostics.push(diagnostic.with_values(values));
+    (CheckStatus::Fail, Some(message))
+}
+
+fn error_message(rule: &CheckRule, scope: &dyn Scope, diagnostics: &mut Diagnostics) -> String {
+    let before = diagnostics.len();
+    let value = evaluate(&rule.error_message, scope, diagnostics);
+    if diagnostics.iter().skip(before).any(Diagnostic::is_error) {
+        return "Failed to evaluate condition error message.".to_owned();
+    }
+    let marks = value.deep_marks();
+    if marks.contains(Marks::SENSITIVE) {
+        diagnostics.push(
+            Diagnostic::warning(
+                "Error message refers to sensitive values",
+                "The error expression used to explain this condition refers to sensitive values, so Terraform will not \
+                 display the resulting message.\n\nYou can correct this by removing references to sensitive values, or by \
+                 carefully using the nonsensitive() function if the expression will not reveal the sensitive data.",
+            )
+            .at(rule.error_message.range),
+        );
+        return "The error message included a sensitive value, so it will not be displayed.".to_owned();
+    }
+    if marks.contains(Marks::EPHEMERAL) {
+        return "The error message included an ephemeral value, so it will not be displayed.".to_owned();
+    }
+    match value.convert(&Type::String) {
+        Ok(text) => text.as_str().unwrap_or_default().trim().to_owned(),
+        Err(_) => "Failed to evaluate condition error message.".to_owned(),
+    }
+}
+
+impl World<'_> {
+    /// Records how a checkable object stands; a second recording of the same object keeps the worse status.
+    pub fn record_check(&self, outcome: CheckOutcome) {
+        let mut checks = lock(&self.checks);
+        let key = (outcome.module.clone(), outcome.object.clone());
+        match checks.get_mut(&key) {
+            Some(known) => {
+                known.status = worse(known.status, outcome.status);
+                known.problems.extend(outcome.problems);
+            }
+            None => {
+                checks.insert(key, outcome);
+            }
+        }
+    }
+
+    /// The recorded outcomes, by module and object.
+    pub fn check_outcomes(&self) -> Vec<CheckOutcome> {
+        lock(&self.checks).values().cloned().collect()
+    }
+
+    /// How many errors were reported so far.
+    pub fn error_count(&self) -> usize {
+        lock(&self.diagnostics).iter().filter(|diagnostic| diagnostic.is_error()).count()
+    }
+
+    /// A place as text: `main.tf:3,3-13`.
+    pub fn place(&self, range: Range) -> String {
+        let Some(source) = self.workspace.sources.get(range.file) else { return "the configuration".to_owned() };
+        let (start, end) = (source.position(range.start), source.position(range.end));
+        let name = source.name.display();
+        if start.line == end.line {
+            format!("{name}:{},{}-{}", start.line, start.column, end.column)
+        } else {
+            format!("{name}:{},{}-{},{}", start.line, start.column, end.line, end.column)
+        }
+    }
+
+    /// The functions of the language.
+    pub fn functions(&self) -> &dyn lang::functions::FunctionTable {
+        &self.functions
+    }
+}

@@ -1,0 +1,229 @@
+//! Planning of data sources: read while planning where everything that they need is known, else while applying.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use config::module::ResourceBlock;
+use config::references::Reference;
+use futures::StreamExt;
+use lang::addr::{ConfigResource, InstanceKey, ProviderConfig, ResourceInstance};
+use lang::{Diagnostics, Type, Value};
+use sdk::{Block, Configured, DataRequest, Schema};
+use state::ObjectStatus;
+
+use crate::checks::{RuleKind, evaluate_rules};
+use crate::decode::decode_body;
+use crate::expansion::{Repetition, UnknownExpansion, expand};
+use crate::objects;
+use crate::plan::{Action, ActionReason, CheckStatus, Checkable, ResourceChange};
+use crate::planning::Planning;
+use crate::refresh::object_id;
+use crate::scope::{BlockScope, ModuleScope, ResourceValues};
+use crate::sync::{lock, read};
+
+impl Planning<'_> {
+    /// Plans or reads all instances of a data source in one module instance. False after an error.
+    pub(crate) async fn visit_data(&self, module: &ModuleScope, block: &ResourceBlock) -> bool {
+        let Some(schema) = self.schema(block) else { return false };
+        let mut diagnostics = Diagnostics::new();
+        let (count, for_each) = (block.count.as_deref(), block.for_each.as_deref());
+        let scope = self.world.scope(module);
+        let expansion = expand(count, for_each, &scope, UnknownExpansion::Refuse, &mut diagnostics);
+        self.world.report(diagnostics);
+        let Some(expansion) = expansion else { return false };
+        let resource = module.address.resource(block.address.clone());
+        lock(&self.expansions).insert(resource.clone(), expansion.clone());
+        let Some((provider, configured)) = self.configured(module, block) else { return false };
+        let waits = self.waits_for_pending(module, block);
+        let reads = expansion.keys().into_iter().map(|key| {
+            let repetition = expansion.repetition(&key);
+            let address = resource.instance(key.clone());
+            let (provider, configured) = (&provider, &configured);
+            async move {
+                let read = DataInstance { block, schema, provider, configured, address, waits };
+                (key, self.plan_data(module, read, repetition).await)
+            }
+        });
+        let values: Vec<(InstanceKey, Option<Value>)> =
+            futures::stream::iter(reads).buffered(self.options.parallelism.max(1)).collect().await;
+        let fine = values.iter().all(|(_, value)| value.is_some());
+        let values: BTreeMap<InstanceKey, Value> =
+            values.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+        self.world.set_resource(module, &block.address, ResourceValues::new(expansion, values));
+        fine
+    }
+
+    /// Whether something in `depends_on`, the resource's own or that of a module around it, has changes to come.
+    fn waits_for_pending(&self, module: &ModuleScope, block: &ResourceBlock) -> bool {
+        let provider = self.world.workspace.providers.get(&block.provider_source);
+        if provider.is_some_and(|provider| provider.is_pure(&block.address.kind)) {
+            return false;
+        }
+        let pending = read(&self.pending);
+        if pending.is_empty() {
+            return false;
+        }
+        let own = block.depends_on.iter().map(|traversal| (module.config.path.clone(), traversal));
+        let mut around = Vec::new();
+        let mut path = module.config.path.clone();
+        while let (Some(parent), Some(name)) = (path.parent(), path.0.last().cloned()) {
+            let caller = crate::workspace::module_at(&self.world.workspace.config, &parent);
+            let call = caller.and_then(|caller| caller.calls.get(&name));
+            around.extend(call.into_iter().flat_map(|call| &call.depends_on).map(|t| (parent.clone(), t)));
+            path = parent;
+        }
+        own.chain(around).any(|(path, traversal)| {
+            let Ok(reference) = Reference::parse(traversal) else { return false };
+            match (reference.subject.resource(), reference.subject.module_call()) {
+                (Some(resource), _) => {
+                    pending.contains(&ConfigResource { module: path, resource: resource.clone() })
+                }
+                (None, Some(call)) => {
+                    let below = path.child(call.clone());
+                    pending.iter().any(|resource| resource.module.0.starts_with(&below.0))
+                }
+                (None, None) => false,
+            }
+        })
+    }
+
+    async fn plan_data(&self, module: &ModuleScope, read: DataInstance<'_>, repetition: Repetition) -> Option<Value> {
+        let text = read.address.to_string();
+        let block = read.block;
+        let scope = BlockScope { world: &self.world, module, repetition: &repetition, self_value: None };
+        let object = Checkable::Resource(read.address.resource.clone(), read.address.key.clone());
+        if !block.preconditions.is_empty() {
+            let (rules, kind) = (&block.preconditions, RuleKind::Precondition);
+            let status = evaluate_rules(&self.world, &module.address, object.clone(), rules, &scope, kind, Some(&text));
+            if matches!(status, CheckStatus::Fail | CheckStatus::Error) {
+                return None;
+            }
+        }
+        let mut diagnostics = Diagnostics::new();
+        let config = decode_body(&block.body, &read.schema.block, &scope, &mut diagnostics);
+        let failed = diagnostics.has_errors();
+        self.world.report(diagnostics.into_iter().map(|diagnostic| diagnostic.with_address(text.as_str())).collect());
+        if failed {
+            return None;
+        }
+        let (plain, marks) = config.clone().unmark_deep();
+        let provider = self.world.workspace.providers.get(&block.provider_source)?;
+        let problems = provider.validate(read.address.resource.mode, &block.address.kind, &plain);
+        if !self.report_problems(problems, &read.address, &text) {
+            return None;
+        }
+        let reason = match (plain.is_wholly_known(), read.waits) {
+            (false, _) => Some(ActionReason::ReadBecauseConfigUnknown),
+            (true, true) => Some(ActionReason::ReadBecauseDependencyPending),
+            (true, false) => None,
+        };
+        if let Some(reason) = reason {
+            return Some(self.defer_read(&read, config, reason));
+        }
+        let value = self.read_now(&read, &plain, &text).await?;
+        let marks: Vec<_> = marks.iter().filter(|(path, _)| value.at_path(path).is_some()).cloned().collect();
+        let value = objects::mark_sensitive(value.mark_paths(&marks), &read.schema.block);
+        self.keep_read(&read, &value);
+        if block.postconditions.is_empty() {
+            return Some(value);
+        }
+        let scope =
+            BlockScope { world: &self.world, module, repetition: &repetition, self_value: Some(value.clone()) };
+        let (rules, kind) = (&block.postconditions, RuleKind::Postcondition);
+        let status = evaluate_rules(&self.world, &module.address, object, rules, &scope, kind, Some(&text));
+        (!matches!(status, CheckStatus::Fail | CheckStatus::Error)).then_some(value)
+    }
+
+    async fn read_now(&self, read: &DataInstance<'_>, config: &Value, text: &str) -> Option<Value> {
+        self.hooks.data_read_start(&read.address);
+        let started = Instant::now();
+        let request = DataRequest { type_name: &read.block.address.kind, config };
+        match read.configured.read_data(request).await {
+            Ok(value) => {
+                let id = object_id(&value);
+                self.hooks.data_read_complete(&read.address, id.as_deref(), started.elapsed());
+                Some(value)
+            }
+            Err(problems) => {
+                self.report_problems(problems, &read.address, text);
+                None
+            }
+        }
+    }
+
+    fn report_problems(&self, problems: Vec<sdk::ProviderDiagnostic>, address: &ResourceInstance, text: &str) -> bool {
+        let failed = problems.iter().any(|problem| problem.severity == lang::Severity::Error);
+        self.world.report(problems.into_iter().map(|problem| self.place(problem, address, text)).collect());
+        !failed
+    }
+
+    /// What was read is part of the state, as Terraform keeps it.
+    fn keep_read(&self, read: &DataInstance<'_>, value: &Value) {
+        let status = ObjectStatus::Ready;
+        let object = objects::encode(value, read.schema, None, status, Arc::from([]), false);
+        if let Ok(object) = object {
+            lock(&self.refreshed).set_current(&read.address, read.provider, Some(object));
+        }
+    }
+
+    fn defer_read(&self, read: &DataInstance<'_>, config: Value, reason: ActionReason) -> Value {
+        let after = unknown_where_computed(&config, &read.schema.block);
+        let after = objects::mark_sensitive(after, &read.schema.block);
+        let absent = Value::null(read.schema.block.implied_type().clone());
+        let dependencies = self.dependencies.get(&read.address.config()).cloned().unwrap_or_else(|| Arc::from([]));
+        self.record(ResourceChange {
+            address: read.address.clone(),
+            previous_address: None,
+            deposed: None,
+            provider: read.provider.clone(),
+            action: Action::Read,
+            reason: Some(reason),
+            before: absent,
+            after: after.clone(),
+            config,
+            replace_paths: Vec::new(),
+            private: None,
+            importing: None,
+            generated_config: None,
+            create_before_destroy: false,
+            dependencies,
+        });
+        after
+    }
+}
+
+/// A data source instance to plan.
+struct DataInstance<'a> {
+    block: &'a ResourceBlock,
+    schema: &'a Schema,
+    provider: &'a ProviderConfig,
+    configured: &'a Arc<dyn Configured>,
+    address: ResourceInstance,
+    waits: bool,
+}
+
+/// The planned object of a read that comes later: computed attributes that are not configured are unknown.
+fn unknown_where_computed(config: &Value, block: &Block) -> Value {
+    let Some(entries) = config.entries() else { return config.clone() };
+    let mut values = entries.clone();
+    for (name, attribute) in &block.attributes {
+        if attribute.computed
+            && let Some(slot) = values.get_mut(name)
+            && slot.is_null()
+        {
+            *slot = Value::unknown(attribute.ty.clone());
+        }
+    }
+    for (name, nested) in &block.blocks {
+        let Some(slot) = values.get_mut(name) else { continue };
+        let Some(elements) = slot.elements() else { continue };
+        let elements: Vec<Value> = elements.iter().map(|e| unknown_where_computed(e, &nested.block)).collect();
+        let element: Type = nested.block.implied_type().clone();
+        *slot = match nested.nesting {
+            sdk::Nesting::Set => Value::set(element, elements),
+            _ => Value::list(element, elements),
+        };
+    }
+    Value::object(values).with_marks(config.marks)
+}

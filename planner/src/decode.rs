@@ -1,0 +1,557 @@
+//! A block of the configuration to a value: attributes evaluated and converted, nested and `dynamic` blocks gathered, as the
+//! schema says. What HCL calls `hcldec`, with Terraform's dynamic blocks and "attributes as blocks".
+
+use std::collections::BTreeMap;
+
+use lang::ast::{Block as SyntaxBlock, Body, BodySchema, Content, Expr, ExprKind, StepKind, Traversal};
+use lang::eval::{Scope, evaluate};
+use lang::functions::FunctionTable;
+use lang::values::{Kind, Marks};
+use lang::{Diagnostic, Diagnostics, Range, Str, Type, Value};
+use sdk::{Attribute, Block, NestedBlock, Nesting};
+
+/// Evaluates `body` as `schema` says. The value conforms to [`Block::implied_type`]; after errors parts of it are unknown.
+pub fn decode_body(body: &Body, schema: &Block, scope: &dyn Scope, diagnostics: &mut Diagnostics) -> Value {
+    let as_blocks = attributes_as_blocks(body, schema);
+    let (content, problems) = body.content(&body_schema(schema, &as_blocks));
+    diagnostics.append(problems);
+    decode_content(&content, schema, &as_blocks, scope, diagnostics)
+}
+
+fn decode_content(
+    content: &Content,
+    schema: &Block,
+    as_blocks: &BTreeMap<Str, Block>,
+    scope: &dyn Scope,
+    diagnostics: &mut Diagnostics,
+) -> Value {
+    let mut values: Vec<(Str, Value)> = Vec::with_capacity(schema.attributes.len() + schema.blocks.len());
+    for (name, attribute) in &schema.attributes {
+        let value = match as_blocks.get(name) {
+            Some(block) => decode_attribute_blocks(content, name, attribute, block, scope, diagnostics),
+            None => decode_attribute(content, name, attribute, scope, diagnostics),
+        };
+        values.push((name.clone(), value));
+    }
+    for (name, nested) in &schema.blocks {
+        values.push((name.clone(), decode_blocks(content, name, nested, scope, diagnostics)));
+    }
+    Value::object(values)
+}
+
+fn decode_attribute(
+    content: &Content,
+    name: &Str,
+    attribute: &Attribute,
+    scope: &dyn Scope,
+    diagnostics: &mut Diagnostics,
+) -> Value {
+    let Some(written) = content.attribute(name) else {
+        if attribute.required {
+            diagnostics.push(missing_argument(name, content.missing));
+        }
+        return Value::null(attribute.ty.clone());
+    };
+    let value = evaluate(&written.expr, scope, diagnostics);
+    match value.convert(&attribute.ty) {
+        Ok(converted) => {
+            if attribute.required && converted.is_null() {
+                diagnostics.push(missing_argument(name, written.expr.range));
+            }
+            converted
+        }
+        Err(error) => {
+            let detail = format!("Inappropriate value for attribute {}: {}.", lang::addr::quote(name), error);
+            diagnostics.push(
+                Diagnostic::error("Incorrect attribute value type", detail)
+                    .at(written.expr.range)
+                    .with_values(referenced_values(&written.expr, scope)),
+            );
+            Value::unknown(attribute.ty.clone())
+        }
+    }
+}
+
+fn missing_argument(name: &str, place: Range) -> Diagnostic {
+    Diagnostic::error(
+        "Missing required argument",
+        format!("The argument \"{name}\" is required, but no definition was found."),
+    )
+    .at(place)
+}
+
+/// The values of the references in an expression, for a diagnostic about it.
+pub fn referenced_values(expr: &Expr, scope: &dyn Scope) -> Vec<(String, Value)> {
+    let mut values: Vec<(String, Value)> = Vec::new();
+    for traversal in expr.traversals() {
+        let text = traversal_text(traversal);
+        if values.iter().any(|(known, _)| *known == text) {
+            continue;
+        }
+        let value = evaluate_traversal(traversal, scope);
+        if let Some(value) = value {
+            values.push((text, value));
+        }
+    }
+    values.sort_by(|a, b| a.0.cmp(&b.0));
+    values
+}
+
+fn evaluate_traversal(traversal: &Traversal, scope: &dyn Scope) -> Option<Value> {
+    let expr = Expr { range: traversal.range, kind: ExprKind::Traversal(Box::new(traversal.clone())) };
+    let mut problems = Diagnostics::new();
+    let value = evaluate(&expr, scope, &mut problems);
+    (!problems.has_errors()).then_some(value)
+}
+
+/// A traversal as source text.
+pub fn traversal_text(traversal: &Traversal) -> String {
+    let mut text = traversal.root.to_string();
+    for step in &traversal.steps {
+        match &step.kind {
+            StepKind::Attribute(name) => {
+                text.push('.');
+                text.push_str(name);
+            }
+            StepKind::Key(key) => text.push_str(&format!("[{}]", lang::addr::quote(key))),
+            StepKind::Index(index) => text.push_str(&format!("[{index}]")),
+        }
+    }
+    text
+}
+
+/// Attributes of type list or set of objects may be written as blocks (`ingress { … }` of a security group), for
+/// compatibility with configurations from before attributes could nest.
+fn attributes_as_blocks(body: &Body, schema: &Block) -> BTreeMap<Str, Block> {
+    let Body::Native(native) = body else { return BTreeMap::new() };
+    let mut found = BTreeMap::new();
+    for (name, attribute) in &schema.attributes {
+        let (Type::List(element) | Type::Set(element)) = &attribute.ty else { continue };
+        let Type::Object(object) = &**element else { continue };
+        let written = native.blocks.iter().any(|block| {
+            block.kind == *name
+                || (block.kind == "dynamic" && block.labels.first().is_some_and(|label| label.text == *name))
+        });
+        if !written {
+            continue;
+        }
+        let attributes = object.attributes.iter().map(|(inner, ty)| {
+            let attribute = Attribute {
+                ty: ty.clone(),
+                required: false,
+                optional: true,
+                computed: false,
+                sensitive: false,
+                write_only: false,
+                deprecated: None,
+                force_new: false,
+                default: None,
+            };
+            (inner.clone(), attribute)
+        });
+        found.insert(name.clone(), Block::new(attributes.collect(), BTreeMap::new()));
+    }
+    found
+}
+
+fn body_schema(schema: &Block, as_blocks: &BTreeMap<Str, Block>) -> BodySchema {
+    // A missing required attribute is reported here, where its type is known too.
+    let attributes =
+        schema.attributes.keys().filter(|name| !as_blocks.contains_key(*name)).map(|name| (name.clone(), false));
+    let labels = |nested: &NestedBlock| match nested.nesting {
+        Nesting::Map => vec![Str::new_static("key")],
+        _ => Vec::new(),
+    };
+    let blocks = schema.blocks.iter().map(|(name, nested)| (name.clone(), labels(nested)));
+    let blocks = blocks.chain(as_blocks.keys().map(|name| (name.clone(), Vec::new())));
+    let has_blocks = !schema.blocks.is_empty() || !as_blocks.is_empty();
+    let dynamic = has_blocks.then(|| (Str::new_static("dynamic"), vec![Str::new_static("type")]));
+    BodySchema { attributes: attributes.collect(), blocks: blocks.chain(dynamic).collect() }
+}
+
+/// One block after `dynamic` was expanded.
+struct Expanded<'a> {
+    body: &'a Body,
+    header: Range,
+    label: Option<Str>,
+    iterator: Option<(Str, Value)>,
+}
+
+/// The blocks of one type: static ones and what `dynamic` makes, in source order.
+enum Blocks<'a> {
+    Known(Vec<Expanded<'a>>, Marks),
+    Unknown(Marks),
+}
+
+fn decode_attribute_blocks(
+    content: &Content,
+    name: &Str,
+    attribute: &Attribute,
+    block: &Block,
+    scope: &dyn Scope,
+    diagnostics: &mut Diagnostics,
+) -> Value {
+    let element = attribute.ty.element().cloned().unwrap_or(Type::Dynamic);
+    match expand_dynamic(content, name, scope, diagnostics) {
+        Blocks::Unknown(marks) => Value::unknown(attribute.ty.clone()).with_marks(marks),
+        Blocks::Known(blocks, marks) => {
+            let elements: Vec<Value> = blocks.iter().map(|b| decode_expanded(b, block, scope, diagnostics)).collect();
+            let value = match attribute.ty {
+                Type::Set(_) => Value::set(element, elements),
+                _ => Value::list(element, elements),
+            };
+            value.with_marks(marks)
+        }
+    }
+}
+
+fn decode_blocks(
+    content: &Content,
+    name: &Str,
+    nested: &NestedBlock,
+    scope: &dyn Scope,
+    diagnostics: &mut Diagnostics,
+) -> Value {
+    let (blocks, marks) = match expand_dynamic(content, name, scope, diagnostics) {
+        Blocks::Unknown(marks) => return Value::unknown(nested.implied_type()).with_marks(marks),
+        Blocks::Known(blocks, marks) => (blocks, marks),
+    };
+    check_counts(content, name, nested, &blocks, diagnostics);
+    let object = nested.block.implied_type();
+    let value = match nested.nesting {
+        Nesting::Single | Nesting::Group => {
+            if let Some(second) = blocks.get(1) {
+                let detail = format!(
+                    "Only one block of type \"{name}\" is allowed. Previous definition was at {}.",
+                    "the first block of this type"
+                );
+                diagnostics.push(Diagnostic::error(format!("Duplicate {name} block"), detail).at(second.header));
+            }
+            match blocks.first() {
+                Some(block) => decode_expanded(block, &nested.block, scope, diagnostics),
+                None if nested.nesting == Nesting::Group => empty_block(&nested.block),
+                None => Value::null(object.clone()),
+            }
+        }
+        Nesting::List | Nesting::Set => {
+            let elements: Vec<Value> =
+                blocks.iter().map(|b| decode_expanded(b, &nested.block, scope, diagnostics)).collect();
+            match nested.nesting {
+                Nesting::Set => Value::set(object.clone(), elements),
+                _ if object.has_dynamic() => Value::tuple(elements),
+                _ => Value::list(object.clone(), elements),
+            }
+        }
+        Nesting::Map => {
+            let mut entries: BTreeMap<Str, Value> = BTreeMap::new();
+            for block in &blocks {
+                let label = block.label.clone().unwrap_or_default();
+                let value = decode_expanded(block, &nested.block, scope, diagnostics);
+                if entries.insert(label.clone(), value).is_some() {
+                    let detail = format!("A block of type {name:?} labeled {label:?} was already defined.");
+                    diagnostics.push(Diagnostic::error(format!("Duplicate {name} block"), detail).at(block.header));
+                }
+            }
+            if object.has_dynamic() { Value::object(entries) } else { Value::map(object.clone(), entries) }
+        }
+    };
+    value.with_marks(marks)
+}
+
+/// What a block is when none is written and its nesting allows no null.
+fn empty_block(block: &Block) -> Value {
+    let attributes = block.attributes.iter().map(|(name, attribute)| (name.clone(), Value::null(attribute.ty.clone())));
+    let blocks = block.blocks.iter().map(|(name, nested)| (name.clone(), empty_blocks(nested)));
+    Value::object(attributes.chain(blocks))
+}
+
+fn empty_blocks(nested: &NestedBlock) -> Value {
+    let object = nested.block.implied_type();
+    match nested.nesting {
+        Nesting::Single => Value::null(object.clone()),
+        Nesting::Group => empty_block(&nested.block),
+        Nesting::List if object.has_dynamic() => Value::tuple([]),
+        Nesting::List => Value::list(object.clone(), []),
+        Nesting::Set => Value::set(object.clone(), []),
+        Nesting::Map if object.has_dynamic() => Value::object(Vec::<(Str, Value)>::new()),
+        Nesting::Map => Value::map(object.clone(), []),
+    }
+}
+
+fn check_counts(
+    content: &Content,
+    name: &Str,
+    nested: &NestedBlock,
+    blocks: &[Expanded<'_>],
+    diagnostics: &mut Diagnostics,
+) {
+    if !matches!(nested.nesting, Nesting::List | Nesting::Set) {
+        if nested.nesting == Nesting::Single && nested.min > 0 && blocks.is_empty() {
+            let detail = format!("A {name} block is required here.");
+            diagnostics.push(Diagnostic::error(format!("Missing {name} block"), detail).at(content.missing));
+        }
+        return;
+    }
+    let count = blocks.len();
+    if count < nested.min as usize {
+        let detail = format!("At least {} \"{name}\" blocks are required.", nested.min);
+        diagnostics.push(Diagnostic::error(format!("Insufficient {name} blocks"), detail).at(content.missing));
+    } else if nested.max > 0 && count > nested.max as usize {
+        let detail = format!("No more than {} \"{name}\" blocks are allowed", nested.max);
+        let place = blocks.get(nested.max as usize).map_or(content.missing, |block| block.header);
+        diagnostics.push(Diagnostic::error(format!("Too many {name} blocks"), detail).at(place));
+    }
+}
+
+fn decode_expanded(block: &Expanded<'_>, schema: &Block, scope: &dyn Scope, diagnostics: &mut Diagnostics) -> Value {
+    match &block.iterator {
+        None => decode_body(block.body, schema, scope, diagnostics),
+        Some((name, value)) => {
+            let inner = IteratorScope { name, value, parent: scope };
+            decode_body(block.body, schema, &inner, diagnostics)
+        }
+    }
+}
+
+fn expand_dynamic<'a>(
+    content: &'a Content,
+    name: &str,
+    scope: &dyn Scope,
+    diagnostics: &mut Diagnostics,
+) -> Blocks<'a> {
+    let mut known = Vec::new();
+    let mut marks = Marks::empty();
+    let mut unknown = false;
+    for block in &content.blocks {
+        if block.kind == name {
+            let label = block.labels.first().map(|label| label.text.clone());
+            known.push(Expanded { body: &block.body, header: block.header, label, iterator: None });
+        } else if block.kind == "dynamic" && block.labels.first().is_some_and(|label| label.text == name) {
+            match DynamicBlock::read(block, diagnostics) {
+                Some(dynamic) => unknown |= !dynamic.expand(scope, &mut known, &mut marks, diagnostics),
+                None => unknown = true,
+            }
+        }
+    }
+    if unknown { Blocks::Unknown(marks) } else { Blocks::Known(known, marks) }
+}
+
+/// A `dynamic` block taken apart.
+struct DynamicBlock<'a> {
+    header: Range,
+    name: Str,
+    for_each: std::sync::Arc<Expr>,
+    iterator: Str,
+    labels: Option<std::sync::Arc<Expr>>,
+    content: &'a Body,
+}
+
+impl<'a> DynamicBlock<'a> {
+    fn schema() -> BodySchema {
+        BodySchema {
+            attributes: vec![
+                (Str::new_static("for_each"), true),
+                (Str::new_static("iterator"), false),
+                (Str::new_static("labels"), false),
+            ],
+            blocks: vec![(Str::new_static("content"), Vec::new())],
+        }
+    }
+
+    fn read(block: &'a SyntaxBlock, diagnostics: &mut Diagnostics) -> Option<DynamicBlock<'a>> {
+        let (content, problems) = block.body.content(&Self::schema());
+        let failed = problems.has_errors();
+        diagnostics.append(problems);
+        if failed {
+            return None;
+        }
+        let name = block.labels.first()?.text.clone();
+        let iterator = match content.attribute("iterator") {
+            None => name.clone(),
+            Some(attribute) => match attribute.expr.as_keyword() {
+                Some(word) => Str::new(word),
+                None => {
+                    let detail = "Dynamic iterator must be a single variable name.";
+                    diagnostics
+                        .push(Diagnostic::error("Invalid expression", detail).at(attribute.expr.range));
+                    return None;
+                }
+            },
+        };
+        let body = match content_body(block) {
+            Some(body) => body,
+            None => {
+                let detail = "A dynamic block must have a nested block of type \"content\" to describe the body of \
+                              each generated block.";
+                diagnostics.push(Diagnostic::error("Missing dynamic content block", detail).at(content.missing));
+                return None;
+            }
+        };
+        Some(DynamicBlock {
+            header: block.header,
+            name,
+            for_each: content.attribute("for_each")?.expr.clone(),
+            iterator,
+            labels: content.attribute("labels").map(|a| a.expr.clone()),
+            content: body,
+        })
+    }
+
+    /// Adds the generated blocks; false when `for_each` is not known.
+    fn expand(
+        &self,
+        scope: &dyn Scope,
+        known: &mut Vec<Expanded<'a>>,
+        marks: &mut Marks,
+        diagnostics: &mut Diagnostics,
+    ) -> bool {
+        let (collection, own) = evaluate(&self.for_each, scope, diagnostics).unmark();
+        *marks |= own;
+        if !collection.is_known() {
+            return false;
+        }
+        let invalid = |what: &str| {
+            Diagnostic::error("Invalid dynamic for_each value", what.to_owned())
+                .at(self.for_each.range)
+                .with_values(referenced_values(&self.for_each, scope))
+        };
+        if collection.is_null() {
+            diagnostics.push(invalid("Cannot use a null value in for_each."));
+            return false;
+        }
+        let pairs: Vec<(Value, Value)> = match &collection.kind {
+            Kind::List(_, elements) | Kind::Tuple(elements) => {
+                elements.iter().enumerate().map(|(i, v)| (Value::number(i as i64), v.clone())).collect()
+            }
+            Kind::Set(_, elements) => elements.iter().map(|v| (v.clone(), v.clone())).collect(),
+            Kind::Map(_, entries) | Kind::Object(entries) => {
+                entries.iter().map(|(k, v)| (Value::string(k.clone()), v.clone())).collect()
+            }
+            _ => {
+                let detail = format!("Cannot use a {} value in for_each. An iterable collection is required.", collection.ty());
+                diagnostics.push(invalid(&detail));
+                return false;
+            }
+        };
+        for (key, value) in pairs {
+            let item = Value::object([(Str::new_static("key"), key), (Str::new_static("value"), value)]);
+            let label = self.label(&item, scope, diagnostics);
+            let iterator = Some((self.iterator.clone(), item));
+            known.push(Expanded { body: self.content, header: self.header, label, iterator });
+        }
+        true
+    }
+
+    fn label(&self, item: &Value, scope: &dyn Scope, diagnostics: &mut Diagnostics) -> Option<Str> {
+        let labels = self.labels.as_ref()?;
+        let inner = IteratorScope { name: &self.iterator, value: item, parent: scope };
+        let value = evaluate(labels, &inner, diagnostics);
+        let first = value.elements()?.first()?.convert(&Type::String).ok()?;
+        match first.as_str() {
+            Some(text) => Some(Str::new(text)),
+            None => {
+                let detail = format!("The label of a dynamic \"{}\" block must be a known string.", self.name);
+                diagnostics.push(Diagnostic::error("Invalid dynamic block label", detail).at(labels.range));
+                None
+            }
+        }
+    }
+}
+
+/// The body of a dynamic block's `content` block, borrowed from the tree.
+fn content_body(block: &SyntaxBlock) -> Option<&Body> {
+    match &block.body {
+        Body::Native(native) => native.blocks.iter().find(|inner| inner.kind == "content").map(|inner| &inner.body),
+        Body::Json(_) => None,
+    }
+}
+
+/// A scope with the iterator of a dynamic block on top.
+struct IteratorScope<'a> {
+    name: &'a str,
+    value: &'a Value,
+    parent: &'a dyn Scope,
+}
+
+impl Scope for IteratorScope<'_> {
+    fn resolve(&self, traversal: &Traversal) -> Result<(Value, usize), Diagnostic> {
+        if traversal.root == self.name { Ok((self.value.clone(), 0)) } else { self.parent.resolve(traversal) }
+    }
+
+    fn functions(&self) -> &dyn FunctionTable {
+        self.parent.functions()
+    }
+}
+
+/// Calls `visit` with every reference of a body: those in `dynamic` blocks without their iterators. The schema tells
+/// attributes from blocks in JSON; native syntax needs none.
+pub fn visit_references(body: &Body, schema: Option<&Block>, visit: &mut dyn FnMut(&Traversal)) {
+    visit_body(body, schema, &mut Vec::new(), visit);
+}
+
+fn visit_body(body: &Body, schema: Option<&Block>, bound: &mut Vec<Str>, visit: &mut dyn FnMut(&Traversal)) {
+    match body {
+        Body::Native(native) => {
+            for attribute in &native.attributes {
+                visit_expr(&attribute.expr, bound, visit);
+            }
+            for block in &native.blocks {
+                let depth = bound.len();
+                if block.kind == "dynamic" {
+                    visit_dynamic(block, schema, bound, visit);
+                } else {
+                    let inner = schema.and_then(|s| s.blocks.get(&block.kind)).map(|nested| &nested.block);
+                    visit_body(&block.body, inner, bound, visit);
+                }
+                bound.truncate(depth);
+            }
+        }
+        Body::Json(_) => {
+            let Some(schema) = schema else {
+                let (attributes, _) = body.just_attributes();
+                attributes.iter().for_each(|attribute| visit_expr(&attribute.expr, bound, visit));
+                return;
+            };
+            let (content, _) = body.content(&body_schema(schema, &BTreeMap::new()));
+            content.attributes.iter().for_each(|attribute| visit_expr(&attribute.expr, bound, visit));
+            for block in &content.blocks {
+                let inner = schema.blocks.get(&block.kind).map(|nested| &nested.block);
+                visit_body(&block.body, inner, bound, visit);
+            }
+        }
+    }
+}
+
+fn visit_dynamic(
+    block: &SyntaxBlock,
+    schema: Option<&Block>,
+    bound: &mut Vec<Str>,
+    visit: &mut dyn FnMut(&Traversal),
+) {
+    let Body::Native(native) = &block.body else { return };
+    let Some(name) = block.labels.first().map(|label| label.text.clone()) else { return };
+    let mut iterator = name.clone();
+    for attribute in &native.attributes {
+        match attribute.name.as_str() {
+            "iterator" => iterator = attribute.expr.as_keyword().map_or(iterator, Str::new),
+            "for_each" => visit_expr(&attribute.expr, bound, visit),
+            _ => {}
+        }
+    }
+    bound.push(iterator);
+    for attribute in native.attributes.iter().filter(|attribute| attribute.name == "labels") {
+        visit_expr(&attribute.expr, bound, visit);
+    }
+    let inner = schema.and_then(|s| s.blocks.get(&name)).map(|nested| &nested.block);
+    for content in native.blocks.iter().filter(|inner| inner.kind == "content") {
+        visit_body(&content.body, inner, bound, visit);
+    }
+}
+
+fn visit_expr(expr: &Expr, bound: &[Str], visit: &mut dyn FnMut(&Traversal)) {
+    for traversal in expr.traversals() {
+        if !bound.contains(&traversal.root) {
+            visit(traversal);
+        }
+    }
+}

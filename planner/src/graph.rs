@@ -1,0 +1,400 @@
+//! The graph of configuration objects: what has to be there before what.
+//!
+//! Its nodes are not instances but what is written once: a resource, a module call, a local, an output, a provider
+//! configuration. Instances appear when a node is visited and its `count` or `for_each` is known.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use config::module::{CheckRule, Module};
+use config::references::{Reference, Subject};
+use lang::addr::{ConfigResource, ModulePath, ProviderConfig};
+use lang::ast::{Expr, Traversal};
+use lang::{Diagnostic, Diagnostics, Str};
+use petgraph::Direction;
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::EdgeRef;
+
+use crate::decode::visit_references;
+use crate::workspace::Workspace;
+
+/// What is visited.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Node {
+    /// An input variable.
+    Variable(ModulePath, Str),
+    /// A local value.
+    Local(ModulePath, Str),
+    /// An output value.
+    Output(ModulePath, Str),
+    /// A module call: its `count` or `for_each`. Named by the called module's path.
+    Call(ModulePath),
+    /// Everything in a module is done.
+    Close(ModulePath),
+    /// A resource, data source or ephemeral resource.
+    Resource(ConfigResource),
+    /// A provider configuration.
+    Provider(ProviderConfig),
+    /// A check block.
+    Check(ModulePath, Str),
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dotted = |module: &ModulePath| if module.is_root() { String::new() } else { format!("{module}.") };
+        match self {
+            Node::Variable(module, name) => write!(f, "{}var.{name} (expand)", dotted(module)),
+            Node::Local(module, name) => write!(f, "{}local.{name} (expand)", dotted(module)),
+            Node::Output(module, name) => write!(f, "{}output.{name} (expand)", dotted(module)),
+            Node::Call(module) => write!(f, "{module} (expand)"),
+            Node::Close(module) => write!(f, "{module} (close)"),
+            Node::Resource(resource) => write!(f, "{resource}"),
+            Node::Provider(provider) => write!(f, "{provider}"),
+            Node::Check(module, name) => write!(f, "{}check.{name}", dotted(module)),
+        }
+    }
+}
+
+/// The graph; an edge leads from a node to what it needs.
+pub struct ConfigGraph {
+    graph: DiGraph<Node, ()>,
+    index: HashMap<Node, NodeIndex>,
+}
+
+impl ConfigGraph {
+    /// Builds the graph of a configuration. `stored_providers` are provider configurations that only the state still needs.
+    pub fn build(workspace: &Workspace, stored_providers: &BTreeSet<ProviderConfig>) -> ConfigGraph {
+        let mut builder = Builder { workspace, graph: DiGraph::new(), index: HashMap::new() };
+        builder.add_nodes(&workspace.config);
+        for provider in stored_providers {
+            builder.node(Node::Provider(provider.clone()));
+        }
+        builder.add_edges(&workspace.config);
+        builder.connect_providers();
+        ConfigGraph { graph: builder.graph, index: builder.index }
+    }
+
+    /// How many nodes there are.
+    pub fn len(&self) -> usize {
+        self.graph.node_count()
+    }
+
+    /// Whether there is no node.
+    pub fn is_empty(&self) -> bool {
+        self.graph.node_count() == 0
+    }
+
+    /// A node by its index.
+    pub fn node(&self, index: NodeIndex) -> Option<&Node> {
+        self.graph.node_weight(index)
+    }
+
+    /// The index of a node.
+    pub fn index_of(&self, node: &Node) -> Option<NodeIndex> {
+        self.index.get(node).copied()
+    }
+
+    /// All nodes.
+    pub fn indices(&self) -> impl Iterator<Item = NodeIndex> + '_ {
+        self.graph.node_indices()
+    }
+
+    /// What a node needs.
+    pub fn dependencies(&self, index: NodeIndex) -> impl Iterator<Item = NodeIndex> + '_ {
+        self.graph.edges_directed(index, Direction::Outgoing).map(|edge| edge.target())
+    }
+
+    /// What needs a node.
+    pub fn dependents(&self, index: NodeIndex) -> impl Iterator<Item = NodeIndex> + '_ {
+        self.graph.edges_directed(index, Direction::Incoming).map(|edge| edge.source())
+    }
+
+    /// An error for every cycle.
+    pub fn cycles(&self) -> Diagnostics {
+        let components = petgraph::algo::tarjan_scc(&self.graph);
+        let cycles = components.into_iter().filter(|component| component.len() > 1);
+        cycles
+            .map(|component| {
+                let mut names: Vec<String> =
+                    component.iter().filter_map(|index| self.node(*index)).map(Node::to_string).collect();
+                names.sort();
+                Diagnostic::error(format!("Cycle: {}", names.join(", ")), "")
+            })
+            .collect()
+    }
+
+    /// The nodes so that what a node needs comes before it. Call only when there is no cycle.
+    pub fn ordered(&self) -> Vec<NodeIndex> {
+        let mut order = petgraph::algo::toposort(&self.graph, None).unwrap_or_default();
+        order.reverse();
+        order
+    }
+
+    /// For every resource the resources that it needs, directly or not: what the state stores as its dependencies.
+    ///
+    /// Nodes that are no resources hand their sets on by reference, so that memory grows with the number of distinct sets.
+    pub fn resource_dependencies(&self) -> HashMap<ConfigResource, Arc<[ConfigResource]>> {
+        let mut sets: HashMap<NodeIndex, Arc<BTreeSet<NodeIndex>>> = HashMap::with_capacity(self.len());
+        let empty: Arc<BTreeSet<NodeIndex>> = Arc::default();
+        let mut result = HashMap::new();
+        for index in self.ordered() {
+            let own = self.merged_dependencies(index, &sets, &empty);
+            if let Some(Node::Resource(resource)) = self.node(index) {
+                let mut list: Vec<ConfigResource> = own
+                    .iter()
+                    .filter_map(|index| match self.node(*index) {
+                        Some(Node::Resource(resource)) => Some(resource.clone()),
+                        _ => None,
+                    })
+                    .collect();
+                list.sort_by_cached_key(ConfigResource::to_string);
+                result.insert(resource.clone(), list.into());
+            }
+            sets.insert(index, own);
+        }
+        result
+    }
+
+    fn merged_dependencies(
+        &self,
+        index: NodeIndex,
+        sets: &HashMap<NodeIndex, Arc<BTreeSet<NodeIndex>>>,
+        empty: &Arc<BTreeSet<NodeIndex>>,
+    ) -> Arc<BTreeSet<NodeIndex>> {
+        let mut merged: Option<Arc<BTreeSet<NodeIndex>>> = None;
+        for dependency in self.dependencies(index) {
+            let inherited = sets.get(&dependency).unwrap_or(empty);
+            let itself = matches!(self.node(dependency), Some(Node::Resource(_))).then_some(dependency);
+            match (&mut merged, itself) {
+                (None, None) => merged = Some(inherited.clone()),
+                (Some(known), None) if Arc::ptr_eq(known, inherited) || inherited.is_empty() => {}
+                (known, itself) => {
+                    let set = Arc::make_mut(known.get_or_insert_with(|| empty.clone()));
+                    set.extend(inherited.iter().copied());
+                    set.extend(itself);
+                }
+            }
+        }
+        merged.unwrap_or_else(|| empty.clone())
+    }
+}
+
+struct Builder<'w> {
+    workspace: &'w Workspace,
+    graph: DiGraph<Node, ()>,
+    index: HashMap<Node, NodeIndex>,
+}
+
+impl Builder<'_> {
+    fn node(&mut self, node: Node) -> NodeIndex {
+        let graph = &mut self.graph;
+        *self.index.entry(node).or_insert_with_key(|node| graph.add_node(node.clone()))
+    }
+
+    fn add_nodes(&mut self, module: &Arc<Module>) {
+        let path = &module.path;
+        for name in module.variables.keys() {
+            self.node(Node::Variable(path.clone(), name.clone()));
+        }
+        for name in module.locals.keys() {
+            self.node(Node::Local(path.clone(), name.clone()));
+        }
+        for name in module.outputs.keys() {
+            self.node(Node::Output(path.clone(), name.clone()));
+        }
+        for name in module.checks.keys() {
+            self.node(Node::Check(path.clone(), name.clone()));
+        }
+        for resource in module.resources.keys() {
+            self.node(Node::Resource(ConfigResource { module: path.clone(), resource: resource.clone() }));
+        }
+        for (name, child) in &module.children {
+            self.node(Node::Call(path.child(name.clone())));
+            self.node(Node::Close(path.child(name.clone())));
+            self.add_nodes(child);
+        }
+    }
+
+    fn add_edges(&mut self, module: &Arc<Module>) {
+        let path = &module.path;
+        let inside = (!path.is_root()).then(|| self.node(Node::Call(path.clone())));
+        for (name, variable) in &module.variables {
+            let node = self.enter(Node::Variable(path.clone(), name.clone()), inside);
+            self.connect_rules(node, module, &variable.validations);
+            self.connect_argument(node, module, name);
+        }
+        for (name, local) in &module.locals {
+            let node = self.enter(Node::Local(path.clone(), name.clone()), inside);
+            self.connect_expr(node, module, &local.expr);
+        }
+        for (name, output) in &module.outputs {
+            let node = self.enter(Node::Output(path.clone(), name.clone()), inside);
+            self.connect_expr(node, module, &output.value);
+            self.connect_rules(node, module, &output.preconditions);
+            self.connect_depends_on(node, module, &output.depends_on);
+        }
+        for (name, check) in &module.checks {
+            let node = self.enter(Node::Check(path.clone(), name.clone()), inside);
+            self.connect_rules(node, module, &check.asserts);
+        }
+        for resource in module.resources.keys() {
+            let node = Node::Resource(ConfigResource { module: path.clone(), resource: resource.clone() });
+            let node = self.enter(node, inside);
+            self.connect_resource(node, module, resource);
+        }
+        for (name, call) in &module.calls {
+            let node = self.enter(Node::Call(path.child(name.clone())), inside);
+            [&call.count, &call.for_each].into_iter().flatten().for_each(|e| self.connect_expr(node, module, e));
+            self.connect_depends_on(node, module, &call.depends_on);
+        }
+        for child in module.children.values() {
+            self.add_edges(child);
+            self.connect_close(child);
+        }
+    }
+
+    /// A node of a module needs the module's expansion.
+    fn enter(&mut self, node: Node, inside: Option<NodeIndex>) -> NodeIndex {
+        let node = self.node(node);
+        if let Some(call) = inside {
+            self.graph.update_edge(node, call, ());
+        }
+        node
+    }
+
+    fn connect_close(&mut self, module: &Module) {
+        let close = self.node(Node::Close(module.path.clone()));
+        let path = &module.path;
+        let outputs = module.outputs.keys().map(|name| Node::Output(path.clone(), name.clone()));
+        let resources = module.resources.keys();
+        let resources = resources
+            .map(|resource| Node::Resource(ConfigResource { module: path.clone(), resource: resource.clone() }));
+        let children = module.children.keys().map(|name| Node::Close(path.child(name.clone())));
+        let needed: Vec<Node> = outputs.chain(resources).chain(children).chain([Node::Call(path.clone())]).collect();
+        for node in needed {
+            let node = self.node(node);
+            // Each is named once; looking for an edge would make large modules quadratic.
+            self.graph.add_edge(close, node, ());
+        }
+    }
+
+    fn connect_argument(&mut self, node: NodeIndex, module: &Module, name: &Str) {
+        let Some(parent) = module.path.parent() else { return };
+        let Some(caller) = crate::workspace::module_at(&self.workspace.config, &parent).cloned() else { return };
+        let Some(call) = module.path.0.last().and_then(|call| caller.calls.get(call)) else { return };
+        if let Some(argument) = call.arguments.iter().find(|argument| argument.name == *name) {
+            self.connect_expr(node, &caller, &argument.expr);
+        }
+    }
+
+    fn connect_resource(&mut self, node: NodeIndex, module: &Arc<Module>, resource: &lang::addr::Resource) {
+        let Some(block) = module.resources.get(resource) else { return };
+        let workspace = self.workspace;
+        let schema = workspace.providers.block(&block.provider_source, resource);
+        visit_references(&block.body, schema, &mut |traversal| self.connect(node, module, traversal));
+        [&block.count, &block.for_each].into_iter().flatten().for_each(|expr| self.connect_expr(node, module, expr));
+        for expr in &block.replace_triggered_by {
+            self.connect_expr(node, module, expr);
+        }
+        self.connect_rules(node, module, &block.preconditions);
+        self.connect_rules(node, module, &block.postconditions);
+        self.connect_depends_on(node, module, &block.depends_on);
+        for provisioner in &block.provisioners {
+            visit_references(&provisioner.body, None, &mut |traversal| self.connect(node, module, traversal));
+            if let Some(connection) = &provisioner.connection {
+                visit_references(&connection.body, None, &mut |traversal| self.connect(node, module, traversal));
+            }
+        }
+        if let Some(connection) = &block.connection {
+            visit_references(&connection.body, None, &mut |traversal| self.connect(node, module, traversal));
+        }
+        let provider = config::providers::provider_config_for(&workspace.config, &module.path, block);
+        self.connect_provider(node, provider);
+    }
+
+    fn connect_provider(&mut self, node: NodeIndex, provider: ProviderConfig) {
+        let index = self.node(Node::Provider(provider));
+        self.graph.update_edge(node, index, ());
+    }
+
+    fn connect_providers(&mut self) {
+        let providers: Vec<(NodeIndex, ProviderConfig)> = self
+            .index
+            .iter()
+            .filter_map(|(node, index)| match node {
+                Node::Provider(provider) => Some((*index, provider.clone())),
+                _ => None,
+            })
+            .collect();
+        for (index, provider) in providers {
+            self.connect_provider_config(index, &provider);
+        }
+    }
+
+    fn connect_provider_config(&mut self, index: NodeIndex, provider: &ProviderConfig) {
+        let workspace = self.workspace;
+        let Some(module) = crate::workspace::module_at(&workspace.config, &provider.module) else { return };
+        let Some(block) = config::providers::provider_block(module, provider) else { return };
+        let schema = workspace.providers.get(&provider.source).map(|p| &p.schema().provider.block);
+        visit_references(&block.body, schema, &mut |traversal| self.connect(index, module, traversal));
+    }
+
+    fn connect_rules(&mut self, node: NodeIndex, module: &Module, rules: &[CheckRule]) {
+        for rule in rules {
+            self.connect_expr(node, module, &rule.condition);
+            self.connect_expr(node, module, &rule.error_message);
+        }
+    }
+
+    fn connect_depends_on(&mut self, node: NodeIndex, module: &Module, depends_on: &[Traversal]) {
+        for traversal in depends_on {
+            let Ok(reference) = Reference::parse(traversal) else { continue };
+            match reference.subject.module_call() {
+                // The whole module, not only its outputs, has to be done.
+                Some(call) => self.edge(node, Node::Close(module.path.child(call.clone()))),
+                None => self.connect(node, module, traversal),
+            }
+        }
+    }
+
+    fn connect_expr(&mut self, node: NodeIndex, module: &Module, expr: &Expr) {
+        for traversal in expr.traversals() {
+            self.connect(node, module, traversal);
+        }
+    }
+
+    fn connect(&mut self, node: NodeIndex, module: &Module, traversal: &Traversal) {
+        let Ok(reference) = Reference::parse(traversal) else { return };
+        let path = &module.path;
+        match &reference.subject {
+            Subject::Variable(name) => self.edge(node, Node::Variable(path.clone(), name.clone())),
+            Subject::Local(name) => self.edge(node, Node::Local(path.clone(), name.clone())),
+            Subject::ModuleOutput(call, _, output) => {
+                self.edge(node, Node::Output(path.child(call.clone()), output.clone()));
+            }
+            Subject::Module(call) | Subject::ModuleInstance(call, _) => {
+                self.edge(node, Node::Call(path.child(call.clone())));
+                let outputs = module.children.get(call).map(|child| child.outputs.keys().cloned().collect::<Vec<_>>());
+                for output in outputs.unwrap_or_default() {
+                    self.edge(node, Node::Output(path.child(call.clone()), output));
+                }
+            }
+            subject => {
+                if let Some(resource) = subject.resource() {
+                    let resource = ConfigResource { module: path.clone(), resource: resource.clone() };
+                    self.edge(node, Node::Resource(resource));
+                }
+            }
+        }
+    }
+
+    /// An edge to a node that is declared; a reference to nothing was refused before. Nothing depends on itself.
+    fn edge(&mut self, from: NodeIndex, to: Node) {
+        if let Some(to) = self.index.get(&to).copied()
+            && from != to
+        {
+            self.graph.update_edge(from, to, ());
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What the state holds and the configuration no longer wants: orphaned instances, deposed objects, removed outputs; in a
+//! destroy plan, everything.
+
+use std::sync::Arc;
+
+use lang::addr::{InstanceKey, Mode, ProviderConfig, ResourceInstance};
+use lang::{Diagnostic, Str, Value};
+
+use crate::expansion::Expansion;
+use crate::outputs;
+use crate::plan::{Action, ActionReason, PlanMode, ResourceChange};
+use crate::planning::{ObjectKey, Planning, Prior};
+use crate::sync::{lock, read};
+
+impl Planning<'_> {
+    /// Plans the removal of what is left over.
+    pub(crate) async fn plan_leftovers(&self) {
+        if self.options.mode != PlanMode::RefreshOnly {
+            let objects: Vec<(ObjectKey, Prior)> =
+                read(&self.prior).iter().map(|(key, prior)| (key.clone(), prior.clone())).collect();
+            for ((address, deposed), prior) in objects {
+                self.plan_leftover(address, deposed, prior);
+            }
+        }
+        if self.selection.is_everything() {
+            self.drop_data_leftovers();
+            let declared = &self.world.workspace.config.outputs;
+            let removed: Vec<Str> =
+                self.stored.outputs.keys().filter(|name| !declared.contains_key(*name)).cloned().collect();
+            for name in removed {
+                let sensitive = self.stored.outputs.get(&name).is_some_and(|output| output.sensitive);
+                outputs::plan_change(self, &name, Value::null(lang::Type::Dynamic), sensitive);
+            }
+        }
+    }
+
+    fn plan_leftover(&self, address: ResourceInstance, deposed: Option<Str>, prior: Prior) {
+        let Some(current) = prior.current else { return };
+        if !self.selection.includes_instance(&self.graph, &address) {
+            return;
+        }
+        let reason = match (self.options.mode, &deposed) {
+            (PlanMode::Destroy, _) | (_, Some(_)) => None,
+            _ => match self.orphan_reason(&address) {
+                Some(reason) => Some(reason),
+                None => return,
+            },
+        };
+        let Some(provider) = self.provider_of(&address) else { return };
+        if self.options.mode == PlanMode::Destroy && self.is_protected(&address) {
+            return;
+        }
+        let absent = Value::null(current.ty());
+        self.record(ResourceChange {
+            create_before_destroy: prior.object.create_before_destroy,
+            dependencies: prior.object.dependencies.clone(),
+            private: prior.private.map(Arc::from),
+            address,
+            previous_address: None,
+            deposed,
+            provider,
+            action: Action::Delete,
+            reason,
+            before: current,
+            after: absent.clone(),
+            config: absent,
+            replace_paths: Vec::new(),
+            importing: None,
+            generated_config: None,
+        });
+    }
+
+    fn provider_of(&self, address: &ResourceInstance) -> Option<ProviderConfig> {
+        self.stored.resources.get(&address.abs_resource()).map(|resource| resource.provider.clone())
+    }
+
+    /// Reports `prevent_destroy` in a destroy plan.
+    fn is_protected(&self, address: &ResourceInstance) -> bool {
+        let root = &self.world.workspace.config;
+        let module = crate::workspace::module_at(root, &address.module.path());
+        let Some(block) = module.and_then(|module| module.resources.get(&address.resource)) else { return false };
+        if !block.prevent_destroy {
+            return false;
+        }
+        let detail = format!(
+            "Resource {address} has lifecycle.prevent_destroy set, but the plan calls for this resource to be destroyed. To \
+             avoid this error and continue with the plan, either disable lifecycle.prevent_destroy or reduce the scope of the \
+             plan using the -target option."
+        );
+        self.world.report(Diagnostic::error("Instance cannot be destroyed", detail).at(block.range).into());
+        true
+    }
+
+    /// Why an instance of the state is not wanted; `None` if it is.
+    fn orphan_reason(&self, address: &ResourceInstance) -> Option<ActionReason> {
+        let root = &self.world.workspace.config;
+        let Some(module) = crate::workspace::module_at(root, &address.module.path()) else {
+            return Some(ActionReason::DeleteBecauseNoModule);
+        };
+        if self.world.module(&address.module).is_none() {
+            return Some(ActionReason::DeleteBecauseNoModule);
+        }
+        if !module.resources.contains_key(&address.resource) {
+            return Some(ActionReason::DeleteBecauseNoResourceConfig);
+        }
+        let expansions = lock(&self.expansions);
+        let expansion = expansions.get(&address.abs_resource())?;
+        if expansion.contains(&address.key) {
+            return None;
+        }
+        Some(match (expansion, &address.key) {
+            (Expansion::Count(_), InstanceKey::Index(_)) => ActionReason::DeleteBecauseCountIndex,
+            (Expansion::ForEach(_), InstanceKey::Name(_)) => ActionReason::DeleteBecauseEachKey,
+            _ => ActionReason::DeleteBecauseWrongRepetition,
+        })
+    }
+
+    /// Data source instances that are no longer configured vanish from the state without further ado.
+    fn drop_data_leftovers(&self) {
+        let mut state = lock(&self.refreshed);
+        let stale: Vec<(ResourceInstance, ProviderConfig)> = state
+            .instances()
+            .filter(|(address, ..)| address.resource.mode == Mode::Data)
+            .filter(|(address, ..)| self.orphan_reason(address).is_some())
+            .map(|(address, provider, _)| (address, provider.clone()))
+            .collect();
+        for (address, provider) in stale {
+            state.set_current(&address, &provider, None);
+        }
+    }
+
+    /// What differs between the stored objects and what they were read as.
+    pub(crate) fn drift(&self) -> Vec<ResourceChange> {
+        let prior = read(&self.prior);
+        let changed = prior.iter().filter(|((_, deposed), prior)| {
+            deposed.is_none() && prior.current.as_ref().is_none_or(|current| !current.raw_equals(&prior.stored))
+        });
+        let mut drift: Vec<ResourceChange> = changed
+            .filter_map(|((address, _), prior)| {
+                let absent = Value::null(prior.stored.ty());
+                Some(ResourceChange {
+                    address: address.clone(),
+                    previous_address: None,
+                    deposed: None,
+                    provider: self.provider_of(address)?,
+                    action: if prior.current.is_some() { Action::Update } else { Action::Delete },
+                    reason: None,
+                    before: prior.stored.clone(),
+                    after: prior.current.clone().unwrap_or(absent),
+                    config: Value::null(prior.stored.ty()),
+                    replace_paths: Vec::new(),
+                    private: None,
+                    importing: None,
+                    generated_config: None,
+                    create_before_destroy: prior.object.create_before_destroy,
+                    dependencies: prior.object.dependencies.clone(),
+                })
+            })
+            .collect();
+        drift.sort_by(|a, b| a.address.cmp(&b.address));
+        drift
+    }
+}

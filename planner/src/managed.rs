@@ -1,0 +1,335 @@
+//! Planning of managed resource instances: configuration against the refreshed object, action and reason.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use config::module::ResourceBlock;
+use futures::StreamExt;
+use lang::addr::{ConfigResource, InstanceKey, ProviderConfig, ResourceInstance};
+use lang::values::{Marks, Path, PathStep};
+use lang::{Diagnostic, Diagnostics, Severity, Value};
+use sdk::{Configured, PlanRequest, Schema};
+use state::ObjectStatus;
+
+use crate::checks::{RuleKind, evaluate_rules};
+use crate::decode::decode_body;
+use crate::expansion::{Expansion, Repetition, UnknownExpansion, expand};
+use crate::objects;
+use crate::plan::{Action, ActionReason, CheckStatus, Checkable, PlanMode, ResourceChange};
+use crate::planning::{Planning, Prior};
+use crate::proposed::{ignore_changes, proposed_new};
+use crate::scope::{BlockScope, ModuleScope, ResourceValues};
+use crate::sync::{lock, read};
+
+/// What planning an instance works with.
+struct Instance<'a> {
+    block: &'a ResourceBlock,
+    schema: &'a Schema,
+    address: ResourceInstance,
+    text: String,
+    provider: ProviderConfig,
+    configured: Arc<dyn Configured>,
+    prior: Option<Prior>,
+    dependencies: Arc<[ConfigResource]>,
+    create_before_destroy: bool,
+}
+
+/// A provider's plan, with marks.
+struct Planned {
+    value: Value,
+    replace_paths: Vec<Path>,
+    private: Option<Vec<u8>>,
+}
+
+impl Planning<'_> {
+    /// Plans all instances of a managed resource in one module instance. False after an error.
+    pub(crate) async fn visit_managed(&self, module: &ModuleScope, block: &ResourceBlock) -> bool {
+        let Some(schema) = self.schema(block) else { return false };
+        let mut diagnostics = Diagnostics::new();
+        let (count, for_each) = (block.count.as_deref(), block.for_each.as_deref());
+        let scope = self.world.scope(module);
+        let expansion = expand(count, for_each, &scope, UnknownExpansion::Refuse, &mut diagnostics);
+        self.world.report(diagnostics);
+        let Some(expansion) = expansion else { return false };
+        let resource = module.address.resource(block.address.clone());
+        lock(&self.expansions).insert(resource.clone(), expansion.clone());
+        let Some((provider, configured)) = self.configured(module, block) else { return false };
+        let config_address = resource.config();
+        let dependencies = self.dependencies.get(&config_address).cloned().unwrap_or_else(|| Arc::from([]));
+        let create_before_destroy = self.create_before_destroy.contains(&config_address);
+        let plans = expansion.keys().into_iter().map(|key| {
+            let address = resource.instance(key.clone());
+            let instance = Instance {
+                block,
+                schema,
+                text: address.to_string(),
+                prior: read(&self.prior).get(&(address.clone(), None)).cloned(),
+                address,
+                provider: provider.clone(),
+                configured: configured.clone(),
+                dependencies: dependencies.clone(),
+                create_before_destroy,
+            };
+            let repetition = expansion.repetition(&key);
+            async move { (key, self.plan_instance(module, instance, repetition).await) }
+        });
+        let planned: Vec<(InstanceKey, Option<Value>)> =
+            futures::stream::iter(plans).buffered(self.options.parallelism.max(1)).collect().await;
+        let fine = planned.iter().all(|(_, value)| value.is_some());
+        let values: BTreeMap<InstanceKey, Value> =
+            planned.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+        self.world.set_resource(module, &block.address, ResourceValues::new(expansion, values));
+        fine && self.check_postconditions(module, block)
+    }
+
+    async fn plan_instance(&self, module: &ModuleScope, instance: Instance<'_>, repetition: Repetition) -> Option<Value> {
+        let current = instance.prior.as_ref().and_then(|prior| prior.current.clone());
+        let absent = || Value::null(instance.schema.block.implied_type().clone());
+        let selected = self.selection.includes_instance(&self.graph, &instance.address);
+        if self.options.mode != PlanMode::Normal || !selected {
+            return Some(current.unwrap_or_else(absent));
+        }
+        let scope = BlockScope { world: &self.world, module, repetition: &repetition, self_value: None };
+        if !self.check_preconditions(module, &instance, &scope) {
+            return None;
+        }
+        let mut diagnostics = Diagnostics::new();
+        let config = decode_body(&instance.block.body, &instance.schema.block, &scope, &mut diagnostics);
+        let failed = diagnostics.has_errors();
+        self.world.report(located_at(diagnostics, &instance.text));
+        if failed {
+            return None;
+        }
+        let (plain, marks) = config.clone().unmark_deep();
+        if marks.iter().any(|(_, marks)| marks.contains(Marks::EPHEMERAL)) {
+            self.world.report(ephemeral_refused(&instance, &marks).into());
+            return None;
+        }
+        let provider = self.world.workspace.providers.get(&instance.block.provider_source)?;
+        let problems = provider.validate(instance.address.resource.mode, &instance.block.address.kind, &plain);
+        if !self.accept(problems, &instance) {
+            return None;
+        }
+        let tainted = instance.prior.as_ref().is_some_and(|prior| prior.object.status == ObjectStatus::Tainted);
+        let (before, _) = current.clone().unwrap_or_else(absent).unmark_deep();
+        let planned = self.ask(&instance, &before, &plain, &marks, tainted).await?;
+        self.decide(module, &scope, instance, config, current, planned, tainted).await
+    }
+
+    fn check_preconditions(&self, module: &ModuleScope, instance: &Instance<'_>, scope: &BlockScope<'_>) -> bool {
+        let rules = &instance.block.preconditions;
+        if rules.is_empty() {
+            return true;
+        }
+        let object = Checkable::Resource(instance.address.resource.clone(), instance.address.key.clone());
+        let kind = RuleKind::Precondition;
+        let status = evaluate_rules(&self.world, &module.address, object, rules, scope, kind, Some(&instance.text));
+        !matches!(status, CheckStatus::Fail | CheckStatus::Error)
+    }
+
+    /// Postconditions see the planned object as `self` and by its own name, so they come after the values are set.
+    fn check_postconditions(&self, module: &ModuleScope, block: &ResourceBlock) -> bool {
+        if block.postconditions.is_empty() || self.options.mode == PlanMode::Destroy {
+            return true;
+        }
+        let Some(values) = self.world.resource(module, &block.address) else { return true };
+        let mut fine = true;
+        for key in values.expansion.keys() {
+            let repetition = values.expansion.repetition(&key);
+            let self_value = values.instance(&key);
+            let scope = BlockScope { world: &self.world, module, repetition: &repetition, self_value };
+            let text = module.address.resource(block.address.clone()).instance(key.clone()).to_string();
+            let object = Checkable::Resource(block.address.clone(), key);
+            let (rules, kind) = (&block.postconditions, RuleKind::Postcondition);
+            let status = evaluate_rules(&self.world, &module.address, object, rules, &scope, kind, Some(&text));
+            fine &= !matches!(status, CheckStatus::Fail | CheckStatus::Error);
+        }
+        fine
+    }
+
+    /// Asks the provider for its plan. A tainted object is planned anew.
+    async fn ask(
+        &self,
+        instance: &Instance<'_>,
+        before: &Value,
+        config: &Value,
+        marks: &[(Path, Marks)],
+        anew: bool,
+    ) -> Option<Planned> {
+        let absent = Value::null(instance.schema.block.implied_type().clone());
+        let prior = if anew { &absent } else { before };
+        let ignored = ignored_paths(instance.block, prior);
+        let effective = if prior.is_null() { config.clone() } else { ignore_changes(prior, config, &ignored) };
+        let proposed = proposed_new(&instance.schema.block, prior, &effective);
+        let private = if anew { None } else { instance.prior.as_ref().and_then(|prior| prior.private.as_deref()) };
+        let response = instance
+            .configured
+            .plan(PlanRequest {
+                type_name: &instance.block.address.kind,
+                prior,
+                proposed: &proposed,
+                config: &effective,
+                private,
+            })
+            .await;
+        if !self.accept(response.diagnostics, instance) {
+            return None;
+        }
+        let value = response.planned?;
+        let marks: Vec<(Path, Marks)> =
+            marks.iter().filter(|(path, _)| value.at_path(path).is_some()).cloned().collect();
+        let value = objects::mark_sensitive(value.mark_paths(&marks), &instance.schema.block);
+        Some(Planned { value, replace_paths: response.requires_replace, private: response.private })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "everything that the decision depends on, named once")]
+    async fn decide(
+        &self,
+        module: &ModuleScope,
+        scope: &BlockScope<'_>,
+        instance: Instance<'_>,
+        config: Value,
+        current: Option<Value>,
+        planned: Planned,
+        tainted: bool,
+    ) -> Option<Value> {
+        let absent = Value::null(instance.schema.block.implied_type().clone());
+        let (plain_config, config_marks) = config.clone().unmark_deep();
+        let before = current.unwrap_or(absent);
+        let (plain_before, before_marks) = before.clone().unmark_deep();
+        let (plain_after, after_marks) = planned.value.clone().unmark_deep();
+        let replace_paths = changed_paths(&plain_before, &plain_after, &planned.replace_paths);
+        let forced = self.options.force_replace.contains(&instance.address);
+        let same = plain_before.raw_equals(&plain_after);
+        let (action, reason) = if before.is_null() {
+            (Action::Create, None)
+        } else if tainted {
+            (replace_action(&instance), Some(ActionReason::ReplaceBecauseTainted))
+        } else if !same && !replace_paths.is_empty() {
+            (replace_action(&instance), Some(ActionReason::ReplaceBecauseCannotUpdate))
+        } else if forced {
+            (replace_action(&instance), Some(ActionReason::ReplaceByRequest))
+        } else if !same || !same_marks(&before_marks, &after_marks) {
+            (Action::Update, None)
+        } else {
+            (Action::NoOp, None)
+        };
+        let (action, reason, trigger_paths) = match action {
+            Action::NoOp | Action::Update => match self.triggered(module, scope, instance.block)? {
+                true => (replace_action(&instance), Some(ActionReason::ReplaceByTriggers), Vec::new()),
+                false => (action, reason, Vec::new()),
+            },
+            Action::DeleteThenCreate | Action::CreateThenDelete => (action, reason, replace_paths),
+            _ => (action, reason, Vec::new()),
+        };
+        if action.is_replace() && instance.block.prevent_destroy {
+            self.world.report(prevented(&instance).into());
+            return None;
+        }
+        let planned = match action.is_replace() && !tainted {
+            // A replacement is a new object: what the old one had computed is not known of it.
+            true => self.ask(&instance, &plain_before, &plain_config, &config_marks, true).await?,
+            false => planned,
+        };
+        let after = if action == Action::NoOp { before.clone() } else { planned.value };
+        let change = ResourceChange {
+            address: instance.address,
+            previous_address: None,
+            deposed: None,
+            provider: instance.provider,
+            action,
+            reason,
+            before,
+            after: after.clone(),
+            config,
+            replace_paths: trigger_paths,
+            private: planned.private.map(Arc::from),
+            importing: None,
+            generated_config: None,
+            create_before_destroy: instance.create_before_destroy,
+            dependencies: instance.dependencies,
+        };
+        self.record(change);
+        Some(after)
+    }
+
+    /// Whether something that `replace_triggered_by` names changes.
+    fn triggered(&self, module: &ModuleScope, scope: &BlockScope<'_>, block: &ResourceBlock) -> Option<bool> {
+        let mut triggered = false;
+        for expr in &block.replace_triggered_by {
+            match crate::triggers::is_triggered(self, module, scope, expr) {
+                Ok(hit) => triggered |= hit,
+                Err(diagnostic) => {
+                    self.world.report(diagnostic.into());
+                    return None;
+                }
+            }
+        }
+        Some(triggered)
+    }
+
+    fn accept(&self, problems: Vec<sdk::ProviderDiagnostic>, instance: &Instance<'_>) -> bool {
+        let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
+        let located = problems.into_iter().map(|problem| self.place(problem, &instance.address, &instance.text));
+        self.world.report(located.collect());
+        !failed
+    }
+}
+
+fn located_at(diagnostics: Diagnostics, address: &str) -> Diagnostics {
+    diagnostics.into_iter().map(|diagnostic| diagnostic.with_address(address)).collect()
+}
+
+fn replace_action(instance: &Instance<'_>) -> Action {
+    if instance.create_before_destroy { Action::CreateThenDelete } else { Action::DeleteThenCreate }
+}
+
+fn same_marks(before: &[(Path, Marks)], after: &[(Path, Marks)]) -> bool {
+    let covers = |these: &[(Path, Marks)], those: &[(Path, Marks)]| those.iter().all(|entry| these.contains(entry));
+    covers(before, after) && covers(after, before)
+}
+
+/// The paths of `candidates` whose value differs or is not known yet.
+fn changed_paths(before: &Value, after: &Value, candidates: &[Path]) -> Vec<Path> {
+    let differs = |path: &Path| match (before.at_path(path), after.at_path(path)) {
+        (Some(before), Some(after)) => !before.raw_equals(after),
+        (None, None) => false,
+        (Some(one), None) | (None, Some(one)) => !one.is_null(),
+    };
+    candidates.iter().filter(|path| differs(path)).cloned().collect()
+}
+
+fn ignored_paths(block: &ResourceBlock, prior: &Value) -> Vec<Vec<PathStep>> {
+    if block.ignore_all_changes {
+        let names = prior.entries().map(|entries| entries.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+        return names.into_iter().map(|name| vec![PathStep::Attribute(name)]).collect();
+    }
+    block.ignore_changes.iter().map(crate::triggers::relative_path).collect()
+}
+
+fn prevented(instance: &Instance<'_>) -> Diagnostic {
+    Diagnostic::error(
+        "Instance cannot be destroyed",
+        format!(
+            "Resource {} has lifecycle.prevent_destroy set, but the plan calls for this resource to be destroyed. To avoid \
+             this error and continue with the plan, either disable lifecycle.prevent_destroy or reduce the scope of the plan \
+             using the -target option.",
+            instance.text
+        ),
+    )
+    .at(instance.block.range)
+}
+
+fn ephemeral_refused(instance: &Instance<'_>, marks: &[(Path, Marks)]) -> Diagnostic {
+    let path = marks.iter().find(|(_, marks)| marks.contains(Marks::EPHEMERAL)).map(|(path, _)| path.to_string());
+    Diagnostic::error(
+        "Invalid use of ephemeral value",
+        format!(
+            "Ephemeral values are not valid for \"{}\", because it is not a write-only attribute and must be persisted to \
+             state.",
+            path.unwrap_or_default().trim_start_matches('.')
+        ),
+    )
+    .at(instance.block.range)
+    .with_address(instance.text.clone())
+}

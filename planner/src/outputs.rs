@@ -1,0 +1,85 @@
+//! Root outputs: their checks and changes.
+
+use lang::values::Marks;
+use lang::{Diagnostic, Str, Type, Value};
+
+use crate::checks::{RuleKind, evaluate_rules};
+use crate::plan::{Action, Checkable, OutputChange, PlanMode};
+use crate::planning::Planning;
+use crate::scope::ModuleScope;
+use crate::sync::lock;
+
+const SENSITIVE_DETAIL: &str = "To reduce the risk of accidentally exporting sensitive data that was intended to be only \
+internal, Terraform requires that any root module output containing sensitive data be explicitly marked as sensitive, to \
+confirm your intent.\n\nIf you do intend to export this data, annotate the output value as sensitive by adding the \
+following argument:\n    sensitive = true";
+
+/// Evaluates an output; in the root module also plans its change. False after an error.
+pub(crate) fn visit(planning: &Planning<'_>, module: &ModuleScope, name: &Str) -> bool {
+    let Some(output) = module.config.outputs.get(name) else { return true };
+    let world = &planning.world;
+    let address = match module.address.is_root() {
+        true => format!("output.{name}"),
+        false => format!("{}.output.{name}", module.address),
+    };
+    if planning.options.mode != PlanMode::Destroy {
+        let scope = world.scope(module);
+        let object = Checkable::Output(name.clone());
+        let kind = RuleKind::OutputPrecondition;
+        let rules = &output.preconditions;
+        if !rules.is_empty() {
+            let status =
+                evaluate_rules(world, &module.address, object, rules, &scope, kind, Some(&address));
+            if matches!(status, crate::plan::CheckStatus::Fail | crate::plan::CheckStatus::Error) {
+                return false;
+            }
+        }
+    }
+    if planning.options.mode == PlanMode::Destroy && module.address.is_root() {
+        plan_change(planning, name, Value::null(Type::Dynamic), output.sensitive);
+        return true;
+    }
+    let value = world.output(module, name);
+    if !module.address.is_root() {
+        return true;
+    }
+    if !output.sensitive && value.deep_marks().contains(Marks::SENSITIVE) {
+        let diagnostic = Diagnostic::error("Output refers to sensitive values", SENSITIVE_DETAIL).at(output.range);
+        world.report(diagnostic.into());
+        return false;
+    }
+    plan_change(planning, name, value, output.sensitive);
+    true
+}
+
+/// Plans the change of a root output from the stored value to `after`.
+pub(crate) fn plan_change(planning: &Planning<'_>, name: &Str, after: Value, sensitive: bool) {
+    let stored = planning.stored.outputs.get(name);
+    let before = stored.and_then(|stored| {
+        let ty = Type::from_json(&stored.ty.to_value().ok()?).ok()?;
+        Value::from_json(&stored.value.to_value().ok()?, &ty).ok()
+    });
+    let was_sensitive = stored.is_some_and(|stored| stored.sensitive);
+    let (plain, _) = after.clone().unmark_deep();
+    let destroying = planning.options.mode == PlanMode::Destroy;
+    let action = match &before {
+        None if plain.is_null() => Action::NoOp,
+        None => Action::Create,
+        Some(_) if destroying => Action::Delete,
+        Some(_) if plain.is_null() => Action::Delete,
+        Some(before) if before.raw_equals(&plain) && was_sensitive == sensitive => Action::NoOp,
+        Some(_) => Action::Update,
+    };
+    if before.is_none() && destroying {
+        return;
+    }
+    let before = before.unwrap_or_else(|| Value::null(Type::Dynamic));
+    let mark = |value: Value, sensitive: bool| if sensitive { value.with_marks(Marks::SENSITIVE) } else { value };
+    let change = OutputChange {
+        action,
+        before: mark(before, was_sensitive),
+        after: mark(after, sensitive),
+        sensitive: sensitive || was_sensitive,
+    };
+    lock(&planning.outputs).insert(name.clone(), change);
+}

@@ -1,0 +1,279 @@
+//! Planning: walks the configuration graph, refreshes what the state holds, and gathers every change into a [`Plan`].
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, RwLock};
+
+use config::module::ResourceBlock;
+use lang::addr::{AbsResource, ConfigResource, Mode, ProviderConfig, ResourceInstance};
+use lang::{Diagnostic, Diagnostics, Str, Value};
+use petgraph::graph::NodeIndex;
+use sdk::Configured;
+use state::{InstanceObject, State};
+
+use crate::checks::{RuleKind, evaluate_rules};
+use crate::expansion::Expansion;
+use crate::graph::{ConfigGraph, Node};
+use crate::hooks::Hooks;
+use crate::plan::{Checkable, OutputChange, Plan, PlanMode, ResourceChange};
+use crate::scope::{ModuleScope, Phase, World};
+use crate::selection::Selection;
+use crate::sync::{lock, read, write};
+use crate::walk::{Visit, walk};
+use crate::workspace::{PlanOptions, Workspace};
+use crate::{outputs, variables};
+
+/// An object of the state while planning.
+#[derive(Clone, Debug)]
+pub(crate) struct Prior {
+    /// As it was stored, decoded.
+    pub stored: Value,
+    /// As it is now: refreshed, or as stored with `-refresh=false`. `None`: it is gone.
+    pub current: Option<Value>,
+    /// What the state says of it beside its attributes.
+    pub object: Arc<InstanceObject>,
+    /// The provider's private bytes after the refresh.
+    pub private: Option<Vec<u8>>,
+}
+
+/// Names an object of the state: an instance's current object, or a deposed one.
+pub(crate) type ObjectKey = (ResourceInstance, Option<Str>);
+
+/// A plan in the making.
+pub(crate) struct Planning<'w> {
+    pub world: World<'w>,
+    pub options: &'w PlanOptions,
+    pub hooks: Arc<dyn Hooks>,
+    pub graph: ConfigGraph,
+    pub selection: Selection,
+    /// The state as stored.
+    pub stored: State,
+    /// The state as refreshed so far.
+    pub refreshed: Mutex<State>,
+    pub prior: RwLock<HashMap<ObjectKey, Prior>>,
+    pub providers: RwLock<HashMap<ProviderConfig, Arc<dyn Configured>>>,
+    pub dependencies: HashMap<ConfigResource, Arc<[ConfigResource]>>,
+    pub expansions: Mutex<HashMap<AbsResource, Expansion>>,
+    pub changes: Mutex<Vec<ResourceChange>>,
+    /// Resources with changes: what data sources that depend on them wait for.
+    pub pending: RwLock<HashSet<ConfigResource>>,
+    pub outputs: Mutex<BTreeMap<Str, OutputChange>>,
+    /// Resources that other resources which are made before they are destroyed depend on.
+    pub create_before_destroy: HashSet<ConfigResource>,
+}
+
+/// Plans. Returns no plan where there is nothing to show; after errors the plan holds what could be planned.
+pub async fn plan(
+    workspace: &Workspace,
+    state: State,
+    options: &PlanOptions,
+    hooks: Arc<dyn Hooks>,
+) -> (Option<Plan>, Diagnostics) {
+    let stored_providers: BTreeSet<ProviderConfig> =
+        state.resources.values().map(|resource| resource.provider.clone()).collect();
+    let graph = ConfigGraph::build(workspace, &stored_providers);
+    let cycles = graph.cycles();
+    if cycles.has_errors() {
+        return (None, cycles);
+    }
+    let dependencies = graph.resource_dependencies();
+    let selection = Selection::new(&graph, options);
+    let mut functions = workspace.functions.clone();
+    functions.planning = true;
+    let timestamp = functions.plan_timestamp.clone();
+    let world = World::new(workspace, Phase::Plan, options.variables.clone(), lang::functions::table(functions));
+    let create_before_destroy = forced_create_before_destroy(workspace, &dependencies);
+    let planning = Planning {
+        world,
+        options,
+        hooks,
+        graph,
+        selection,
+        refreshed: Mutex::new(state.clone()),
+        stored: state,
+        prior: RwLock::default(),
+        providers: RwLock::default(),
+        dependencies,
+        expansions: Mutex::default(),
+        changes: Mutex::default(),
+        pending: RwLock::default(),
+        outputs: Mutex::default(),
+        create_before_destroy,
+    };
+    let failed = walk(&planning.graph, options.parallelism, |index| planning.visit(index)).await;
+    if failed.is_empty() {
+        planning.plan_leftovers().await;
+    }
+    planning.finish(workspace, timestamp)
+}
+
+/// Checks a configuration without state, variables or calls.
+pub async fn validate(workspace: &Workspace) -> Diagnostics {
+    let graph = ConfigGraph::build(workspace, &BTreeSet::new());
+    let cycles = graph.cycles();
+    if cycles.has_errors() {
+        return cycles;
+    }
+    let mut functions = workspace.functions.clone();
+    functions.planning = true;
+    let world = World::new(workspace, Phase::Validate, BTreeMap::new(), lang::functions::table(functions));
+    walk(&graph, 1, |index| {
+        let visit = graph.node(index).map_or(Visit::Done, |node| crate::validation::visit(&world, node));
+        async move { visit }
+    })
+    .await;
+    world.take_diagnostics()
+}
+
+/// What a resource with `create_before_destroy` depends on has to be made before it is destroyed too: otherwise the old
+/// dependency would go while the old dependent still stands on it.
+fn forced_create_before_destroy(
+    workspace: &Workspace,
+    dependencies: &HashMap<ConfigResource, Arc<[ConfigResource]>>,
+) -> HashSet<ConfigResource> {
+    let declared = dependencies.iter().filter(|(resource, _)| {
+        let module = crate::workspace::module_at(&workspace.config, &resource.module);
+        let block = module.and_then(|module| module.resources.get(&resource.resource));
+        block.is_some_and(|block| block.create_before_destroy == Some(true))
+    });
+    declared
+        .flat_map(|(resource, dependencies)| std::iter::once(resource).chain(dependencies.iter()))
+        .filter(|resource| resource.resource.mode == Mode::Managed)
+        .cloned()
+        .collect()
+}
+
+impl Planning<'_> {
+    async fn visit(&self, index: NodeIndex) -> Visit {
+        let Some(node) = self.graph.node(index) else { return Visit::Done };
+        if !self.selection.includes(index) {
+            return Visit::Done;
+        }
+        match node {
+            Node::Variable(path, name) => self.each_instance(path, |module| {
+                self.world.variable(module, name);
+                let variable = module.config.variables.get(name);
+                variable.is_none_or(|variable| variables::validate(&self.world, module, variable))
+            }),
+            Node::Local(path, name) => self.each_instance(path, |module| {
+                self.world.local(module, name);
+                true
+            }),
+            Node::Output(path, name) => self.each_instance(path, |module| outputs::visit(self, module, name)),
+            Node::Call(path) => self.visit_call(path),
+            Node::Close(_) => Visit::Done,
+            Node::Provider(provider) => self.visit_provider(provider).await,
+            Node::Resource(resource) => self.visit_resource(resource).await,
+            Node::Check(path, name) => self.each_instance(path, |module| {
+                if let Some(check) = module.config.checks.get(name) {
+                    let scope = self.world.scope(module);
+                    let object = Checkable::Check(name.clone());
+                    let asserts = &check.asserts;
+                    evaluate_rules(&self.world, &module.address, object, asserts, &scope, RuleKind::Assertion, None);
+                }
+                true
+            }),
+        }
+    }
+
+    /// Visits a node in every instance of its module. Fails if a visit does, or if it led to errors.
+    fn each_instance(&self, path: &lang::addr::ModulePath, mut visit: impl FnMut(&ModuleScope) -> bool) -> Visit {
+        let mut fine = true;
+        for module in self.world.instances(path) {
+            let before = self.world.error_count();
+            fine &= visit(&module);
+            fine &= self.world.error_count() == before;
+        }
+        if fine { Visit::Done } else { Visit::Failed }
+    }
+
+    fn visit_call(&self, path: &lang::addr::ModulePath) -> Visit {
+        let call = path.parent().and_then(|parent| {
+            let caller = crate::workspace::module_at(&self.world.workspace.config, &parent)?;
+            Some((parent, caller.calls.get(path.0.last()?)?))
+        });
+        match call {
+            Some((parent, call)) if !self.world.expand_call(&parent, call) => Visit::Failed,
+            _ => Visit::Done,
+        }
+    }
+
+    async fn visit_resource(&self, resource: &ConfigResource) -> Visit {
+        let mut fine = true;
+        for module in self.world.instances(&resource.module) {
+            let Some(block) = module.config.resources.get(&resource.resource) else { continue };
+            fine &= match resource.resource.mode {
+                Mode::Managed => self.visit_managed(&module, block).await,
+                Mode::Data => self.visit_data(&module, block).await,
+                Mode::Ephemeral => {
+                    let detail = format!(
+                        "Ephemeral resources of type {} are not supported by this version of windlass. Remove the block, or \
+                         pass the value by an input variable that is declared ephemeral.",
+                        resource.resource.kind
+                    );
+                    let diagnostic = Diagnostic::error("Unsupported ephemeral resource", detail).at(block.range);
+                    self.world.report(diagnostic.into());
+                    false
+                }
+            };
+        }
+        if fine { Visit::Done } else { Visit::Failed }
+    }
+
+    /// The schema of a resource; a message where there is none.
+    pub fn schema(&self, block: &ResourceBlock) -> Option<&sdk::Schema> {
+        let schema = self.world.workspace.providers.schema(&block.provider_source, &block.address);
+        if schema.is_none() {
+            self.world.report(crate::validation::unknown_type(self.world.workspace, block).into());
+        }
+        schema
+    }
+
+    /// The configured provider of a resource.
+    pub fn configured(&self, module: &ModuleScope, block: &ResourceBlock) -> Option<(ProviderConfig, Arc<dyn Configured>)> {
+        let root = &self.world.workspace.config;
+        let config = config::providers::provider_config_for(root, &module.config.path, block);
+        let configured = read(&self.providers).get(&config).cloned()?;
+        Some((config, configured))
+    }
+
+    /// Records a change, and that what depends on it has to wait.
+    pub fn record(&self, change: ResourceChange) {
+        if change.action != crate::plan::Action::NoOp {
+            write(&self.pending).insert(change.address.config());
+        }
+        lock(&self.changes).push(change);
+    }
+
+    fn finish(self, workspace: &Workspace, timestamp: String) -> (Option<Plan>, Diagnostics) {
+        let diagnostics = self.world.take_diagnostics();
+        let checks = self.world.check_outcomes();
+        let variables = self.root_variables(workspace);
+        let drift = self.drift();
+        let mut changes = self.changes.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        changes.sort_by(|a, b| (&a.address, &a.deposed).cmp(&(&b.address, &b.deposed)));
+        let targeted = !self.options.targets.is_empty() || !self.options.excludes.is_empty();
+        let plan = Plan {
+            mode: self.options.mode,
+            timestamp,
+            changes,
+            drift,
+            outputs: self.outputs.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()),
+            checks,
+            relevant_attributes: crate::relevance::relevant_attributes(workspace),
+            variables,
+            prior_state: self.refreshed.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()),
+            previous_state: self.stored,
+            targets: self.selection.target_names,
+            force_replace: self.options.force_replace.clone(),
+            errored: diagnostics.has_errors(),
+            complete: !targeted && !diagnostics.has_errors(),
+        };
+        (Some(plan), diagnostics)
+    }
+
+    fn root_variables(&self, workspace: &Workspace) -> BTreeMap<Str, Value> {
+        let Some(root) = self.world.module(&lang::addr::ModuleInstance::root()) else { return BTreeMap::new() };
+        let names = workspace.config.variables.keys();
+        names.map(|name| (name.clone(), self.world.variable(&root, name))).collect()
+    }
+}

@@ -1,0 +1,168 @@
+//! `-target` and `-exclude`: which part of the graph is walked.
+
+use std::collections::HashSet;
+
+use lang::addr::{InstanceKey, ModuleInstance, ResourceInstance};
+use petgraph::graph::NodeIndex;
+
+use crate::graph::{ConfigGraph, Node};
+use crate::workspace::{PlanOptions, Target};
+
+/// The selected part of a configuration.
+pub struct Selection {
+    included: Option<HashSet<NodeIndex>>,
+    targets: Vec<Target>,
+    excludes: Vec<Target>,
+    /// The targets as text.
+    pub target_names: Vec<String>,
+}
+
+impl Selection {
+    /// What the options select.
+    pub fn new(graph: &ConfigGraph, options: &PlanOptions) -> Selection {
+        let included = if options.targets.is_empty() && options.excludes.is_empty() {
+            None
+        } else {
+            Some(select(graph, options))
+        };
+        Selection {
+            included,
+            targets: options.targets.clone(),
+            excludes: options.excludes.clone(),
+            target_names: options.targets.iter().map(Target::to_string).collect(),
+        }
+    }
+
+    /// Whether a node is visited.
+    pub fn includes(&self, index: NodeIndex) -> bool {
+        self.included.as_ref().is_none_or(|included| included.contains(&index))
+    }
+
+    /// Whether an instance is planned: it is a target, or something that a target needs, and not excluded.
+    pub fn includes_instance(&self, graph: &ConfigGraph, address: &ResourceInstance) -> bool {
+        if self.excludes.iter().any(|exclude| exclude.matches(address)) {
+            return false;
+        }
+        let named: Vec<&Target> = self.targets.iter().filter(|target| target.concerns(address)).collect();
+        if !named.is_empty() {
+            return named.iter().any(|target| target.matches(address));
+        }
+        match graph.index_of(&Node::Resource(address.config())) {
+            Some(index) => self.includes(index),
+            None => self.targets.is_empty(),
+        }
+    }
+
+    /// Whether everything is selected.
+    pub fn is_everything(&self) -> bool {
+        self.included.is_none()
+    }
+}
+
+fn select(graph: &ConfigGraph, options: &PlanOptions) -> HashSet<NodeIndex> {
+    let resources = |targets: &[Target]| -> Vec<NodeIndex> {
+        let hit = |index: &NodeIndex| match graph.node(*index) {
+            Some(Node::Resource(resource)) => targets.iter().any(|target| target.matches_config(resource)),
+            _ => false,
+        };
+        graph.indices().filter(hit).collect()
+    };
+    let mut included: HashSet<NodeIndex> = match options.targets.is_empty() {
+        true => graph.indices().collect(),
+        false => reach(resources(&options.targets), |index| graph.dependencies(index).collect()),
+    };
+    if !options.targets.is_empty() {
+        add_complete_outputs(graph, &mut included);
+    }
+    let whole: Vec<Target> =
+        options.excludes.iter().filter(|target| !matches!(target, Target::Instance(_))).cloned().collect();
+    for index in reach(resources(&whole), |index| graph.dependents(index).collect()) {
+        included.remove(&index);
+    }
+    included
+}
+
+/// Root outputs all of whose resources are selected are planned too, with the locals that they need.
+fn add_complete_outputs(graph: &ConfigGraph, included: &mut HashSet<NodeIndex>) {
+    let outputs: Vec<NodeIndex> = graph
+        .indices()
+        .filter(|index| matches!(graph.node(*index), Some(Node::Output(module, _)) if module.is_root()))
+        .collect();
+    for output in outputs {
+        let needed = reach(vec![output], |index| graph.dependencies(index).collect());
+        let mut resources = needed.iter().filter(|index| matches!(graph.node(**index), Some(Node::Resource(_)))).peekable();
+        if resources.peek().is_some() && resources.all(|index| included.contains(index)) {
+            included.extend(needed);
+        }
+    }
+}
+
+fn reach(start: Vec<NodeIndex>, next: impl Fn(NodeIndex) -> Vec<NodeIndex>) -> HashSet<NodeIndex> {
+    let mut seen: HashSet<NodeIndex> = start.iter().copied().collect();
+    let mut stack = start;
+    while let Some(index) = stack.pop() {
+        stack.extend(next(index).into_iter().filter(|index| seen.insert(*index)));
+    }
+    seen
+}
+
+impl Target {
+    /// Whether it may select instances of the same resource as `address`.
+    fn concerns(&self, address: &ResourceInstance) -> bool {
+        match self {
+            Target::Module(module) => covers(module, &address.module, false),
+            Target::Resource(module, resource) => {
+                *resource == address.resource && covers_exactly(module, &address.module, false)
+            }
+            Target::Instance(instance) => {
+                instance.resource == address.resource && covers_exactly(&instance.module, &address.module, false)
+            }
+        }
+    }
+
+    /// Whether it selects an instance.
+    pub fn matches(&self, address: &ResourceInstance) -> bool {
+        match self {
+            Target::Module(module) => covers(module, &address.module, true),
+            Target::Resource(module, resource) => {
+                *resource == address.resource && covers_exactly(module, &address.module, true)
+            }
+            Target::Instance(instance) => {
+                instance.resource == address.resource
+                    && instance.key == address.key
+                    && covers_exactly(&instance.module, &address.module, true)
+            }
+        }
+    }
+
+    fn matches_config(&self, resource: &lang::addr::ConfigResource) -> bool {
+        let names = |module: &ModuleInstance| module.path();
+        match self {
+            Target::Module(module) => resource.module.0.starts_with(&names(module).0),
+            Target::Resource(module, own) => *own == resource.resource && names(module) == resource.module,
+            Target::Instance(own) => own.resource == resource.resource && names(&own.module) == resource.module,
+        }
+    }
+}
+
+/// Whether `address` lies in `module` or below. A step without key stands for all instances of the call.
+fn covers(module: &ModuleInstance, address: &ModuleInstance, keys: bool) -> bool {
+    module.0.len() <= address.0.len()
+        && module.0.iter().zip(address.0.iter()).all(|((name, key), (other, other_key))| {
+            name == other && (!keys || *key == InstanceKey::None || key == other_key)
+        })
+}
+
+fn covers_exactly(module: &ModuleInstance, address: &ModuleInstance, keys: bool) -> bool {
+    module.0.len() == address.0.len() && covers(module, address, keys)
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Target::Module(module) => module.fmt(f),
+            Target::Resource(module, resource) => module.resource(resource.clone()).fmt(f),
+            Target::Instance(instance) => instance.fmt(f),
+        }
+    }
+}

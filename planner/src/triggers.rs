@@ -1,0 +1,103 @@
+//! `replace_triggered_by` and `ignore_changes`: references and paths inside `lifecycle`.
+
+use config::references::{Reference, Subject};
+use lang::addr::{ConfigResource, InstanceKey};
+use lang::ast::{Expr, ExprKind, Step, StepKind, Traversal};
+use lang::eval::evaluate;
+use lang::values::{Path, PathStep};
+use lang::{Diagnostic, Diagnostics, Str, Value};
+
+use crate::plan::{Action, ResourceChange};
+use crate::planning::Planning;
+use crate::scope::{BlockScope, ModuleScope};
+use crate::sync::lock;
+
+/// The path of an `ignore_changes` entry.
+pub(crate) fn relative_path(traversal: &Traversal) -> Vec<PathStep> {
+    let first = PathStep::Attribute(traversal.root.clone());
+    std::iter::once(first).chain(traversal.steps.iter().map(path_step)).collect()
+}
+
+fn path_step(step: &Step) -> PathStep {
+    match &step.kind {
+        StepKind::Attribute(name) => PathStep::Attribute(name.clone()),
+        StepKind::Key(key) => PathStep::key(key.clone()),
+        StepKind::Index(index) => PathStep::Index(Value::number(index.clone())),
+    }
+}
+
+/// Whether what a `replace_triggered_by` entry names changes in this plan: any action on a whole resource or instance other
+/// than a read, or a change of the attribute that it names.
+pub(crate) fn is_triggered(
+    planning: &Planning<'_>,
+    module: &ModuleScope,
+    scope: &BlockScope<'_>,
+    expr: &Expr,
+) -> Result<bool, Diagnostic> {
+    let traversal = static_traversal(expr, scope)?;
+    let reference = Reference::parse(&traversal)?;
+    let (resource, key) = match &reference.subject {
+        Subject::Resource(resource) => (resource, None),
+        Subject::ResourceInstance(resource, key) => (resource, Some(key)),
+        _ => {
+            let detail = "Only resources can be used in replace_triggered_by.";
+            return Err(Diagnostic::error("Invalid reference", detail).at(expr.range));
+        }
+    };
+    let path: Vec<PathStep> = reference.remaining().iter().map(path_step).collect();
+    let config = ConfigResource { module: module.config.path.clone(), resource: resource.clone() };
+    let changes = lock(&planning.changes);
+    let mut concerned = changes.iter().filter(|change| {
+        change.address.config() == config
+            && change.address.module == module.address
+            && key.is_none_or(|key| *key == change.address.key || *key == InstanceKey::None)
+    });
+    Ok(concerned.any(|change| changes_at(change, &path)))
+}
+
+fn changes_at(change: &ResourceChange, path: &[PathStep]) -> bool {
+    match change.action {
+        Action::NoOp | Action::Read => return false,
+        _ if path.is_empty() => return true,
+        _ => {}
+    }
+    let path = Path(path.to_vec());
+    match (change.before.at_path(&path), change.after.at_path(&path)) {
+        (Some(before), Some(after)) => !before.raw_equals(after),
+        (None, None) => false,
+        _ => true,
+    }
+}
+
+/// A traversal whose keys may be `each.key` or `count.index`.
+fn static_traversal(expr: &Expr, scope: &BlockScope<'_>) -> Result<Traversal, Diagnostic> {
+    let invalid = || {
+        let detail = "The replace_triggered_by argument takes references to resources, their instances or attributes.";
+        Diagnostic::error("Invalid replace_triggered_by expression", detail).at(expr.range)
+    };
+    match &expr.kind {
+        ExprKind::Traversal(traversal) => Ok((**traversal).clone()),
+        ExprKind::RelativeTraversal(relative) => {
+            let mut traversal = static_traversal(&relative.source, scope)?;
+            traversal.steps = traversal.steps.iter().chain(relative.steps.iter()).cloned().collect();
+            Ok(traversal)
+        }
+        ExprKind::Index(index) => {
+            let mut traversal = static_traversal(&index.collection, scope)?;
+            let mut diagnostics = Diagnostics::new();
+            let (key, _) = evaluate(&index.key, scope, &mut diagnostics).unmark();
+            if let Some(diagnostic) = diagnostics.into_iter().find(Diagnostic::is_error) {
+                return Err(diagnostic);
+            }
+            let kind = match (key.as_str(), key.as_number()) {
+                (Some(text), _) => StepKind::Key(Str::new(text)),
+                (None, Some(number)) => StepKind::Index(number.clone()),
+                (None, None) => return Err(invalid()),
+            };
+            let step = Step { range: index.brackets, kind };
+            traversal.steps = traversal.steps.iter().cloned().chain([step]).collect();
+            Ok(traversal)
+        }
+        _ => expr.as_traversal().ok_or_else(invalid),
+    }
+}

@@ -1,0 +1,186 @@
+//! Input variables: from what is given to a checked value.
+
+use lang::ast::Traversal;
+use lang::eval::{Scope, evaluate};
+use lang::functions::FunctionTable;
+use lang::values::Marks;
+use lang::{Diagnostic, Diagnostics, Range, Value};
+
+use config::module::Variable;
+
+use crate::checks::{self, RuleKind};
+use crate::plan::{CheckStatus, Checkable};
+use crate::scope::{BlockScope, Phase, World};
+use crate::workspace::{GivenVariable, VariableValue};
+
+/// The value of a root input variable.
+pub fn root_value(
+    world: &World<'_>,
+    variable: &Variable,
+    given: Option<&GivenVariable>,
+    diagnostics: &mut Diagnostics,
+) -> Value {
+    if world.phase == Phase::Validate {
+        return mark(variable, Value::unknown(variable.ty.clone()));
+    }
+    let Some(given) = given else {
+        if variable.default.is_some() {
+            let value = default_value(variable);
+            return accept(world, variable, value, variable.range, diagnostics);
+        }
+        diagnostics.push(
+            Diagnostic::error(
+                "No value for required variable",
+                format!(
+                    "The root module input variable \"{}\" is not set, and has no default value. Use a -var or -var-file \
+                     command line argument to provide a value for this variable.",
+                    variable.name
+                ),
+            )
+            .at(variable.range),
+        );
+        return Value::unknown(variable.ty.clone());
+    };
+    let place = if given.range == Range::NONE { variable.range } else { given.range };
+    let value = match &given.value {
+        VariableValue::Value(value) => value.clone(),
+        VariableValue::Expr(expr) => evaluate(expr, &Constants(world), diagnostics),
+        VariableValue::Text(text) if variable.parse_as_text() => Value::string(text.as_str()),
+        VariableValue::Text(text) => {
+            let name = format!("<value for var.{}>", variable.name);
+            let (expr, problems) =
+                lang::syntax::parse_expression(&world.workspace.sources, std::path::Path::new(&name), text);
+            let failed = problems.has_errors();
+            diagnostics.append(problems);
+            if failed {
+                return Value::unknown(variable.ty.clone());
+            }
+            evaluate(&expr, &Constants(world), diagnostics)
+        }
+    };
+    if diagnostics.has_errors() {
+        return Value::unknown(variable.ty.clone());
+    }
+    accept(world, variable, value, place, diagnostics)
+}
+
+/// The default of a variable, or null.
+pub fn default_value(variable: &Variable) -> Value {
+    variable.default.clone().unwrap_or_else(|| Value::null(variable.ty.clone()))
+}
+
+/// Converts a value to the variable's type, applies defaults and marks, and checks the validations.
+pub fn accept(
+    world: &World<'_>,
+    variable: &Variable,
+    value: Value,
+    place: Range,
+    diagnostics: &mut Diagnostics,
+) -> Value {
+    // A null stands for "not given" where null is no value of its own.
+    let value = match &variable.default {
+        Some(default) if value.is_null() && !variable.nullable => default.clone(),
+        _ => value,
+    };
+    let value = variable.defaults.apply(value);
+    let value = match value.convert(&variable.ty) {
+        Ok(value) => value,
+        Err(error) => {
+            let detail = if place == variable.range {
+                format!("Unsuitable value for var.{} set from outside of the configuration: {error}.", variable.name)
+            } else {
+                format!(
+                    "The given value is not suitable for var.{} declared at {}: {error}.",
+                    variable.name,
+                    world.place(variable.range)
+                )
+            };
+            diagnostics.push(Diagnostic::error("Invalid value for input variable", detail).at(place));
+            return mark(variable, Value::unknown(variable.ty.clone()));
+        }
+    };
+    if value.is_null() && !variable.nullable {
+        let detail = format!(
+            "The given value is not suitable for var.{} declared at {}: required variable may not be set to null.",
+            variable.name,
+            world.place(variable.range)
+        );
+        diagnostics.push(Diagnostic::error("Invalid value for input variable", detail).at(place));
+        return mark(variable, Value::unknown(variable.ty.clone()));
+    }
+    mark(variable, value)
+}
+
+fn mark(variable: &Variable, value: Value) -> Value {
+    let mut marks = Marks::empty();
+    marks.set(Marks::SENSITIVE, variable.sensitive);
+    marks.set(Marks::EPHEMERAL, variable.ephemeral);
+    value.with_marks(marks)
+}
+
+/// Checks the validations of a variable in one module instance. Returns whether all hold or are not known yet.
+pub fn validate(world: &World<'_>, module: &crate::scope::ModuleScope, variable: &Variable) -> bool {
+    if variable.validations.is_empty() || world.phase == Phase::Validate {
+        return true;
+    }
+    let value = world.variable(module, &variable.name);
+    let scope = world.scope(module);
+    let scope = WithVariable { name: &variable.name, value: &value, inner: &scope };
+    let place = variable_place(world, module, variable);
+    let object = Checkable::Variable(variable.name.clone());
+    let status = checks::evaluate_rules(
+        world,
+        &module.address,
+        object,
+        &variable.validations,
+        &scope,
+        RuleKind::Validation { place },
+        None,
+    );
+    matches!(status, CheckStatus::Pass | CheckStatus::Unknown)
+}
+
+/// Where a message about the variable's value points: at the argument of the module call, else at the declaration.
+fn variable_place(world: &World<'_>, module: &crate::scope::ModuleScope, variable: &Variable) -> Range {
+    let argument = || {
+        let parent = world.module(&module.address.parent()?)?;
+        let (call, _) = module.address.0.last()?;
+        let argument = parent.config.calls.get(call)?.arguments.iter().find(|a| a.name == variable.name)?;
+        Some(argument.expr.range)
+    };
+    argument().unwrap_or(variable.range)
+}
+
+/// A scope in which nothing is known: for values of variable files and arguments.
+struct Constants<'w>(&'w World<'w>);
+
+impl Scope for Constants<'_> {
+    fn resolve(&self, traversal: &Traversal) -> Result<(Value, usize), Diagnostic> {
+        Err(Diagnostic::error("Variables not allowed", "Variables may not be used here.").at(traversal.range))
+    }
+
+    fn functions(&self) -> &dyn FunctionTable {
+        self.0.functions()
+    }
+}
+
+/// A scope in which `var.NAME` is a given value.
+struct WithVariable<'a> {
+    name: &'a str,
+    value: &'a Value,
+    inner: &'a BlockScope<'a>,
+}
+
+impl Scope for WithVariable<'_> {
+    fn resolve(&self, traversal: &Traversal) -> Result<(Value, usize), Diagnostic> {
+        let own = traversal.root == "var"
+            && traversal.steps.first().is_some_and(
+                |step| matches!(&step.kind, lang::ast::StepKind::Attribute(name) if name == self.name),
+            );
+        if own { Ok((self.value.clone(), 1)) } else { self.inner.resolve(traversal) }
+    }
+
+    fn functions(&self) -> &dyn FunctionTable {
+        self.inner.functions()
+    }
+}

@@ -1,0 +1,140 @@
+//! What a run works on: configuration, providers, variables, options.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use config::module::Module;
+use lang::addr::{ModuleInstance, ProviderSource, Resource, ResourceInstance};
+use lang::ast::Expr;
+use lang::functions::CallContext;
+use lang::{Range, Sources, Str, Value};
+use sdk::{Block, Provider, Schema};
+
+use crate::plan::PlanMode;
+
+/// The providers linked into the program, by source address.
+#[derive(Clone, Default)]
+pub struct ProviderRegistry(BTreeMap<ProviderSource, Arc<dyn Provider>>);
+
+impl ProviderRegistry {
+    /// A registry of these providers.
+    pub fn new(providers: impl IntoIterator<Item = Arc<dyn Provider>>) -> ProviderRegistry {
+        ProviderRegistry(providers.into_iter().map(|provider| (provider.source(), provider)).collect())
+    }
+
+    /// The provider of a source address.
+    pub fn get(&self, source: &ProviderSource) -> Option<&Arc<dyn Provider>> {
+        self.0.get(source)
+    }
+
+    /// All of them, by source address.
+    pub fn iter(&self) -> impl Iterator<Item = (&ProviderSource, &Arc<dyn Provider>)> {
+        self.0.iter()
+    }
+
+    /// The schema of a resource type, data source or ephemeral resource type.
+    pub fn schema(&self, source: &ProviderSource, resource: &Resource) -> Option<&Schema> {
+        let schema = self.get(source)?.schema();
+        match resource.mode {
+            lang::addr::Mode::Managed => schema.resources.get(&resource.kind),
+            lang::addr::Mode::Data => schema.data_sources.get(&resource.kind),
+            lang::addr::Mode::Ephemeral => schema.ephemeral_resources.get(&resource.kind),
+        }
+    }
+
+    /// The block of that schema.
+    pub fn block(&self, source: &ProviderSource, resource: &Resource) -> Option<&Block> {
+        self.schema(source, resource).map(|schema| &schema.block)
+    }
+}
+
+/// Everything a run works on.
+#[derive(Clone)]
+pub struct Workspace {
+    /// The root module.
+    pub config: Arc<Module>,
+    /// The files that were read.
+    pub sources: Sources,
+    /// The providers linked in.
+    pub providers: ProviderRegistry,
+    /// `terraform.workspace`
+    pub name: Str,
+    /// `path.root`, as it is shown.
+    pub root_dir: PathBuf,
+    /// `path.cwd`
+    pub working_dir: PathBuf,
+    /// What functions that read files or the clock work with.
+    pub functions: CallContext,
+}
+
+/// A value given for a root input variable.
+#[derive(Clone, Debug)]
+pub struct GivenVariable {
+    /// The value.
+    pub value: VariableValue,
+    /// Where it comes from, for messages (`-var`, `the environment variable TF_VAR_x`, a file's name).
+    pub origin: String,
+    /// Its place in a file.
+    pub range: Range,
+}
+
+/// The forms in which a value is given.
+#[derive(Clone, Debug)]
+pub enum VariableValue {
+    /// Text of a command line argument or environment variable: a string for primitive types, else an expression.
+    Text(String),
+    /// An expression of a variables file; constant.
+    Expr(Arc<Expr>),
+    /// A value, from a saved plan.
+    Value(Value),
+}
+
+/// A `-target` or `-exclude`: a module, a resource or an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// `module.a`, `module.a[0]`: with everything below. A step without key means all its instances.
+    Module(ModuleInstance),
+    /// `aws_vpc.main`: all its instances.
+    Resource(ModuleInstance, Resource),
+    /// `aws_vpc.main[0]`
+    Instance(ResourceInstance),
+}
+
+/// Options of a plan.
+#[derive(Clone)]
+pub struct PlanOptions {
+    /// What kind of plan.
+    pub mode: PlanMode,
+    /// Whether objects are read first.
+    pub refresh: bool,
+    /// Only these and what they depend on; empty: everything.
+    pub targets: Vec<Target>,
+    /// Not these, nor what depends on them.
+    pub excludes: Vec<Target>,
+    /// Replace these.
+    pub force_replace: Vec<ResourceInstance>,
+    /// Values of root input variables.
+    pub variables: BTreeMap<Str, GivenVariable>,
+    /// How many operations run at once.
+    pub parallelism: usize,
+}
+
+impl Default for PlanOptions {
+    fn default() -> PlanOptions {
+        PlanOptions {
+            mode: PlanMode::Normal,
+            refresh: true,
+            targets: Vec::new(),
+            excludes: Vec::new(),
+            force_replace: Vec::new(),
+            variables: BTreeMap::new(),
+            parallelism: 10,
+        }
+    }
+}
+
+/// The module at a path below `root`.
+pub fn module_at<'a>(root: &'a Arc<Module>, path: &lang::addr::ModulePath) -> Option<&'a Arc<Module>> {
+    path.0.iter().try_fold(root, |module, name| module.children.get(name))
+}
