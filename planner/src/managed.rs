@@ -299,7 +299,7 @@ fn changed_paths(before: &Value, after: &Value, candidates: &[Path]) -> Vec<Path
     candidates.iter().filter(|path| differs(path)).cloned().collect()
 }
 
-fn ignored_paths(block: &ResourceBlock, prior: &Value) -> Vec<Vec<PathStep>> {
+pub(crate) fn ignored_paths(block: &ResourceBlock, prior: &Value) -> Vec<Vec<PathStep>> {
     if block.ignore_all_changes {
         let names = prior.entries().map(|entries| entries.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
         return names.into_iter().map(|name| vec![PathStep::Attribute(name)]).collect();

@@ -83,6 +83,12 @@ pub trait Provider: Send + Sync {
         let _ = data_source;
         false
     }
+
+    /// How long an operation usually takes, in seconds: the scheduler starts long paths first.
+    fn estimate_seconds(&self, type_name: &str, operation: Operation) -> u32 {
+        let _ = (type_name, operation);
+        1
+    }
 }
 
 /// A configured provider: what makes calls.
@@ -105,12 +111,6 @@ pub trait Configured: Send + Sync {
 
     /// Finds what became of an operation whose outcome was never recorded.
     async fn recover(&self, request: RecoverRequest<'_>) -> RecoverResponse;
-
-    /// How long an operation usually takes, in seconds: the scheduler starts long paths first.
-    fn estimate_seconds(&self, type_name: &str, operation: Operation) -> u32 {
-        let _ = (type_name, operation);
-        1
-    }
 }
 
 /// What is done to an object.

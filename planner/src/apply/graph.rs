@@ -1,0 +1,298 @@
+//! The apply graph: configuration nodes, so that values become known in order, and the steps of every change.
+//!
+//! The order of creations and deletions is Terraform's: an object goes after everything that was made after it; what replaces
+//! it comes after that, or before it where `create_before_destroy` says so.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use lang::addr::{ConfigResource, InstanceKey, ModuleInstance};
+use petgraph::Direction;
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::EdgeRef;
+
+use crate::graph::{ConfigGraph, Node};
+use crate::plan::{Action, Plan, PlanMode, ResourceChange};
+
+/// A node of the apply graph.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ApplyNode {
+    /// A node of the configuration. For a resource: its expansion.
+    Config(Node),
+    /// All creations and changes of a resource are done.
+    Done(ConfigResource),
+    /// The creation, change or read of `plan.changes[i]`.
+    Make(usize),
+    /// The removal of `plan.changes[i]`: of the current object, the deposed one that it names, or the one that its
+    /// replacement deposed.
+    Remove(usize),
+}
+
+/// The graph; an edge leads from a node to what it needs.
+pub(crate) struct ApplyGraph {
+    graph: DiGraph<ApplyNode, ()>,
+    /// Longest path in seconds from a node to the end of the run.
+    remaining: Vec<u64>,
+}
+
+impl ApplyGraph {
+    /// Builds the graph of a plan. `seconds` estimates how long a step takes.
+    pub fn build(plan: &Plan, config: &ConfigGraph, seconds: impl Fn(&ResourceChange, bool) -> u32) -> ApplyGraph {
+        let mut builder = Builder { plan, dependents: dependents(plan), graph: DiGraph::new(), index: HashMap::new() };
+        builder.add_config(config);
+        builder.add_makes(config);
+        builder.add_removes();
+        let graph = builder.graph;
+        let remaining = remaining_seconds(&graph, plan, seconds);
+        ApplyGraph { graph, remaining }
+    }
+
+    pub fn len(&self) -> usize {
+        self.graph.node_count()
+    }
+
+    pub fn node(&self, index: NodeIndex) -> Option<&ApplyNode> {
+        self.graph.node_weight(index)
+    }
+
+    pub fn indices(&self) -> impl Iterator<Item = NodeIndex> + '_ {
+        self.graph.node_indices()
+    }
+
+    pub fn dependencies(&self, index: NodeIndex) -> impl Iterator<Item = NodeIndex> + '_ {
+        self.graph.edges_directed(index, Direction::Outgoing).map(|edge| edge.target())
+    }
+
+    pub fn dependents(&self, index: NodeIndex) -> impl Iterator<Item = NodeIndex> + '_ {
+        self.graph.edges_directed(index, Direction::Incoming).map(|edge| edge.source())
+    }
+
+    /// How long the run takes at least from the start of this node: the greatest goes first.
+    pub fn remaining(&self, index: NodeIndex) -> u64 {
+        self.remaining.get(index.index()).copied().unwrap_or_default()
+    }
+
+    /// A cycle, if there is one: the steps in it as text.
+    pub fn cycle(&self, plan: &Plan) -> Option<Vec<String>> {
+        let component = petgraph::algo::tarjan_scc(&self.graph).into_iter().find(|component| component.len() > 1)?;
+        let name = |index: &NodeIndex| match self.node(*index) {
+            Some(ApplyNode::Config(node)) => node.to_string(),
+            Some(ApplyNode::Done(resource)) => resource.to_string(),
+            Some(ApplyNode::Make(i)) => plan.changes.get(*i).map(|c| c.address.to_string()).unwrap_or_default(),
+            Some(ApplyNode::Remove(i)) => {
+                plan.changes.get(*i).map(|c| format!("{} (destroy)", c.address)).unwrap_or_default()
+            }
+            None => String::new(),
+        };
+        let mut names: Vec<String> = component.iter().map(name).collect();
+        names.sort();
+        Some(names)
+    }
+}
+
+fn remaining_seconds(
+    graph: &DiGraph<ApplyNode, ()>,
+    plan: &Plan,
+    seconds: impl Fn(&ResourceChange, bool) -> u32,
+) -> Vec<u64> {
+    let mut remaining = vec![0u64; graph.node_count()];
+    // Nothing needs the first nodes of this order but those before them.
+    for index in petgraph::algo::toposort(graph, None).unwrap_or_default() {
+        let own = match graph.node_weight(index) {
+            Some(ApplyNode::Make(i)) => plan.changes.get(*i).map_or(0, |change| seconds(change, false)),
+            Some(ApplyNode::Remove(i)) => plan.changes.get(*i).map_or(0, |change| seconds(change, true)),
+            _ => 0,
+        };
+        let after = graph
+            .edges_directed(index, Direction::Incoming)
+            .map(|edge| remaining[edge.source().index()])
+            .max()
+            .unwrap_or_default();
+        remaining[index.index()] = after + u64::from(own);
+    }
+    remaining
+}
+
+fn dependents(plan: &Plan) -> HashMap<ConfigResource, Vec<usize>> {
+    let mut dependents: HashMap<ConfigResource, Vec<usize>> = HashMap::new();
+    if plan.changes.iter().any(|change| change.action == Action::CreateThenDelete) {
+        for (i, change) in plan.changes.iter().enumerate().filter(|(_, change)| is_made(change)) {
+            for dependency in change.dependencies.iter() {
+                dependents.entry(dependency.clone()).or_default().push(i);
+            }
+        }
+    }
+    dependents
+}
+
+/// Whether applying the change makes or changes an object.
+fn is_made(change: &ResourceChange) -> bool {
+    matches!(change.action, Action::Create | Action::Update) || change.action.is_replace()
+}
+
+struct Builder<'p> {
+    plan: &'p Plan,
+    /// Changed instances by the resources that they depend on; filled only where something is made before it is destroyed.
+    dependents: HashMap<ConfigResource, Vec<usize>>,
+    graph: DiGraph<ApplyNode, ()>,
+    index: HashMap<ApplyNode, NodeIndex>,
+}
+
+impl Builder<'_> {
+    fn node(&mut self, node: ApplyNode) -> NodeIndex {
+        let graph = &mut self.graph;
+        *self.index.entry(node).or_insert_with_key(|node| graph.add_node(node.clone()))
+    }
+
+    fn edge(&mut self, from: NodeIndex, to: NodeIndex) {
+        if from != to {
+            self.graph.add_edge(from, to, ());
+        }
+    }
+
+    /// The configuration's nodes, with two for a resource: its expansion, which has its dependencies, and the end of its
+    /// changes, which others depend on. A destroy needs only what provider configurations need.
+    fn add_config(&mut self, config: &ConfigGraph) {
+        let wanted: HashSet<NodeIndex> = match self.plan.mode {
+            PlanMode::Destroy => {
+                let providers = config.indices().filter(|index| matches!(config.node(*index), Some(Node::Provider(_))));
+                let mut wanted: HashSet<NodeIndex> = providers.collect();
+                let mut stack: Vec<NodeIndex> = wanted.iter().copied().collect();
+                while let Some(index) = stack.pop() {
+                    stack.extend(config.dependencies(index).filter(|dependency| wanted.insert(*dependency)));
+                }
+                wanted
+            }
+            PlanMode::Normal | PlanMode::RefreshOnly => config.indices().collect(),
+        };
+        for index in config.indices().filter(|index| wanted.contains(index)) {
+            let Some(node) = config.node(index) else { continue };
+            let from = self.node(ApplyNode::Config(node.clone()));
+            if let Node::Resource(resource) = node {
+                let done = self.node(ApplyNode::Done(resource.clone()));
+                self.edge(done, from);
+            }
+            let dependencies: Vec<NodeIndex> = config.dependencies(index).collect();
+            for dependency in dependencies {
+                let to = match config.node(dependency) {
+                    Some(Node::Resource(resource)) => self.node(ApplyNode::Done(resource.clone())),
+                    Some(node) => self.node(ApplyNode::Config(node.clone())),
+                    None => continue,
+                };
+                self.edge(from, to);
+            }
+        }
+    }
+
+    fn add_makes(&mut self, config: &ConfigGraph) {
+        for (i, change) in self.plan.changes.iter().enumerate() {
+            if !is_made(change) && change.action != Action::Read {
+                continue;
+            }
+            let make = self.node(ApplyNode::Make(i));
+            let resource = change.address.config();
+            if config.index_of(&Node::Resource(resource.clone())).is_some() {
+                let expand = self.node(ApplyNode::Config(Node::Resource(resource.clone())));
+                let done = self.node(ApplyNode::Done(resource));
+                self.edge(make, expand);
+                self.edge(done, make);
+            }
+        }
+    }
+
+    fn add_removes(&mut self) {
+        let removes: Vec<usize> = self
+            .plan
+            .changes
+            .iter()
+            .enumerate()
+            .filter(|(_, change)| change.action == Action::Delete || change.action.is_replace())
+            .map(|(i, _)| i)
+            .collect();
+        // What is removed, by resource; a barrier keeps the number of edges linear.
+        let mut by_resource: BTreeMap<ConfigResource, Vec<usize>> = BTreeMap::new();
+        for i in &removes {
+            let Some(change) = self.plan.changes.get(*i) else { continue };
+            by_resource.entry(change.address.config()).or_default().push(*i);
+        }
+        for i in &removes {
+            self.connect_remove(*i, &by_resource);
+        }
+        self.connect_makes_to_removes(&by_resource);
+    }
+
+    fn connect_remove(&mut self, i: usize, by_resource: &BTreeMap<ConfigResource, Vec<usize>>) {
+        let Some(change) = self.plan.changes.get(i) else { return };
+        let remove = self.node(ApplyNode::Remove(i));
+        let provider = self.node(ApplyNode::Config(Node::Provider(change.provider.clone())));
+        self.edge(remove, provider);
+        match change.action {
+            Action::DeleteThenCreate => {
+                let make = self.node(ApplyNode::Make(i));
+                self.edge(make, remove);
+            }
+            Action::CreateThenDelete => {
+                let make = self.node(ApplyNode::Make(i));
+                self.edge(remove, make);
+                // Whoever stands on the old object moves to the new one first.
+                for dependent in self.dependents_made(change) {
+                    self.edge(remove, dependent);
+                }
+            }
+            _ => {}
+        }
+        // What this object was made after is removed after it.
+        for dependency in change.dependencies.iter() {
+            for other in by_resource.get(dependency).into_iter().flatten() {
+                let Some(target) = self.plan.changes.get(*other) else { continue };
+                if !in_different_instances_of_a_module(&change.address.module, &target.address.module) {
+                    let other = self.node(ApplyNode::Remove(*other));
+                    self.edge(other, remove);
+                }
+            }
+        }
+    }
+
+    /// The changed instances that depend on the resource of `change`.
+    fn dependents_made(&mut self, change: &ResourceChange) -> Vec<NodeIndex> {
+        let resource = change.address.config();
+        let dependents = self.dependents.get(&resource).cloned().unwrap_or_default();
+        dependents.into_iter().map(|i| self.node(ApplyNode::Make(i))).collect()
+    }
+
+    /// A changed object that stands on a removed one waits for the removal, unless that is made before it is destroyed:
+    /// then the removal waits.
+    fn connect_makes_to_removes(&mut self, by_resource: &BTreeMap<ConfigResource, Vec<usize>>) {
+        for (i, change) in self.plan.changes.iter().enumerate() {
+            if !is_made(change) {
+                continue;
+            }
+            for dependency in self.stored_dependencies(change) {
+                for other in by_resource.get(&dependency).into_iter().flatten() {
+                    let Some(target) = self.plan.changes.get(*other) else { continue };
+                    if in_different_instances_of_a_module(&change.address.module, &target.address.module) {
+                        continue;
+                    }
+                    let make = self.node(ApplyNode::Make(i));
+                    let remove = self.node(ApplyNode::Remove(*other));
+                    match (target.action, target.create_before_destroy || target.deposed.is_some()) {
+                        (Action::CreateThenDelete, _) | (Action::Delete, true) => self.edge(remove, make),
+                        _ if change.action == Action::CreateThenDelete => self.edge(remove, make),
+                        _ => self.edge(make, remove),
+                    }
+                }
+            }
+        }
+    }
+
+    fn stored_dependencies(&self, change: &ResourceChange) -> Vec<ConfigResource> {
+        let stored = self.plan.prior_state.current(&change.address);
+        stored.map(|object| object.dependencies.to_vec()).unwrap_or_default()
+    }
+}
+
+/// Instances of one module don't depend on each other, though their resources have the same configuration addresses.
+fn in_different_instances_of_a_module(a: &ModuleInstance, b: &ModuleInstance) -> bool {
+    a.0.iter().zip(b.0.iter()).take_while(|(a, b)| a.0 == b.0).any(|(a, b)| {
+        a.1 != b.1 && a.1 != InstanceKey::None && b.1 != InstanceKey::None
+    })
+}

@@ -1,0 +1,267 @@
+//! Applying a plan: walks the steps of its changes, the longest remaining path first, and writes everything down.
+
+mod graph;
+mod record;
+mod resources;
+mod steps;
+
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock};
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use lang::addr::ProviderConfig;
+use lang::{Diagnostic, Diagnostics};
+use petgraph::graph::NodeIndex;
+use sdk::Configured;
+use sdk::provider::Operation;
+use state::{Journal, Snapshots, State};
+
+use crate::graph::{ConfigGraph, Node};
+use crate::hooks::Hooks;
+use crate::plan::{ChangeCounts, Plan};
+use crate::scope::{Phase, World};
+use crate::walk::Visit;
+use crate::workspace::{GivenVariable, VariableValue, Workspace};
+use graph::{ApplyGraph, ApplyNode};
+use record::Recorder;
+
+/// A request to stop: what runs is finished, nothing new is started.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Asks to stop.
+    pub fn request(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it was asked.
+    pub fn is_requested(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// How a plan is applied.
+pub struct ApplyOptions {
+    /// How many operations run at once.
+    pub parallelism: usize,
+    /// Stops the run early.
+    pub interrupt: Interrupt,
+    /// Values of ephemeral input variables, which a plan does not hold.
+    pub variables: BTreeMap<lang::Str, GivenVariable>,
+}
+
+/// What came of an apply.
+pub struct ApplyOutcome {
+    /// The state afterwards.
+    pub state: State,
+    /// What was added, changed and removed.
+    pub counts: ChangeCounts,
+    /// Messages; an error among them means that something was not done.
+    pub diagnostics: Diagnostics,
+}
+
+/// An apply under way.
+pub(crate) struct Applying<'w> {
+    pub world: World<'w>,
+    pub plan: &'w Plan,
+    pub hooks: Arc<dyn Hooks>,
+    pub recorder: Recorder,
+    pub providers: RwLock<HashMap<ProviderConfig, Arc<dyn Configured>>>,
+    pub interrupt: Interrupt,
+    pub counts: std::sync::Mutex<ChangeCounts>,
+    /// Indices of the plan's changes by address, without deposed objects.
+    pub changes: HashMap<lang::addr::ResourceInstance, usize>,
+    /// Deposed keys that a create-before-destroy made in this run, by change.
+    pub deposed: std::sync::Mutex<HashMap<usize, state::DeposedKey>>,
+}
+
+/// Applies a plan. The caller holds the state's lock and has made sure that the plan is not stale.
+pub async fn apply(
+    workspace: &Workspace,
+    plan: &Plan,
+    snapshots: Snapshots,
+    journal: Arc<dyn Journal>,
+    options: &ApplyOptions,
+    hooks: Arc<dyn Hooks>,
+) -> ApplyOutcome {
+    let stored_providers: BTreeSet<ProviderConfig> = plan.changes.iter().map(|change| change.provider.clone()).collect();
+    let config = ConfigGraph::build(workspace, &stored_providers);
+    let graph = ApplyGraph::build(plan, &config, |change, removal| estimate(workspace, change, removal));
+    let mut diagnostics = Diagnostics::new();
+    if let Some(names) = graph.cycle(plan) {
+        diagnostics.push(Diagnostic::error(format!("Cycle: {}", names.join(", ")), ""));
+        return ApplyOutcome { state: plan.prior_state.clone(), counts: ChangeCounts::default(), diagnostics };
+    }
+    let mut functions = workspace.functions.clone();
+    functions.planning = false;
+    functions.plan_timestamp = plan.timestamp.clone();
+    let applying = Applying {
+        world: World::new(workspace, Phase::Apply, given_variables(plan, options), lang::functions::table(functions)),
+        plan,
+        hooks,
+        recorder: Recorder::new(plan.prior_state.clone(), snapshots, journal),
+        providers: RwLock::default(),
+        interrupt: options.interrupt.clone(),
+        counts: std::sync::Mutex::default(),
+        changes: plan
+            .changes
+            .iter()
+            .enumerate()
+            .filter(|(_, change)| change.deposed.is_none())
+            .map(|(i, change)| (change.address.clone(), i))
+            .collect(),
+        deposed: std::sync::Mutex::default(),
+    };
+    {
+        let walking = walk(&graph, options.parallelism, &applying);
+        let storing = applying.recorder.keep_storing();
+        tokio::pin!(walking, storing);
+        // Storing ends only when it fails; then what is under way still comes to its end.
+        tokio::select! {
+            () = &mut walking => {}
+            () = &mut storing => {
+                applying.interrupt.request();
+                walking.await;
+            }
+        }
+    }
+    applying.finish().await
+}
+
+/// Input variables as the plan has them; ephemeral ones are given anew.
+fn given_variables(plan: &Plan, options: &ApplyOptions) -> BTreeMap<lang::Str, GivenVariable> {
+    let mut given = options.variables.clone();
+    for (name, value) in &plan.variables {
+        let (plain, marks) = value.clone().unmark();
+        if marks.contains(lang::values::Marks::EPHEMERAL) && given.contains_key(name) {
+            continue;
+        }
+        let variable = GivenVariable {
+            value: VariableValue::Value(plain),
+            origin: "the saved plan".to_owned(),
+            range: lang::Range::NONE,
+        };
+        given.insert(name.clone(), variable);
+    }
+    given
+}
+
+fn estimate(workspace: &Workspace, change: &crate::plan::ResourceChange, removal: bool) -> u32 {
+    let operation = match (removal, change.action) {
+        (true, _) => Operation::Delete,
+        (false, crate::plan::Action::Update) => Operation::Update,
+        (false, _) => Operation::Create,
+    };
+    let provider = workspace.providers.get(&change.provider.source);
+    provider.map_or(1, |provider| provider.estimate_seconds(&change.address.resource.kind, operation))
+}
+
+/// A node that can start; the one with the longest remaining path is the greatest.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Ready(u64, std::cmp::Reverse<NodeIndex>);
+
+async fn walk(graph: &ApplyGraph, parallelism: usize, applying: &Applying<'_>) {
+    let mut waiting = vec![0usize; graph.len()];
+    let mut poisoned = vec![false; graph.len()];
+    let mut ready = BinaryHeap::new();
+    for index in graph.indices() {
+        let count = graph.dependencies(index).count();
+        waiting[index.index()] = count;
+        if count == 0 {
+            ready.push(Ready(graph.remaining(index), std::cmp::Reverse(index)));
+        }
+    }
+    let mut running = FuturesUnordered::new();
+    loop {
+        while running.len() < parallelism.max(1)
+            && let Some(Ready(_, std::cmp::Reverse(index))) = ready.pop()
+        {
+            let skip = poisoned[index.index()];
+            running.push(async move {
+                match graph.node(index) {
+                    Some(node) if !skip => (index, applying.visit(node).await),
+                    _ => (index, Visit::Failed),
+                }
+            });
+        }
+        let Some((index, outcome)) = running.next().await else { break };
+        for dependent in graph.dependents(index) {
+            poisoned[dependent.index()] |= outcome == Visit::Failed;
+            waiting[dependent.index()] -= 1;
+            if waiting[dependent.index()] == 0 {
+                ready.push(Ready(graph.remaining(dependent), std::cmp::Reverse(dependent)));
+            }
+        }
+    }
+}
+
+impl Applying<'_> {
+    async fn visit(&self, node: &ApplyNode) -> Visit {
+        let fine = match node {
+            ApplyNode::Config(node) => self.visit_config(node).await,
+            ApplyNode::Done(resource) => self.check_postconditions(resource),
+            ApplyNode::Make(i) => self.make(*i).await,
+            ApplyNode::Remove(i) => self.remove(*i).await,
+        };
+        if fine { Visit::Done } else { Visit::Failed }
+    }
+
+    async fn visit_config(&self, node: &Node) -> bool {
+        match node {
+            Node::Variable(path, name) => {
+                for module in self.world.instances(path) {
+                    self.world.variable(&module, name);
+                }
+                true
+            }
+            Node::Local(path, name) => {
+                for module in self.world.instances(path) {
+                    self.world.local(&module, name);
+                }
+                true
+            }
+            Node::Output(path, name) => self.visit_output(path, name),
+            Node::Call(path) => self.visit_call(path),
+            Node::Close(_) => true,
+            Node::Provider(provider) => self.visit_provider(provider).await,
+            Node::Resource(resource) => self.expand_resource(resource),
+            Node::Check(path, name) => self.visit_check(path, name),
+        }
+    }
+
+    async fn visit_provider(&self, provider: &ProviderConfig) -> bool {
+        match crate::refresh::configure(&self.world, provider).await {
+            Some(configured) => {
+                crate::sync::write(&self.providers).insert(provider.clone(), configured);
+                true
+            }
+            None => false,
+        }
+    }
+
+    async fn finish(self) -> ApplyOutcome {
+        self.finish_outputs();
+        let stored = self.recorder.store().await;
+        let mut diagnostics = self.world.take_diagnostics();
+        if let (false, Some(error)) = (stored, self.recorder.failure()) {
+            diagnostics.push(Diagnostic::error(
+                "Failed to save state",
+                format!(
+                    "Everything that was done is recorded in the journal beside the state, but the state itself could not be \
+                     written: {error}. Mend the cause and run `windlass apply` again: it takes the records up."
+                ),
+            ));
+        }
+        if self.interrupt.is_requested() && !diagnostics.has_errors() {
+            diagnostics.push(Diagnostic::error(
+                "execution halted",
+                "The run was interrupted. What was under way has been finished and saved; run `windlass apply` again to go on.",
+            ));
+        }
+        let counts = *crate::sync::lock(&self.counts);
+        ApplyOutcome { state: self.recorder.state(), counts, diagnostics }
+    }
+}

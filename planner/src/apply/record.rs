@@ -1,0 +1,153 @@
+//! What an apply writes down: the journal before and after every call, the state as it changes.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use lang::addr::{ProviderConfig, ResourceInstance};
+use state::{
+    DeposedKey, InstanceObject, Intent, IntentId, Journal, JournalError, Outcome, OutputValue, Snapshots, State, StoreError,
+};
+use tokio::sync::Notify;
+
+use crate::sync::lock;
+
+/// The state in the making, its journal and its store.
+pub(crate) struct Recorder {
+    state: Mutex<State>,
+    journal: Arc<dyn Journal>,
+    snapshots: tokio::sync::Mutex<Snapshots>,
+    /// Intents whose outcome is in `state` but not yet in the store.
+    settling: Mutex<Vec<IntentId>>,
+    changed: Notify,
+    failure: Mutex<Option<StoreError>>,
+}
+
+impl Recorder {
+    /// Starts from a state.
+    pub fn new(state: State, snapshots: Snapshots, journal: Arc<dyn Journal>) -> Recorder {
+        Recorder {
+            state: Mutex::new(state),
+            journal,
+            snapshots: tokio::sync::Mutex::new(snapshots),
+            settling: Mutex::default(),
+            changed: Notify::new(),
+            failure: Mutex::default(),
+        }
+    }
+
+    /// The state as it is now.
+    pub fn state(&self) -> State {
+        lock(&self.state).clone()
+    }
+
+    /// Looks at the state.
+    pub fn with_state<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&lock(&self.state))
+    }
+
+    /// Changes the state; it is stored soon.
+    pub fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let result = change(&mut lock(&self.state));
+        self.changed.notify_one();
+        result
+    }
+
+    /// Records an intent; to be awaited before the call goes out.
+    pub async fn intend(&self, intent: Intent) -> Result<IntentId, JournalError> {
+        self.journal.intend(intent).await
+    }
+
+    /// Records what a create made so far, durably.
+    pub async fn handed_over(
+        &self,
+        id: IntentId,
+        address: &ResourceInstance,
+        provider: &ProviderConfig,
+        object: InstanceObject,
+    ) -> Result<(), JournalError> {
+        self.change(|state| state.set_current(address, provider, Some(object.clone())));
+        self.journal.handed_over(id, object).await
+    }
+
+    /// Records how an operation ended and what the state holds now. `object`: the instance's object after it.
+    pub async fn outcome(
+        &self,
+        id: IntentId,
+        address: &ResourceInstance,
+        deposed: Option<&DeposedKey>,
+        provider: &ProviderConfig,
+        outcome: Outcome,
+    ) -> Result<(), JournalError> {
+        let object = match &outcome {
+            Outcome::Object(object) => Some(Some((**object).clone())),
+            Outcome::Gone => Some(None),
+            Outcome::Failed => None,
+        };
+        if let Some(object) = object {
+            self.change(|state| match deposed {
+                Some(key) => state.set_deposed(address, provider, key, object),
+                None => state.set_current(address, provider, object),
+            });
+        }
+        let recorded = self.journal.outcome(id, outcome).await;
+        lock(&self.settling).push(id);
+        self.changed.notify_one();
+        recorded
+    }
+
+    /// Sets or removes a root output.
+    pub fn set_output(&self, name: &lang::Str, value: Option<OutputValue>) {
+        self.change(|state| match value {
+            Some(value) => {
+                state.outputs.insert(name.clone(), value);
+            }
+            None => {
+                state.outputs.remove(name);
+            }
+        });
+    }
+
+    /// Stores the state whenever it has changed, until it is dropped. A large state is not written all the time: between two
+    /// writes passes ten times as long as a write takes; the journal bridges the gap.
+    pub async fn keep_storing(&self) {
+        loop {
+            self.changed.notified().await;
+            let started = Instant::now();
+            if !self.store().await {
+                return;
+            }
+            tokio::time::sleep((started.elapsed() * 10).min(Duration::from_secs(20))).await;
+        }
+    }
+
+    /// Stores the state and settles the journal's records that it now holds. False if it can't be stored.
+    pub async fn store(&self) -> bool {
+        let mut snapshots = self.snapshots.lock().await;
+        let settled = std::mem::take(&mut *lock(&self.settling));
+        let state = self.state();
+        let stored = snapshots.save(&state).await;
+        drop(snapshots);
+        match stored {
+            Ok(_) => {
+                // A record that stays although the state holds its outcome is settled by the next run.
+                let _ = self.journal.settle(&settled).await;
+                true
+            }
+            Err(error) => {
+                lock(&self.settling).extend(settled);
+                *lock(&self.failure) = Some(error);
+                false
+            }
+        }
+    }
+
+    /// Why the state could not be stored, if it could not.
+    pub fn failure(&self) -> Option<StoreError> {
+        lock(&self.failure).take()
+    }
+
+    /// The newest stored snapshot's lineage and serial.
+    pub async fn stored_version(&self) -> Option<(state::Lineage, state::Serial)> {
+        self.snapshots.lock().await.stored().map(|stored| (stored.lineage.clone(), stored.serial))
+    }
+}

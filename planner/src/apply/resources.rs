@@ -1,0 +1,195 @@
+//! Configuration nodes of an apply: expansions, outputs, conditions.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use lang::addr::{AbsResource, ConfigResource, InstanceKey, ModulePath};
+use lang::values::Marks;
+use lang::{Diagnostics, Str, Value};
+use state::{Json, OutputValue};
+
+use crate::apply::Applying;
+use crate::checks::{RuleKind, evaluate_rules};
+use crate::expansion::{Expansion, UnknownExpansion, expand};
+use crate::objects;
+use crate::plan::{CheckStatus, Checkable, PlanMode};
+use crate::scope::{BlockScope, ModuleScope, ResourceValues};
+
+impl Applying<'_> {
+    pub(super) fn visit_call(&self, path: &ModulePath) -> bool {
+        let root = &self.world.workspace.config;
+        let Some(parent) = path.parent() else { return true };
+        let Some(caller) = crate::workspace::module_at(root, &parent) else { return true };
+        let Some(call) = path.0.last().and_then(|name| caller.calls.get(name)) else { return true };
+        self.world.expand_call(&parent, call)
+    }
+
+    pub(super) fn visit_check(&self, path: &ModulePath, name: &Str) -> bool {
+        for module in self.world.instances(path) {
+            let Some(check) = module.config.checks.get(name) else { continue };
+            let scope = self.world.scope(&module);
+            let object = Checkable::Check(name.clone());
+            let kind = RuleKind::Assertion;
+            evaluate_rules(&self.world, &module.address, object, &check.asserts, &scope, kind, None);
+        }
+        true
+    }
+
+    /// Evaluates an output; a root output goes to the state.
+    pub(super) fn visit_output(&self, path: &ModulePath, name: &Str) -> bool {
+        let mut fine = true;
+        for module in self.world.instances(path) {
+            let Some(output) = module.config.outputs.get(name) else { continue };
+            let before = self.world.error_count();
+            if !output.preconditions.is_empty() {
+                let scope = self.world.scope(&module);
+                let object = Checkable::Output(name.clone());
+                let (rules, kind) = (&output.preconditions, RuleKind::OutputPrecondition);
+                let status = evaluate_rules(&self.world, &module.address, object, rules, &scope, kind, None);
+                fine &= !matches!(status, CheckStatus::Fail | CheckStatus::Error);
+            }
+            let value = self.world.output(&module, name);
+            fine &= self.world.error_count() == before;
+            if fine && path.is_root() && !output.ephemeral {
+                self.recorder.set_output(name, stored_output(value, output.sensitive));
+            }
+        }
+        fine
+    }
+
+    /// After a destroy the root outputs are gone; outputs that are no longer configured go in any case.
+    pub(super) fn finish_outputs(&self) {
+        let declared = &self.world.workspace.config.outputs;
+        let everything = self.plan.mode == PlanMode::Destroy && self.recorder.with_state(|state| {
+            state.resources.keys().all(|address| address.resource.mode != lang::addr::Mode::Managed)
+        });
+        let targeted = !self.plan.targets.is_empty();
+        self.recorder.change(|state| {
+            if everything {
+                state.outputs.clear();
+                state.resources.clear();
+            } else if !targeted && self.plan.mode == PlanMode::Normal {
+                state.outputs.retain(|name, _| declared.contains_key(name));
+            }
+            state.check_results = self.check_results();
+        });
+    }
+
+    /// Finds a resource's instances and gives each its value so far: what the state holds, or what is planned.
+    pub(super) fn expand_resource(&self, resource: &ConfigResource) -> bool {
+        let mut fine = true;
+        for module in self.world.instances(&resource.module) {
+            let address = module.address.resource(resource.resource.clone());
+            fine &= match self.is_planned(&address) {
+                true => self.expand_planned(&module, &address),
+                false => {
+                    self.expand_stored(&module, &address);
+                    true
+                }
+            };
+        }
+        fine
+    }
+
+    /// Whether the plan looked at the resource: a destroy and what `-target` leaves out have no expansion of their own.
+    fn is_planned(&self, address: &AbsResource) -> bool {
+        if self.plan.mode != PlanMode::Normal {
+            return false;
+        }
+        self.plan.targets.is_empty() || self.plan.changes.iter().any(|c| c.address.abs_resource() == *address)
+    }
+
+    fn expand_planned(&self, module: &ModuleScope, address: &AbsResource) -> bool {
+        let Some(block) = module.config.resources.get(&address.resource) else { return true };
+        let mut diagnostics = Diagnostics::new();
+        let (count, for_each) = (block.count.as_deref(), block.for_each.as_deref());
+        let scope = self.world.scope(module);
+        let expansion = expand(count, for_each, &scope, UnknownExpansion::Refuse, &mut diagnostics);
+        self.world.report(diagnostics);
+        let Some(expansion) = expansion else { return false };
+        let values = expansion.keys().into_iter().filter_map(|key| Some((key.clone(), self.value_so_far(address, &key)?)));
+        let values: BTreeMap<InstanceKey, Value> = values.collect();
+        self.world.set_resource(module, &address.resource, ResourceValues::new(expansion, values));
+        true
+    }
+
+    fn expand_stored(&self, module: &ModuleScope, address: &AbsResource) {
+        let Some(stored) = self.plan.prior_state.resource(address) else { return };
+        let keys: Vec<InstanceKey> = stored.instances.keys().cloned().collect();
+        let expansion = match keys.first() {
+            None | Some(InstanceKey::None) => Expansion::Single,
+            Some(InstanceKey::Index(_)) => {
+                let last = keys.iter().filter_map(|k| if let InstanceKey::Index(i) = k { Some(*i) } else { None }).max();
+                Expansion::Count(last.map_or(0, |last| last + 1))
+            }
+            Some(InstanceKey::Name(_)) => {
+                let names = keys.iter().filter_map(|k| if let InstanceKey::Name(n) = k { Some(n.clone()) } else { None });
+                Expansion::ForEach(Arc::new(names.map(|name| (name.clone(), Value::string(name))).collect()))
+            }
+        };
+        let values = keys.iter().filter_map(|key| Some((key.clone(), self.stored_value(address, key)?)));
+        let values: BTreeMap<InstanceKey, Value> = values.collect();
+        self.world.set_resource(module, &address.resource, ResourceValues::new(expansion, values));
+    }
+
+    fn value_so_far(&self, address: &AbsResource, key: &InstanceKey) -> Option<Value> {
+        let planned = self.changes.get(&address.instance(key.clone())).and_then(|i| self.plan.changes.get(*i));
+        match planned {
+            Some(change) => Some(change.after.clone()),
+            None => self.stored_value(address, key),
+        }
+    }
+
+    fn stored_value(&self, address: &AbsResource, key: &InstanceKey) -> Option<Value> {
+        let instance = address.instance(key.clone());
+        let object = self.plan.prior_state.current(&instance)?;
+        let source = &self.plan.prior_state.resource(address)?.provider.source;
+        let provider = self.world.workspace.providers.get(source)?;
+        let schema = self.world.workspace.providers.schema(source, &address.resource)?;
+        let kind = &address.resource.kind;
+        match objects::decode(object, provider.as_ref(), kind, schema, &instance.to_string()) {
+            Ok(value) => Some(value),
+            Err(diagnostic) => {
+                self.world.report(diagnostic.into());
+                None
+            }
+        }
+    }
+
+    /// Postconditions of a resource, once all its instances are there.
+    pub(super) fn check_postconditions(&self, resource: &ConfigResource) -> bool {
+        if self.plan.mode == PlanMode::Destroy {
+            return true;
+        }
+        let mut fine = true;
+        for module in self.world.instances(&resource.module) {
+            let Some(block) = module.config.resources.get(&resource.resource) else { continue };
+            if block.postconditions.is_empty() {
+                continue;
+            }
+            let Some(values) = self.world.resource(&module, &resource.resource) else { continue };
+            for key in values.expansion.keys() {
+                let repetition = values.expansion.repetition(&key);
+                let self_value = values.instance(&key);
+                let scope = BlockScope { world: &self.world, module: &module, repetition: &repetition, self_value };
+                let text = module.address.resource(resource.resource.clone()).instance(key.clone()).to_string();
+                let object = Checkable::Resource(resource.resource.clone(), key);
+                let (rules, kind) = (&block.postconditions, RuleKind::Postcondition);
+                let status = evaluate_rules(&self.world, &module.address, object, rules, &scope, kind, Some(&text));
+                fine &= !matches!(status, CheckStatus::Fail | CheckStatus::Error);
+            }
+        }
+        fine
+    }
+}
+
+fn stored_output(value: Value, sensitive: bool) -> Option<OutputValue> {
+    let (plain, marks) = value.unmark_deep();
+    if plain.is_null() || !plain.is_wholly_known() {
+        return None;
+    }
+    let ty = plain.ty();
+    let json = plain.to_json_as(&ty).ok()?;
+    let sensitive = sensitive || marks.iter().any(|(_, marks)| marks.contains(Marks::SENSITIVE));
+    Some(OutputValue { value: Json::from_value(&json), ty: Json::from_value(&ty.to_json()), sensitive })
+}
