@@ -39,6 +39,26 @@ pub enum Repetition {
 }
 
 impl Expansion {
+    /// The expansion that would make instances of these keys: for resources that only the state still has.
+    pub fn of_keys<'k>(keys: impl Iterator<Item = &'k InstanceKey>) -> Expansion {
+        let mut count = 0;
+        let mut names = BTreeMap::new();
+        for key in keys {
+            match key {
+                InstanceKey::None => {}
+                InstanceKey::Index(index) => count = count.max(index + 1),
+                InstanceKey::Name(name) => {
+                    names.insert(name.clone(), Value::string(name.clone()));
+                }
+            }
+        }
+        match (count, names.is_empty()) {
+            (0, true) => Expansion::Single,
+            (0, false) => Expansion::ForEach(Arc::new(names)),
+            _ => Expansion::Count(count),
+        }
+    }
+
     /// The instance keys, in order.
     pub fn keys(&self) -> Vec<InstanceKey> {
         match self {

@@ -1,5 +1,6 @@
 //! Graph, expansion, refresh, diff, plan and apply. Knows no cloud: it sees providers through [`sdk::Provider`].
 
+pub mod apply;
 pub mod checks;
 pub mod decode;
 pub mod expansion;
@@ -14,6 +15,7 @@ mod outputs;
 pub mod plan;
 mod planning;
 pub mod proposed;
+pub mod recover;
 mod refresh;
 mod relevance;
 pub mod scope;
@@ -25,6 +27,7 @@ mod variables;
 mod walk;
 mod workspace;
 
+pub use apply::{ApplyOptions, ApplyOutcome, Interrupt, apply};
 pub use planning::{plan, validate};
 pub use workspace::{
     GivenVariable, PlanOptions, ProviderRegistry, Target, VariableValue, Workspace, module_at,

@@ -1,16 +1,15 @@
 //! Configuration nodes of an apply: expansions, outputs, conditions.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use lang::addr::{AbsResource, ConfigResource, InstanceKey, ModulePath};
 use lang::values::Marks;
 use lang::{Diagnostics, Str, Value};
-use state::{Json, OutputValue};
+use state::{CheckObject, CheckResult, Json, OutputValue};
 
 use crate::apply::Applying;
 use crate::checks::{RuleKind, evaluate_rules};
-use crate::expansion::{Expansion, UnknownExpansion, expand};
+use crate::expansion::{UnknownExpansion, expand};
 use crate::objects;
 use crate::plan::{CheckStatus, Checkable, PlanMode};
 use crate::scope::{BlockScope, ModuleScope, ResourceValues};
@@ -114,22 +113,10 @@ impl Applying<'_> {
     }
 
     fn expand_stored(&self, module: &ModuleScope, address: &AbsResource) {
-        let Some(stored) = self.plan.prior_state.resource(address) else { return };
-        let keys: Vec<InstanceKey> = stored.instances.keys().cloned().collect();
-        let expansion = match keys.first() {
-            None | Some(InstanceKey::None) => Expansion::Single,
-            Some(InstanceKey::Index(_)) => {
-                let last = keys.iter().filter_map(|k| if let InstanceKey::Index(i) = k { Some(*i) } else { None }).max();
-                Expansion::Count(last.map_or(0, |last| last + 1))
-            }
-            Some(InstanceKey::Name(_)) => {
-                let names = keys.iter().filter_map(|k| if let InstanceKey::Name(n) = k { Some(n.clone()) } else { None });
-                Expansion::ForEach(Arc::new(names.map(|name| (name.clone(), Value::string(name))).collect()))
-            }
-        };
-        let values = keys.iter().filter_map(|key| Some((key.clone(), self.stored_value(address, key)?)));
-        let values: BTreeMap<InstanceKey, Value> = values.collect();
-        self.world.set_resource(module, &address.resource, ResourceValues::new(expansion, values));
+        let state = &self.plan.prior_state;
+        if let Some(values) = crate::recover::stored_values(self.world.workspace, state, address) {
+            self.world.set_resource(module, &address.resource, values);
+        }
     }
 
     fn value_so_far(&self, address: &AbsResource, key: &InstanceKey) -> Option<Value> {
@@ -192,4 +179,50 @@ fn stored_output(value: Value, sensitive: bool) -> Option<OutputValue> {
     let json = plain.to_json_as(&ty).ok()?;
     let sensitive = sensitive || marks.iter().any(|(_, marks)| marks.contains(Marks::SENSITIVE));
     Some(OutputValue { value: Json::from_value(&json), ty: Json::from_value(&ty.to_json()), sensitive })
+}
+
+impl Applying<'_> {
+    /// The outcome of all checks as the state keeps it: grouped by the object of the configuration.
+    fn check_results(&self) -> Option<Vec<CheckResult>> {
+        let mut grouped: BTreeMap<(&'static str, String), Vec<CheckObject>> = BTreeMap::new();
+        for outcome in self.world.check_outcomes() {
+            let dotted = |module: String| if module.is_empty() { module } else { format!("{module}.") };
+            let (instance, config) = (dotted(outcome.module.to_string()), dotted(outcome.module.path().to_string()));
+            let (kind, local, key) = match &outcome.object {
+                Checkable::Resource(resource, key) => ("resource", resource.to_string(), key.to_string()),
+                Checkable::Output(name) => ("output", format!("output.{name}"), String::new()),
+                Checkable::Variable(name) => ("var", format!("var.{name}"), String::new()),
+                Checkable::Check(name) => ("check", format!("check.{name}"), String::new()),
+            };
+            let object = CheckObject {
+                object_addr: format!("{instance}{local}{key}").into(),
+                status: stored_status(outcome.status),
+                failure_messages: outcome.problems,
+            };
+            grouped.entry((kind, format!("{config}{local}"))).or_default().push(object);
+        }
+        let results = grouped.into_iter().map(|((kind, config_addr), objects)| CheckResult {
+            object_kind: kind.into(),
+            config_addr: config_addr.into(),
+            status: worst(&objects),
+            objects: Some(objects),
+        });
+        let results: Vec<CheckResult> = results.collect();
+        (!results.is_empty()).then_some(results)
+    }
+}
+
+fn stored_status(status: CheckStatus) -> state::CheckStatus {
+    match status {
+        CheckStatus::Pass => state::CheckStatus::Pass,
+        CheckStatus::Fail => state::CheckStatus::Fail,
+        CheckStatus::Error => state::CheckStatus::Error,
+        CheckStatus::Unknown => state::CheckStatus::Unknown,
+    }
+}
+
+fn worst(objects: &[CheckObject]) -> state::CheckStatus {
+    let has = |status| objects.iter().any(|object| object.status == status);
+    let order = [state::CheckStatus::Error, state::CheckStatus::Fail, state::CheckStatus::Unknown];
+    order.into_iter().find(|status| has(*status)).unwrap_or(state::CheckStatus::Pass)
 }

@@ -69,6 +69,11 @@ impl<C: Context> Registry<C> {
         self.data_sources.get(data_source).is_some_and(|data| data.is_pure())
     }
 
+    /// How long an operation usually takes, in seconds.
+    pub fn estimate_seconds(&self, type_name: &str, operation: Operation) -> u32 {
+        self.resources.get(type_name).map_or(1, |resource| resource.estimate_seconds(operation))
+    }
+
     /// Brings stored attributes of an older schema version to the current one.
     pub fn upgrade(
         &self,
@@ -170,10 +175,6 @@ impl<C: Context> Configured for Running<C> {
             Ok(resource) => resource.recover(&self.cx().with_token(request.client_token), request).await,
             Err(diagnostic) => RecoverResponse::Unclear(vec![diagnostic]),
         }
-    }
-
-    fn estimate_seconds(&self, type_name: &str, operation: Operation) -> u32 {
-        self.registry.resources.get(type_name).map_or(1, |resource| resource.estimate_seconds(operation))
     }
 }
 
