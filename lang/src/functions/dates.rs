@@ -15,12 +15,17 @@ pub(super) fn functions() -> Vec<Function> {
         })
         .param(Param::new("format", Type::String))
         .param(Param::new("time", Type::String)),
-        Function::new("plantimestamp", "`plantimestamp` returns the time of the plan.", Type::String, |_, _, functions| {
-            Ok(match functions.context().plan_timestamp {
-                Some(time) => Value::string(Timestamp::from_unix(time.as_second(), 0, 0).to_string()),
-                None => Value::unknown(Type::String),
-            })
-        })
+        Function::new(
+            "plantimestamp",
+            "`plantimestamp` returns the time of the plan.",
+            Type::String,
+            |_, _, functions| {
+                Ok(match functions.context().plan_timestamp {
+                    Some(time) => Value::string(Timestamp::from_unix(time.as_second(), 0, 0).to_string()),
+                    None => Value::unknown(Type::String),
+                })
+            },
+        )
         .nullable(),
         Function::new("timeadd", "`timeadd` adds a duration to a timestamp.", Type::String, |a, _, _| {
             let time = Timestamp::parse(string(a, 0)?).map_err(CallError::new)?;
@@ -274,7 +279,17 @@ fn parse_duration(text: &str) -> Result<i64, CallError> {
 }
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 

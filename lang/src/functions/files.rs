@@ -47,41 +47,77 @@ pub(super) fn functions() -> Vec<Function> {
             Ok(Value::string(paths::directory(string(a, 0)?)))
         })
         .param(path()),
-        Function::new("pathexpand", "`pathexpand` replaces a leading `~` by the home directory.", Type::String, |a, _, functions| {
-            Ok(Value::string(paths::expand_home(string(a, 0)?, functions.context())?))
-        })
+        Function::new(
+            "pathexpand",
+            "`pathexpand` replaces a leading `~` by the home directory.",
+            Type::String,
+            |a, _, functions| Ok(Value::string(paths::expand_home(string(a, 0)?, functions.context())?)),
+        )
         .param(path()),
         Function::new("file", "`file` returns the content of a file.", Type::String, |a, _, functions| {
             with_path(a, Type::String, |path, marks| read_text(path, marks, functions.context()).map(Value::string))
         })
         .param(marked_path()),
-        Function::new("filebase64", "`filebase64` returns the content of a file in Base64.", Type::String, |a, _, functions| {
-            with_path(a, Type::String, |path, marks| {
-                Ok(Value::string(STANDARD.encode(read(path, marks, functions.context())?)))
-            })
-        })
+        Function::new(
+            "filebase64",
+            "`filebase64` returns the content of a file in Base64.",
+            Type::String,
+            |a, _, functions| {
+                with_path(a, Type::String, |path, marks| {
+                    Ok(Value::string(STANDARD.encode(read(path, marks, functions.context())?)))
+                })
+            },
+        )
         .param(marked_path()),
-        Function::new("fileexists", "`fileexists` says whether there is a file at a path.", Type::Bool, |a, _, functions| {
-            with_path(a, Type::Bool, |path, marks| exists(path, marks, functions.context()))
-        })
+        Function::new(
+            "fileexists",
+            "`fileexists` says whether there is a file at a path.",
+            Type::Bool,
+            |a, _, functions| with_path(a, Type::Bool, |path, marks| exists(path, marks, functions.context())),
+        )
         .param(marked_path()),
-        Function::new("fileset", "`fileset` returns the names of the files below a path that match a pattern.", Type::set(Type::String), |a, ty, functions| {
-            let (path, path_marks) = unmarked(a, 0)?;
-            let (pattern, pattern_marks) = unmarked(a, 1)?;
-            let marks = path_marks | pattern_marks;
-            let (Some(path), Some(pattern)) = (path.as_str(), pattern.as_str()) else {
-                return Ok(Value::unknown(ty.clone()).with_marks(marks));
-            };
-            Ok(file_set(path, pattern, marks, functions.context())?.with_marks(marks))
-        })
+        Function::new(
+            "fileset",
+            "`fileset` returns the names of the files below a path that match a pattern.",
+            Type::set(Type::String),
+            |a, ty, functions| {
+                let (path, path_marks) = unmarked(a, 0)?;
+                let (pattern, pattern_marks) = unmarked(a, 1)?;
+                let marks = path_marks | pattern_marks;
+                let (Some(path), Some(pattern)) = (path.as_str(), pattern.as_str()) else {
+                    return Ok(Value::unknown(ty.clone()).with_marks(marks));
+                };
+                Ok(file_set(path, pattern, marks, functions.context())?.with_marks(marks))
+            },
+        )
         .param(marked_path())
         .param(Param::new("pattern", Type::String).unknown().marked()),
         hash("filemd5", "`filemd5` returns the MD5 hash of a file in hexadecimal.", Hash::Md5, hex::encode),
         hash("filesha1", "`filesha1` returns the SHA-1 hash of a file in hexadecimal.", Hash::Sha1, hex::encode),
-        hash("filesha256", "`filesha256` returns the SHA-256 hash of a file in hexadecimal.", Hash::Sha256, hex::encode),
-        hash("filesha512", "`filesha512` returns the SHA-512 hash of a file in hexadecimal.", Hash::Sha512, hex::encode),
-        hash("filebase64sha256", "`filebase64sha256` returns the SHA-256 hash of a file in Base64.", Hash::Sha256, |b| STANDARD.encode(b)),
-        hash("filebase64sha512", "`filebase64sha512` returns the SHA-512 hash of a file in Base64.", Hash::Sha512, |b| STANDARD.encode(b)),
+        hash(
+            "filesha256",
+            "`filesha256` returns the SHA-256 hash of a file in hexadecimal.",
+            Hash::Sha256,
+            hex::encode,
+        ),
+        hash(
+            "filesha512",
+            "`filesha512` returns the SHA-512 hash of a file in hexadecimal.",
+            Hash::Sha512,
+            hex::encode,
+        ),
+        hash(
+            "filebase64sha256",
+            "`filebase64sha256` returns the SHA-256 hash of a file in Base64.",
+            Hash::Sha256,
+            |b| STANDARD.encode(b),
+        ),
+        hash(
+            "filebase64sha512",
+            "`filebase64sha512` returns the SHA-512 hash of a file in Base64.",
+            Hash::Sha512,
+            |b| STANDARD.encode(b),
+        ),
     ]
 }
 
@@ -153,7 +189,8 @@ fn exists(path: &str, marks: Marks, context: &CallContext) -> Result<Value, Call
 }
 
 fn file_set(path: &str, pattern: &str, marks: Marks, context: &CallContext) -> Result<Value, CallError> {
-    let base = if path.starts_with('/') { path.to_owned() } else { paths::join(&context.base_dir.to_string_lossy(), path) };
+    let base =
+        if path.starts_with('/') { path.to_owned() } else { paths::join(&context.base_dir.to_string_lossy(), path) };
     let pattern = paths::join(&base, pattern);
     let found = glob::glob(&pattern).map_err(|glob::BadPattern| {
         CallError::new(format_args!("failed to glob pattern {}: syntax error in pattern", quoted(&pattern, marks)))

@@ -54,7 +54,9 @@ pub(super) fn functions() -> Vec<Function> {
             bcrypt_hash(string(a, 0)?, cost).map(Value::string)
         })
         .param(Param::new("str", Type::String))
-        .variadic(Param::new("cost", Type::Number).about("The base-2 logarithm of the number of rounds; 10 without it."))
+        .variadic(
+            Param::new("cost", Type::Number).about("The base-2 logarithm of the number of rounds; 10 without it."),
+        )
         .impure(),
         Function::new("rsadecrypt", "`rsadecrypt` decrypts with an RSA private key.", Type::String, |a, _, _| {
             rsa_decrypt(string(a, 0)?, string(a, 1)?).map(Value::string)
@@ -65,19 +67,24 @@ pub(super) fn functions() -> Vec<Function> {
             Ok(Value::string(Uuid::new_v4().to_string()))
         })
         .impure(),
-        Function::new("uuidv5", "`uuidv5` returns the identifier of a name in a name space.", Type::String, |a, _, _| {
-            let text = string(a, 0)?;
-            let namespace = match text.as_str() {
-                "dns" => Uuid::NAMESPACE_DNS,
-                "url" => Uuid::NAMESPACE_URL,
-                "oid" => Uuid::NAMESPACE_OID,
-                "x500" => Uuid::NAMESPACE_X500,
-                other => Uuid::parse_str(other).map_err(|error| {
-                    CallError::new(format_args!("uuidv5() doesn't support namespace {other} ({error})"))
-                })?,
-            };
-            Ok(Value::string(Uuid::new_v5(&namespace, string(a, 1)?.as_bytes()).to_string()))
-        })
+        Function::new(
+            "uuidv5",
+            "`uuidv5` returns the identifier of a name in a name space.",
+            Type::String,
+            |a, _, _| {
+                let text = string(a, 0)?;
+                let namespace = match text.as_str() {
+                    "dns" => Uuid::NAMESPACE_DNS,
+                    "url" => Uuid::NAMESPACE_URL,
+                    "oid" => Uuid::NAMESPACE_OID,
+                    "x500" => Uuid::NAMESPACE_X500,
+                    other => Uuid::parse_str(other).map_err(|error| {
+                        CallError::new(format_args!("uuidv5() doesn't support namespace {other} ({error})"))
+                    })?,
+                };
+                Ok(Value::string(Uuid::new_v5(&namespace, string(a, 1)?.as_bytes()).to_string()))
+            },
+        )
         .param(Param::new("namespace", Type::String))
         .param(Param::new("name", Type::String)),
     ]

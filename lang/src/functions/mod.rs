@@ -13,18 +13,29 @@ use crate::types::Type;
 use crate::values::{Marks, Value};
 
 mod arguments;
+mod base64_text;
+mod charset;
 mod cidr;
 mod conversion;
+mod csv;
+mod dates;
+mod encoding;
+mod files;
 mod float;
 mod format;
+mod glob;
+mod gzip;
+mod hashes;
 mod json;
 mod maps;
 mod numeric;
+mod paths;
 mod pattern;
 mod regex;
 mod sequences;
 mod sets;
 mod strings;
+mod templates;
 mod text;
 
 /// What an implementation is: arguments, the type the result was said to have, and the table the call was made through.
@@ -227,7 +238,12 @@ static CORE: LazyLock<BTreeMap<&'static str, Arc<Function>>> = LazyLock::new(|| 
     let families = [
         cidr::functions(),
         conversion::functions(),
+        csv::functions(),
+        dates::functions(),
+        encoding::functions(),
+        files::functions(),
         format::functions(),
+        hashes::functions(),
         json::functions(),
         maps::functions(),
         numeric::functions(),
@@ -235,6 +251,7 @@ static CORE: LazyLock<BTreeMap<&'static str, Arc<Function>>> = LazyLock::new(|| 
         sequences::functions(),
         sets::functions(),
         strings::functions(),
+        templates::functions(),
     ];
     families.into_iter().flatten().map(|f| (f.name, Arc::new(f))).collect()
 });

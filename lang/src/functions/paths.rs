@@ -1,6 +1,6 @@
 //! Paths as text, by Go's rules for Unix: what `basename`, `dirname`, `abspath` and the functions that read files share.
 
-use super::{CallError, CallContext};
+use super::{CallContext, CallError};
 
 /// The shortest equivalent path: without `.`, doubled slashes and resolvable `..`; `.` for nothing.
 pub(super) fn clean(path: &str) -> String {
