@@ -151,74 +151,83 @@ fn push_escaping_html(out: &mut String, c: char) {
     }
 }
 
-/// Valid JSON without whitespace outside of strings and with Go's escapes.
-fn compact(out: &mut String, text: &str) {
-    let mut in_string = false;
+/// The bytes up to the end of the string literal whose opening quote is before `text`, its closing quote included.
+fn string_length(text: &str) -> usize {
     let mut escaped = false;
-    for c in text.chars() {
-        if in_string {
-            push_escaping_html(out, c);
-            if escaped {
-                escaped = false;
-            } else if c == '\\' {
-                escaped = true;
-            } else if c == '"' {
-                in_string = false;
-            }
-        } else if !matches!(c, ' ' | '\t' | '\n' | '\r') {
-            in_string = c == '"';
-            out.push(c);
+    for (i, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return i + 1,
+            _ => {}
         }
     }
+    text.len()
+}
+
+/// Valid JSON without whitespace outside of strings and with Go's escapes.
+fn compact(out: &mut String, text: &str) {
+    let mut rest = text;
+    // Whole runs are copied, not characters: this is where the time to read a big state goes.
+    while let Some(end) = rest.find(['"', ' ', '\t', '\n', '\r']) {
+        let (run, tail) = rest.split_at(end);
+        out.push_str(run);
+        if let Some(literal) = tail.strip_prefix('"') {
+            out.push('"');
+            let (literal, tail) = literal.split_at(string_length(literal));
+            push_literal(out, literal);
+            rest = tail;
+        } else {
+            rest = tail.trim_start_matches([' ', '\t', '\n', '\r']);
+        }
+    }
+    out.push_str(rest);
+}
+
+/// The inside of a valid string literal, with Go's escapes for what it leaves bare.
+fn push_literal(out: &mut String, literal: &str) {
+    let mut rest = literal;
+    while let Some(end) = rest.bytes().position(|byte| matches!(byte, b'<' | b'>' | b'&' | 0xe2)) {
+        let (run, tail) = rest.split_at(end);
+        out.push_str(run);
+        let mut chars = tail.chars();
+        if let Some(c) = chars.next() {
+            push_escaping_html(out, c);
+        }
+        rest = chars.as_str();
+    }
+    out.push_str(rest);
 }
 
 /// Compact JSON with line breaks and two spaces per level, as Go's `MarshalIndent` makes it; empty objects and arrays
 /// stay on their line. The first line is not indented, the others are `depth` levels deep at least.
 pub(crate) fn push_indented(out: &mut String, json: &Json, depth: usize) {
     let mut depth = depth;
-    let mut in_string = false;
-    let mut escaped = false;
+    let mut rest = &*json.0;
     let mut opened = false;
-    for c in json.0.chars() {
-        if in_string {
-            out.push(c);
-            if escaped {
-                escaped = false;
-            } else if c == '\\' {
-                escaped = true;
-            } else if c == '"' {
-                in_string = false;
-            }
-            continue;
-        }
+    while let Some(c) = rest.chars().next() {
         if opened && !matches!(c, '}' | ']') {
             depth += 1;
             push_line(out, depth);
         }
-        match c {
-            '{' | '[' => {
-                opened = true;
-                out.push(c);
-                continue;
-            }
-            '}' | ']' => {
-                if !opened {
-                    depth = depth.saturating_sub(1);
-                    push_line(out, depth);
-                }
-                out.push(c);
-            }
-            ',' => {
-                out.push(c);
-                push_line(out, depth);
-            }
-            ':' => out.push_str(": "),
-            c => {
-                in_string = c == '"';
-                out.push(c);
-            }
+        let length = match c {
+            '"' => 1 + string_length(rest.get(1..).unwrap_or_default()),
+            '{' | '[' | '}' | ']' | ',' | ':' => 1,
+            _ => rest.find(['}', ']', ',']).unwrap_or(rest.len()),
+        };
+        let (token, tail) = rest.split_at(length);
+        if matches!(c, '}' | ']') && !opened {
+            depth = depth.saturating_sub(1);
+            push_line(out, depth);
         }
-        opened = false;
+        out.push_str(token);
+        match c {
+            ',' => push_line(out, depth),
+            ':' => out.push(' '),
+            _ => {}
+        }
+        opened = matches!(c, '{' | '[');
+        rest = tail;
     }
 }
 

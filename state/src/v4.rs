@@ -102,6 +102,8 @@ struct Sniff<'a> {
 #[derive(Deserialize)]
 struct FileIn<'a> {
     #[serde(default, borrow)]
+    version: Option<&'a RawValue>,
+    #[serde(default, borrow)]
     terraform_version: Cow<'a, str>,
     #[serde(default)]
     serial: u64,
@@ -200,23 +202,16 @@ pub fn read(bytes: &[u8]) -> Result<Option<State>, ReadError> {
         return Ok(None);
     }
     let text = std::str::from_utf8(bytes).map_err(|error| ReadError::Encoding { offset: error.valid_up_to() })?;
-    let sniff: Sniff<'_> = serde_json::from_str(text)?;
-    let terraform_version = sniff.terraform_version.unwrap_or_default().into_owned();
-    match sniff.version.map(|raw| raw.get().parse::<u64>()) {
-        Some(Ok(FORMAT_VERSION)) => {}
-        Some(Ok(version)) if version > FORMAT_VERSION => {
-            return Err(ReadError::FromTheFuture { version, terraform_version });
+    let file: FileIn<'_> = match serde_json::from_str(text) {
+        Ok(file) => file,
+        Err(error) => {
+            // A file of another version may well have another shape; that it is of another version says more.
+            let sniff: Sniff<'_> = serde_json::from_str(text)?;
+            check_version(sniff.version, sniff.terraform_version.as_deref().unwrap_or_default())?;
+            return Err(error.into());
         }
-        Some(Ok(version)) => return Err(ReadError::Legacy { version, terraform_version }),
-        Some(Err(_)) => {
-            return Err(ReadError::Invalid {
-                place: "the version".to_owned(),
-                problem: "is not a positive whole number".to_owned(),
-            });
-        }
-        None => return Err(ReadError::NoVersion),
-    }
-    let file: FileIn<'_> = serde_json::from_str(text)?;
+    };
+    check_version(file.version, &file.terraform_version)?;
     let mut dependencies = Dependencies::default();
     let mut resources = BTreeMap::new();
     for resource in file.resources.unwrap_or_default() {
@@ -238,6 +233,20 @@ pub fn read(bytes: &[u8]) -> Result<Option<State>, ReadError> {
         resources,
         check_results: file.check_results.map(|results| results.into_iter().map(read_check).collect()),
     }))
+}
+
+fn check_version(version: Option<&RawValue>, terraform_version: &str) -> Result<(), ReadError> {
+    let terraform_version = terraform_version.to_owned();
+    match version.map(|raw| raw.get().parse::<u64>()) {
+        Some(Ok(FORMAT_VERSION)) => Ok(()),
+        Some(Ok(version)) if version > FORMAT_VERSION => Err(ReadError::FromTheFuture { version, terraform_version }),
+        Some(Ok(version)) => Err(ReadError::Legacy { version, terraform_version }),
+        Some(Err(_)) => Err(ReadError::Invalid {
+            place: "the version".to_owned(),
+            problem: "is not a positive whole number".to_owned(),
+        }),
+        None => Err(ReadError::NoVersion),
+    }
 }
 
 fn read_check(result: CheckIn) -> CheckResult {
