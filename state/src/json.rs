@@ -85,7 +85,7 @@ impl Serialize for Json {
 
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Json::from_raw(&*Box::<RawValue>::deserialize(deserializer)?))
+        Ok(Json::from_raw(&Box::<RawValue>::deserialize(deserializer)?))
     }
 }
 

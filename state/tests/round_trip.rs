@@ -1,5 +1,7 @@
 //! Whatever a state holds, its file says the same, and is written the same way again.
 
+#![expect(clippy::unwrap_used, reason = "a test's helpers may panic like the test")]
+
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use state::model::sorted_dependencies;

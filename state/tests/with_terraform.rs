@@ -1,6 +1,8 @@
 //! The local backend beside the real `terraform`: both must exclude each other and read each other's files. Skipped with
 //! a message where there is no `terraform`.
 
+#![expect(clippy::unwrap_used, reason = "a test's helpers may panic like the test")]
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
