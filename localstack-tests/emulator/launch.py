@@ -57,6 +57,18 @@ def no_remote_access_unless_asked():
     eks_models.Nodegroup.__init__ = init
 
 
+class OneAtATime:
+    """moto's models are plain dictionaries: a list that meets a create on another thread dies of "dictionary changed size
+    during iteration", half-way through a call. Python runs one thread at a time anyway, so that this costs nothing."""
+
+    def __init__(self, app):
+        self.app, self.lock = app, threading.Lock()
+
+    def __call__(self, environ, start_response):
+        with self.lock:
+            return [b"".join(self.app(environ, start_response))]
+
+
 class Idempotency:
     """Client tokens, which moto ignores (EC2) or answers with a conflict (EKS): the same request with the same token gets
     the first one's answer, another request with that token is refused. Without it, a create that is repeated after a
@@ -143,7 +155,7 @@ def main():
     for service in PRELOADED:
         app.app_instances[service] = create_backend_app(service)
 
-    server = make_server("127.0.0.1", arguments.port, Idempotency(Accounts(app)), threaded=True, request_handler=Handler)
+    server = make_server("127.0.0.1", arguments.port, Idempotency(Accounts(OneAtATime(app))), threaded=True, request_handler=Handler)
     server.daemon_threads = True
     if arguments.watch_stdin:
         threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()

@@ -34,16 +34,17 @@ impl Installation {
     /// Installs the emulator under `cache` unless it is there. Several processes may call it at once: one installs, the
     /// others wait for its file lock.
     ///
-    /// The folder's name is a digest of the pinned versions and the launcher: another version of either gets another
-    /// folder, and a clone that is a month older finds its own.
+    /// Names contain a digest of what they hold, the pinned versions or the launcher's text: a clone that is a month older
+    /// finds its own.
     pub fn ensure(cache: &Path) -> Result<Installation, HarnessError> {
-        let mut digest = std::hash::DefaultHasher::new();
-        (REQUIREMENTS, LAUNCHER).hash(&mut digest);
         let emulators = cache.join("emulators");
-        let folder = emulators.join(format!("aws-{:016x}", digest.finish()));
-        let installation = Installation { python: folder.join("venv/bin/python"), launcher: folder.join("launch.py") };
+        let folder = emulators.join(format!("aws-{:016x}", digest(REQUIREMENTS)));
+        let installation = Installation {
+            python: folder.join("venv/bin/python"),
+            launcher: folder.join(format!("launch-{:016x}.py", digest(LAUNCHER))),
+        };
         let stamp = folder.join("installed");
-        if stamp.exists() {
+        if stamp.exists() && installation.launcher.exists() {
             return Ok(installation);
         }
 
@@ -51,26 +52,35 @@ impl Installation {
         let lock_path = emulators.join("aws.lock");
         let lock = File::create(&lock_path).map_err(HarnessError::file(&lock_path))?;
         lock.lock().map_err(HarnessError::file(&lock_path))?;
-        if stamp.exists() {
-            return Ok(installation);
+        if !stamp.exists() {
+            if folder.exists() {
+                // an installation that was interrupted
+                fs::remove_dir_all(&folder).map_err(HarnessError::file(&folder))?;
+            }
+            fs::create_dir_all(&folder).map_err(HarnessError::file(&folder))?;
+            install(&folder, &installation.python)?;
+            fs::write(&stamp, "").map_err(HarnessError::file(&stamp))?;
         }
-        if folder.exists() {
-            // an installation that was interrupted
-            fs::remove_dir_all(&folder).map_err(HarnessError::file(&folder))?;
-        }
-        fs::create_dir_all(&folder).map_err(HarnessError::file(&folder))?;
-        let requirements = folder.join("requirements.txt");
-        fs::write(&requirements, REQUIREMENTS).map_err(HarnessError::file(&requirements))?;
-        fs::write(&installation.launcher, LAUNCHER).map_err(HarnessError::file(&installation.launcher))?;
-        step(Command::new("python3").args(["-m", "venv"]).arg(folder.join("venv")))?;
-        step(
-            Command::new(&installation.python)
-                .args(["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "-r"])
-                .arg(&requirements),
-        )?;
-        fs::write(&stamp, "").map_err(HarnessError::file(&stamp))?;
+        // by way of another name: those who don't lock must not see half of it
+        let partial = folder.join("launch.partial");
+        fs::write(&partial, LAUNCHER).map_err(HarnessError::file(&partial))?;
+        fs::rename(&partial, &installation.launcher).map_err(HarnessError::file(&installation.launcher))?;
         Ok(installation)
     }
+}
+
+fn install(folder: &Path, python: &Path) -> Result<(), HarnessError> {
+    let requirements = folder.join("requirements.txt");
+    fs::write(&requirements, REQUIREMENTS).map_err(HarnessError::file(&requirements))?;
+    step(Command::new("python3").args(["-m", "venv"]).arg(folder.join("venv")))?;
+    let pip = ["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "-r"];
+    step(Command::new(python).args(pip).arg(&requirements))
+}
+
+fn digest(text: &str) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn step(command: &mut Command) -> Result<(), HarnessError> {

@@ -8,7 +8,7 @@ variable "cidr_block" {
   type        = string
 
   validation {
-    condition     = can(cidrnetmask(var.cidr_block)) && tonumber(split("/", var.cidr_block)[1]) <= 20
+    condition     = try(cidrnetmask(var.cidr_block) != "" && tonumber(split("/", var.cidr_block)[1]) <= 20, false)
     error_message = "The range must be an IPv4 CIDR block with a prefix of /20 or shorter, such as 10.0.0.0/16."
   }
 }

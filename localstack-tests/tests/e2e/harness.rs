@@ -42,6 +42,23 @@ fn a_repeated_client_token_makes_one_object() {
 }
 
 #[test]
+fn many_calls_at_once_do_not_trip_each_other() {
+    let account = account();
+    let before = account.inventory().unwrap()["vpcId"];
+    std::thread::scope(|threads| {
+        for _ in 0..8 {
+            threads.spawn(|| {
+                for _ in 0..5 {
+                    account.query("ec2", "CreateVpc", NETWORK).unwrap();
+                    account.query("ec2", "DescribeVpcs", &[]).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(account.inventory().unwrap()["vpcId"], before + 40);
+}
+
+#[test]
 fn an_emulator_ends_with_its_owner() {
     let emulator = Emulator::start(&localstack_tests::emulator::cache_dir(), None).unwrap();
     let (endpoint, process_id) = (emulator.endpoint().to_owned(), emulator.process_id().unwrap());
