@@ -88,7 +88,12 @@ impl Source {
         let before = String::from_utf8_lossy(&self.bytes[start..byte]);
         // HCL's scanner does not count a byte order mark as a column.
         let before = if start == 0 { before.trim_start_matches('\u{feff}') } else { &before };
-        Position { line, column: before.graphemes(true).count() + 1, byte }
+        let mut column = before.graphemes(true).count() + 1;
+        if self.name.extension().is_some_and(|extension| extension == "json") {
+            // HCL's JSON scanner counts a tab as two columns.
+            column += before.bytes().filter(|b| *b == b'\t').count();
+        }
+        Position { line, column, byte }
     }
 
     /// The text of a line (from 1), without its line break.

@@ -343,11 +343,20 @@ impl Parser<'_> {
         }
         let close = self.read();
         if close.kind != Kind::CloseBracket && !self.recovery {
-            let detail = "An index must end with a closing bracket (\"]\").";
-            self.error(self.range(close), "Missing close bracket on index", detail);
-            return (key, self.recover(Kind::CloseBracket));
+            // HCL says it where the next closing bracket is.
+            return (
+                key,
+                self.recover_to_bracket("Missing close bracket on index", "An index must end with a closing bracket."),
+            );
         }
         (key, close)
+    }
+
+    /// Skips to the closing bracket and reports there that one is missing before.
+    fn recover_to_bracket(&mut self, summary: &str, detail: &str) -> Token {
+        let close = self.recover(Kind::CloseBracket);
+        self.error(self.range(close), summary, detail);
+        close
     }
 
     /// The number of a legacy index (`.0`). Two of them in a row look like a fraction and are refused at `place`.
@@ -413,9 +422,8 @@ impl Parser<'_> {
     fn full_splat(&mut self, source: Expr, open: Range) -> Expr {
         let mut close = self.read();
         if close.kind != Kind::CloseBracket && !self.recovery {
-            let detail = "The star of a splat must be followed by a closing bracket (\"]\").";
-            self.error(self.range(close), "Missing close bracket on splat index", detail);
-            close = self.recover(Kind::CloseBracket);
+            let detail = "The star of a splat must be followed by a closing bracket.";
+            close = self.recover_to_bracket("Missing close bracket on splat index", detail);
         }
         let marker = open.to(self.range(close));
         let item = Expr::new(marker, ExprKind::SplatItem);

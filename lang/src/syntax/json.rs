@@ -290,7 +290,8 @@ impl<'a> JsonParser<'a> {
             Ok(text) => Some(JsonNode { range, kind: JsonKind::String(text.into()) }),
             Err(offset) => {
                 let start = range.start + offset as u32;
-                let place = Range { start, end: start + 1, ..range };
+                let visible = self.source.get(start as usize).is_some_and(|b| *b >= b' ');
+                let place = Range { start, end: start + u32::from(visible), ..range };
                 let detail = "This is not how a string is written in JSON.";
                 self.diagnostics.push(Diagnostic::error("Invalid JSON string", detail).at(place).within(range));
                 None
@@ -338,35 +339,40 @@ fn string_length(bytes: &[u8]) -> usize {
 
 /// The text of a string with its quotes; how many bytes were read when it went wrong.
 fn unescape(bytes: &[u8]) -> Result<String, usize> {
-    let closed = bytes.len() >= 2 && bytes.ends_with(b"\"");
-    let Some(inner) = bytes.get(1..bytes.len().saturating_sub(1)).filter(|_| closed) else { return Err(bytes.len()) };
-    if !inner.contains(&b'\\') {
+    if let Some(inner) = bytes.get(1..bytes.len().saturating_sub(1))
+        && bytes.ends_with(b"\"")
+        && !inner.contains(&b'\\')
+    {
         return Ok(String::from_utf8_lossy(inner).into_owned());
     }
-    let mut result: Vec<u8> = Vec::with_capacity(inner.len());
-    let mut index = 0;
-    while let Some(&byte) = inner.get(index) {
+    let mut result: Vec<u8> = Vec::with_capacity(bytes.len());
+    let mut index = 1;
+    loop {
+        let byte = bytes.get(index).copied().ok_or(bytes.len())?;
         index += 1;
+        if byte == b'"' {
+            return Ok(String::from_utf8_lossy(&result).into_owned());
+        }
         if byte != b'\\' {
             result.push(byte);
             continue;
         }
-        let escape = inner.get(index).copied();
+        let escape = bytes.get(index).copied().ok_or(bytes.len())?;
         index += 1;
         result.push(match escape {
-            Some(c @ (b'"' | b'\\' | b'/')) => c,
-            Some(b'b') => 8,
-            Some(b'f') => 12,
-            Some(b'n') => b'\n',
-            Some(b'r') => b'\r',
-            Some(b't') => b'\t',
-            Some(b'u') => {
-                let first = hexadecimal(inner, index)?;
+            b'"' | b'\\' | b'/' => escape,
+            b'b' => 8,
+            b'f' => 12,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            b'u' => {
+                let first = hexadecimal(bytes, index)?;
                 index += 4;
                 let mut c = char::from_u32(first);
                 if (0xd800..0xdc00).contains(&first)
-                    && inner.get(index..index + 2) == Some(b"\\u")
-                    && let second @ 0xdc00..0xe000 = hexadecimal(inner, index + 2)?
+                    && bytes.get(index..index + 2) == Some(b"\\u")
+                    && let second @ 0xdc00..0xe000 = hexadecimal(bytes, index + 2)?
                 {
                     index += 6;
                     c = char::from_u32(0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00));
@@ -375,19 +381,17 @@ fn unescape(bytes: &[u8]) -> Result<String, usize> {
                 result.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
                 continue;
             }
-            // One more for the opening quote.
-            _ => return Err(index + 1),
+            _ => return Err(index),
         });
     }
-    Ok(String::from_utf8_lossy(&result).into_owned())
 }
 
-/// The four hexadecimal digits at `index` of a string without its quotes.
-fn hexadecimal(inner: &[u8], index: usize) -> Result<u32, usize> {
+/// The four hexadecimal digits at `index`; how many bytes were read when it went wrong.
+fn hexadecimal(bytes: &[u8], index: usize) -> Result<u32, usize> {
     let mut code = 0;
-    for offset in 0..4 {
-        let digit = inner.get(index + offset).and_then(|b| char::from(*b).to_digit(16));
-        code = code * 16 + digit.ok_or(index + offset + 2)?;
+    for offset in index..index + 4 {
+        let digit = bytes.get(offset).ok_or(bytes.len())?;
+        code = code * 16 + char::from(*digit).to_digit(16).ok_or(offset + 1)?;
     }
     Ok(code)
 }

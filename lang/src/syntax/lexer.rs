@@ -271,11 +271,12 @@ impl Lexer<'_> {
     }
 
     /// Length of the literal text at `offset` that is one `$` or `%`: an escape (`$${`) or a lone character. `None` where
-    /// a sequence begins.
+    /// a sequence begins, and at the end of the text, where only a bare template may have one.
     fn marker_length(&self, offset: usize) -> Option<usize> {
         let marker = self.byte(offset);
         match (self.byte(offset + 1), self.byte(offset + 2)) {
             (Some(b'{'), _) => None,
+            (None, _) => (self.modes.last() == Some(&Mode::Bare)).then_some(1),
             (next, Some(b'{')) if next == marker => Some(3),
             _ => Some(1),
         }
@@ -318,7 +319,7 @@ impl Lexer<'_> {
                 let length = rest.iter().position(|b| !matches!(b, b'\n' | b'\r')).unwrap_or(rest.len());
                 self.push(Kind::QuotedNewline, length);
             }
-            Some(b'\\') => self.push(Kind::Invalid, 1),
+            Some(b'\\' | b'$' | b'%') => self.push(Kind::Invalid, 1),
             _ => self.push(Kind::BadUtf8, 1),
         }
     }
@@ -389,6 +390,8 @@ impl Lexer<'_> {
     fn text_or_broken(&mut self, length: usize) {
         if length > 0 {
             self.push(Kind::PlainText, length);
+        } else if matches!(self.byte(0), Some(b'$' | b'%')) {
+            self.push(Kind::Invalid, 1);
         } else if self.byte(0) == Some(b'\r') {
             // HCL's scanner gives up at a carriage return that is not part of a line break.
             self.push(Kind::Invalid, self.source.len() - self.position);
