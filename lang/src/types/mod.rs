@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use crate::Str;
 
+mod constraint;
 mod json;
 mod names;
 mod unify;
 
+pub use constraint::{Defaults, parse_constraint};
 pub(crate) use unify::convertible;
 pub use unify::{unify, unify_safe};
 
