@@ -309,8 +309,10 @@ impl Builder<'_> {
         if let Some(connection) = &block.connection {
             visit_references(&connection.body, None, &mut |traversal| self.connect(node, module, traversal));
         }
-        let provider = config::providers::provider_config_for(&workspace.config, &module.path, block);
-        self.connect_provider(node, provider);
+        // A configuration that is not there is reported when the resource is visited.
+        if let Ok(provider) = workspace.config.provider_config_for(&module.path, block) {
+            self.connect_provider(node, provider);
+        }
     }
 
     fn connect_provider(&mut self, node: NodeIndex, provider: ProviderConfig) {
@@ -335,7 +337,7 @@ impl Builder<'_> {
     fn connect_provider_config(&mut self, index: NodeIndex, provider: &ProviderConfig) {
         let workspace = self.workspace;
         let Some(module) = crate::workspace::module_at(&workspace.config, &provider.module) else { return };
-        let Some(block) = config::providers::provider_block(module, provider) else { return };
+        let Some(block) = module.provider_block(&provider.source, provider.alias.as_ref()) else { return };
         let schema = workspace.providers.get(&provider.source).map(|p| &p.schema().provider.block);
         visit_references(&block.body, schema, &mut |traversal| self.connect(index, module, traversal));
     }

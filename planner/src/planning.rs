@@ -79,7 +79,7 @@ pub async fn plan(
     let selection = Selection::new(&graph, options);
     let mut functions = workspace.functions.clone();
     functions.planning = true;
-    let timestamp = functions.plan_timestamp.clone();
+    let timestamp = functions.plan_timestamp.map(|time| time.to_string()).unwrap_or_default();
     let world = World::new(workspace, Phase::Plan, options.variables.clone(), lang::functions::table(functions));
     let create_before_destroy = forced_create_before_destroy(workspace, &dependencies);
     let planning = Planning {
@@ -231,9 +231,16 @@ impl Planning<'_> {
     /// The configured provider of a resource.
     pub fn configured(&self, module: &ModuleScope, block: &ResourceBlock) -> Option<(ProviderConfig, Arc<dyn Configured>)> {
         let root = &self.world.workspace.config;
-        let config = config::providers::provider_config_for(root, &module.config.path, block);
-        let configured = read(&self.providers).get(&config).cloned()?;
-        Some((config, configured))
+        match root.provider_config_for(&module.config.path, block) {
+            Ok(config) => {
+                let configured = read(&self.providers).get(&config).cloned()?;
+                Some((config, configured))
+            }
+            Err(diagnostic) => {
+                self.world.report(diagnostic.at(block.range).into());
+                None
+            }
+        }
     }
 
     /// Records a change, and that what depends on it has to wait.

@@ -34,7 +34,7 @@ pub(crate) async fn configure(world: &World<'_>, address: &ProviderConfig) -> Op
         return None;
     };
     let module = crate::workspace::module_at(&workspace.config, &address.module)?;
-    let block = config::providers::provider_block(module, address);
+    let block = module.provider_block(&address.source, address.alias.as_ref());
     let empty = empty_body();
     let body = block.map_or(&empty, |block| &block.body);
     let instance = world.instances(&address.module).into_iter().next();

@@ -48,7 +48,7 @@ pub(crate) fn visit(world: &World<'_>, node: &Node) -> Visit {
 fn validate_provider(world: &World<'_>, address: &lang::addr::ProviderConfig) {
     let root = &world.workspace.config;
     let block = crate::workspace::module_at(root, &address.module)
-        .and_then(|module| config::providers::provider_block(module, address));
+        .and_then(|module| module.provider_block(&address.source, address.alias.as_ref()));
     let (Some(provider), Some(block)) = (world.workspace.providers.get(&address.source), block) else { return };
     let Some(module) = world.instances(&address.module).into_iter().next() else { return };
     let mut diagnostics = Diagnostics::new();

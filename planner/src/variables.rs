@@ -45,7 +45,7 @@ pub fn root_value(
     let value = match &given.value {
         VariableValue::Value(value) => value.clone(),
         VariableValue::Expr(expr) => evaluate(expr, &Constants(world), diagnostics),
-        VariableValue::Text(text) if variable.parse_as_text() => Value::string(text.as_str()),
+        VariableValue::Text(text) if variable.parse_literally => Value::string(text.as_str()),
         VariableValue::Text(text) => {
             let name = format!("<value for var.{}>", variable.name);
             let (expr, problems) =

@@ -97,7 +97,7 @@ pub async fn apply(
     }
     let mut functions = workspace.functions.clone();
     functions.planning = false;
-    functions.plan_timestamp = plan.timestamp.clone();
+    functions.plan_timestamp = plan.timestamp.parse().ok();
     let applying = Applying {
         world: World::new(workspace, Phase::Apply, given_variables(plan, options), lang::functions::table(functions)),
         plan,
