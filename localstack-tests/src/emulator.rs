@@ -43,8 +43,7 @@ impl Installation {
             python: folder.join("venv/bin/python"),
             launcher: folder.join(format!("launch-{:016x}.py", digest(LAUNCHER))),
         };
-        let stamp = folder.join("installed");
-        if stamp.exists() && installation.launcher.exists() {
+        if installation.launcher.exists() {
             return Ok(installation);
         }
 
@@ -52,16 +51,17 @@ impl Installation {
         let lock_path = emulators.join("aws.lock");
         let lock = File::create(&lock_path).map_err(HarnessError::file(&lock_path))?;
         lock.lock().map_err(HarnessError::file(&lock_path))?;
-        if !stamp.exists() {
-            if folder.exists() {
-                // an installation that was interrupted
-                fs::remove_dir_all(&folder).map_err(HarnessError::file(&folder))?;
-            }
-            fs::create_dir_all(&folder).map_err(HarnessError::file(&folder))?;
-            install(&folder, &installation.python)?;
-            fs::write(&stamp, "").map_err(HarnessError::file(&stamp))?;
+        if !folder.exists() {
+            // Under another name until it is whole. A fixed one would do but for this: the pip of an installation that was
+            // killed may still be writing to it.
+            let partial = tempfile::Builder::new()
+                .prefix("partial-")
+                .tempdir_in(&emulators)
+                .map_err(HarnessError::file(&emulators))?;
+            install(partial.path())?;
+            fs::rename(partial.keep(), &folder).map_err(HarnessError::file(&folder))?;
         }
-        // by way of another name: those who don't lock must not see half of it
+        // likewise: those who don't lock must not see half of it
         let partial = folder.join("launch.partial");
         fs::write(&partial, LAUNCHER).map_err(HarnessError::file(&partial))?;
         fs::rename(&partial, &installation.launcher).map_err(HarnessError::file(&installation.launcher))?;
@@ -69,12 +69,13 @@ impl Installation {
     }
 }
 
-fn install(folder: &Path, python: &Path) -> Result<(), HarnessError> {
+/// Makes the virtual environment. Only its interpreter is used, which finds its packages wherever the folder is moved to.
+fn install(folder: &Path) -> Result<(), HarnessError> {
     let requirements = folder.join("requirements.txt");
     fs::write(&requirements, REQUIREMENTS).map_err(HarnessError::file(&requirements))?;
     step(Command::new("python3").args(["-m", "venv"]).arg(folder.join("venv")))?;
     let pip = ["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "-r"];
-    step(Command::new(python).args(pip).arg(&requirements))
+    step(Command::new(folder.join("venv/bin/python")).args(pip).arg(&requirements))
 }
 
 fn digest(text: &str) -> u64 {

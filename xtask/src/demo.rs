@@ -115,7 +115,7 @@ impl Demo<'_> {
         let mut aws = self.command("aws".as_ref(), &["--endpoint-url", endpoint, "eks", "list-clusters"]);
         // without the AWS CLI, or with one that doesn't start, the same request is sent from here
         if !aws.status().is_ok_and(|status| status.success()) {
-            println!("(no AWS CLI here; its request, sent by the demo)");
+            println!("(no working AWS CLI here; its request, sent by the demo)");
             println!("{:#}", serde_json::json!({ "clusters": self.account.clusters()? }));
         }
         Ok(())
