@@ -176,10 +176,11 @@ fn get_by_name(value: &Value, key: &Value) -> Result<Value, String> {
     let by_number = matches!(key.kind, Kind::Number(_) | Kind::Unknown(Type::Number, _));
     let key = key.convert(&Type::String).map_err(|error| format!("{NO_ELEMENT}: {error}."))?;
     let Some(name): Option<&Str> = key.as_str() else { return Ok(Value::dynamic().with_marks(value.marks)) };
-    let found = match &value.kind {
-        Kind::Unknown(Type::Object(object), _) => object.attributes.get(name).map(|ty| Value::unknown(ty.clone())),
-        _ => value.get(name).cloned(),
-    };
+    if !value.is_known() {
+        // Even where the type tells: so it is in the HCL of Terraform 1.11.
+        return Ok(Value::dynamic().with_marks(value.marks));
+    }
+    let found = value.get(name).cloned();
     let hint =
         if by_number { " An object only supports looking up attributes by name, not by numeric index." } else { "" };
     found.map(|found| found.with_marks(value.marks)).ok_or_else(|| format!("{NO_ELEMENT}.{hint}"))

@@ -44,8 +44,9 @@ impl Env<'_> {
             Add | Subtract | Multiply | Divide | Modulo => (Type::Number, Type::Number),
         };
         let mut own = Diagnostics::new();
-        let left = self.operand(expr, &binary.left, "left", &operands, &mut own);
-        let right = self.operand(expr, &binary.right, "right", &operands, &mut own);
+        let (left, right) = (self.eval(&binary.left, &mut own), self.eval(&binary.right, &mut own));
+        let left = self.operand(expr, &binary.left, "left", &left, &operands, &mut own);
+        let right = self.operand(expr, &binary.right, "right", &right, &operands, &mut own);
         let failed = own.has_errors();
         diagnostics.append(own);
         let (Some((left, left_marks)), Some((right, right_marks))) =
@@ -90,10 +91,10 @@ impl Env<'_> {
         whole: &Expr,
         expr: &Expr,
         side: &str,
+        value: &Value,
         ty: &Type,
         diagnostics: &mut Diagnostics,
     ) -> Option<Value> {
-        let value = self.eval(expr, diagnostics);
         match value.convert(ty) {
             Ok(value) => Some(value),
             Err(error) => {

@@ -285,6 +285,11 @@ fn object(argument: &Expr, whole: &Expr, diagnostics: &mut Diagnostics) -> (Type
             diagnostics.push(Diagnostic::error(INVALID, detail).at(range).within(whole.range));
             continue;
         };
+        if attributes.contains_key(&name) {
+            let detail = "Object constructor map keys must be unique.";
+            diagnostics.push(Diagnostic::error(INVALID, detail).at(range).within(whole.range));
+            continue;
+        }
         let modifier = item.value.static_call().filter(|call| call.name == "optional");
         let mut ty_expr = &item.value;
         let mut default = None;
