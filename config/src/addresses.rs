@@ -222,7 +222,7 @@ mod tests {
             ("module", "Invalid address operator 0..6"),
             ("aws_vpc", "Invalid address 0..7"),
         ] {
-            let traversal = parse_traversal(&Sources::new(), "t".as_ref(), text).expect("a traversal");
+            let traversal = parse_traversal(&Sources::new(), "t", text).expect("a traversal");
             let found = match AbsoluteAddress::parse(&traversal) {
                 Ok(AbsoluteAddress::Module(module)) => module.to_string(),
                 Ok(AbsoluteAddress::Resource(resource)) => resource.to_string(),

@@ -122,7 +122,10 @@ impl<'a> Reader<'a> {
             Ok(value) => return Some(value),
             Err(error) => error.to_string(),
         };
-        self.error("Unsuitable value type", format!("Unsuitable value: {problem}"), expr.range);
+        // HCL takes the start of a string for that of its text, after the quote.
+        let quote = u32::from(self.is_native_string(expr));
+        let at = Range { start: (expr.range.start + quote).min(expr.range.end), ..expr.range };
+        self.error("Unsuitable value type", format!("Unsuitable value: {problem}"), at);
         None
     }
 

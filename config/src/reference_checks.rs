@@ -316,9 +316,6 @@ impl<'a> Walk<'a> {
         self.place = inside;
         self.body(&resource.body);
         self.rules(&resource.preconditions);
-        for expr in &resource.replace_triggered_by {
-            self.expr(expr);
-        }
         self.place = inside.with_self();
         self.rules(&resource.postconditions);
         let connections = resource.connection.iter().chain(resource.provisioners.iter().flat_map(|p| &p.connection));
@@ -394,12 +391,29 @@ impl<'a> Walk<'a> {
         self.bound.pop();
     }
 
+    /// Mistakes about resources, modules and `self` hide the others of an expression: Terraform looks for them first.
     fn expr(&mut self, expr: &Expr) {
+        let (mut first, mut second) = (Vec::new(), Vec::new());
         for traversal in expr.traversals() {
-            if !self.bound.contains(&traversal.root) {
-                self.traversal(traversal);
+            if self.bound.contains(&traversal.root) {
+                continue;
+            }
+            match Reference::parse(traversal) {
+                Err(error) => self.diagnostics.push(error),
+                Ok(reference) => {
+                    let Err(error) = self.module.check_reference(&reference, self.place) else { continue };
+                    let is_first = match reference.subject {
+                        Subject::Resource(_) | Subject::ResourceInstance(..) | Subject::SelfObject => true,
+                        Subject::Module(ref call)
+                        | Subject::ModuleInstance(ref call, _)
+                        | Subject::ModuleOutput(ref call, ..) => !self.module.calls.contains_key(call),
+                        _ => false,
+                    };
+                    if is_first { first.push(error) } else { second.push(error) }
+                }
             }
         }
+        self.diagnostics.extend(if first.is_empty() { second } else { first });
     }
 
     fn traversal<'t>(&mut self, traversal: &'t Traversal) -> Option<Reference<'t>> {

@@ -242,7 +242,7 @@ mod tests {
 
     fn read(text: &str) -> String {
         let sources = Sources::new();
-        let traversal = parse_traversal(&sources, "test".as_ref(), text).expect("a traversal");
+        let traversal = parse_traversal(&sources, "test", text).expect("a traversal");
         match Reference::parse(&traversal) {
             Ok(found) => format!("{:?} {}..{}", found.subject, found.range.end, found.remaining().len()),
             Err(found) => {
