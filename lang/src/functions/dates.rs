@@ -233,6 +233,37 @@ fn read_offset(text: &str) -> Result<i64, String> {
     Ok(sign * (hours * 3600 + minutes * 60))
 }
 
+/// A timestamp as YAML has them, in RFC 3339: a date, or date and time with one-digit fields, separated by `T`, `t` or (then
+/// without offset) spaces.
+pub(super) fn from_yaml(text: &str) -> Option<String> {
+    let (date, time) = text.split_at(text.find(['T', 't', ' ']).unwrap_or(text.len()));
+    let small = |text: &str| {
+        let plain = (1..=2).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+        text.parse::<i64>().ok().filter(|_| plain)
+    };
+    let mut parts = date.split('-');
+    let year = parts.next().filter(|y| y.len() == 4 && y.bytes().all(|b| b.is_ascii_digit()))?;
+    let (month, day) = (small(parts.next()?)?, small(parts.next()?)?);
+    if parts.next().is_some() {
+        return None;
+    }
+    if time.is_empty() {
+        return Timestamp::parse(&format!("{year}-{month:02}-{day:02}T00:00:00Z")).ok().map(|t| t.to_string());
+    }
+    let (separator, time) = time.split_at_checked(1)?;
+    let zone = time.find(['Z', '+', '-']).filter(|_| separator != " ");
+    let (clock, zone) = match zone {
+        Some(index) => time.split_at(index),
+        None if separator == " " => (time.trim_start_matches(' '), "Z"),
+        None => return None,
+    };
+    let (clock, fraction) = clock.split_at(clock.find('.').unwrap_or(clock.len()));
+    let fields: Vec<i64> = clock.split(':').map(small).collect::<Option<_>>()?;
+    let [hour, minute, second] = fields.as_slice() else { return None };
+    let text = format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}{zone}");
+    Timestamp::parse(&text).ok().map(|t| t.to_string())
+}
+
 /// A duration in nanoseconds: `-1h30m`, `1.5s`, `0`.
 fn parse_duration(text: &str) -> Result<i64, CallError> {
     let invalid = || CallError::new(format_args!("time: invalid duration {text:?}"));

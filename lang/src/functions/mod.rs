@@ -37,6 +37,8 @@ mod sets;
 mod strings;
 mod templates;
 mod text;
+mod yaml_decode;
+mod yaml_encode;
 
 /// What an implementation is: arguments, the type the result was said to have, and the table the call was made through.
 pub type Implementation = dyn Fn(&[Value], &Type, &dyn FunctionTable) -> Result<Value, CallError> + Send + Sync;
@@ -252,6 +254,8 @@ static CORE: LazyLock<BTreeMap<&'static str, Arc<Function>>> = LazyLock::new(|| 
         sets::functions(),
         strings::functions(),
         templates::functions(),
+        yaml_decode::functions(),
+        yaml_encode::functions(),
     ];
     families.into_iter().flatten().map(|f| (f.name, Arc::new(f))).collect()
 });
