@@ -140,20 +140,30 @@ fn parse_ipv6(text: &str) -> Option<u128> {
     groups.join(":").parse::<Ipv6Addr>().ok().map(u128::from)
 }
 
+/// Terraform checks only the lowest 64 bits of a number from the start of the range, and puts numbers into the first
+/// 32 bits of an IPv4 address that is written as an IPv6 one.
 fn host(network: &Network, number: &IBig) -> Result<String, CallError> {
     let highest = IBig::from(!mask(network.length, network.bits) & mask(network.bits, network.bits));
-    let zero = IBig::ZERO;
-    let (number, distance) = if *number < zero {
+    let (number, distance) = if *number < IBig::ZERO {
         let from_end = -number - IBig::ONE;
         (&highest - &from_end, from_end)
     } else {
-        (number.clone(), number.clone())
+        let low = u128::try_from(number.clone()).map_or(i64::MAX, |n| n as u64 as i64);
+        (number.clone(), IBig::from(low))
     };
-    let inside = if distance <= highest { u128::try_from(number.clone()).ok() } else { None };
-    let offset = inside.ok_or_else(|| {
-        CallError::new(format_args!("prefix of {} does not accommodate a host numbered {number}", network.length))
-    })?;
-    Ok(format_address(network.address | offset, network.bits))
+    let refused =
+        || CallError::new(format_args!("prefix of {} does not accommodate a host numbered {number}", network.length));
+    if distance > highest {
+        return Err(refused());
+    }
+    let offset = u128::try_from(number.clone()).map_err(|_| refused())?;
+    let mapped = network.bits == 128 && Ipv6Addr::from(network.address).to_ipv4_mapped().is_some();
+    let shift = if mapped { 96 } else { 0 };
+    let shifted = offset.checked_shl(shift).filter(|s| s >> shift == offset).ok_or_else(refused)?;
+    if shifted & !mask(network.bits, network.bits) != 0 {
+        return Err(refused());
+    }
+    Ok(format_address(network.address | shifted, network.bits))
 }
 
 fn subnet(network: &Network, new_bits: i64, number: &IBig) -> Result<Network, CallError> {
@@ -238,4 +248,52 @@ fn subnets(arguments: &[Value]) -> Result<Value, CallError> {
         ranges.push(before.clone());
     }
     Ok(strings(ranges))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts() {
+        for (prefix, number, expected) in [
+            ("10.12.112.0/20", 16, Some("10.12.112.16")),
+            ("10.0.0.0/8", -1, Some("10.255.255.255")),
+            ("10.0.0.0/8", -16_777_217, None),
+            ("010.1.2.3/8", 1, Some("10.0.0.1")),
+            ("fd00::/64", 1i128 << 64, Some("fd00:0:0:1::")),
+            ("::ffff:10.0.0.0/104", 5, Some("0:5::ffff:a00:0")),
+        ] {
+            let network = Network::parse(prefix).unwrap();
+            assert_eq!(host(&network, &IBig::from(number)).ok().as_deref(), expected, "{prefix} {number}");
+        }
+        for prefix in ["10.0.0.0", "10.0.0/8", "10.0.0.256/8", "::/129", "1::2::3/64", "/8", "10.0.0.0/+8"] {
+            assert!(Network::parse(prefix).is_err(), "{prefix}");
+        }
+    }
+
+    #[test]
+    fn ranges() {
+        for (prefix, bits, number, expected) in [
+            ("10.1.2.0/24", 4, 15, Some("10.1.2.240/28")),
+            ("fe80::/48", 16, 162, Some("fe80:0:0:a2::/64")),
+            ("10.0.0.0/8", -1, 0, Some("10.0.0.0/7")),
+            ("10.0.0.0/8", 2, -1, Some("0.64.0.0/10")),
+            ("10.0.0.0/8", 2, 5, None),
+            ("10.0.0.0/8", 25, 0, None),
+            ("::/0", 128, 1, Some("::1/128")),
+        ] {
+            let network = Network::parse(prefix).unwrap();
+            let range = subnet(&network, bits, &IBig::from(number)).ok().map(|n| n.to_string());
+            assert_eq!(range.as_deref(), expected, "{prefix} {bits} {number}");
+        }
+        let consecutive = |prefix: &str, bits: &[i64]| {
+            let numbers = bits.iter().map(|b| Value::number(*b));
+            let arguments: Vec<Value> = [Value::string(prefix)].into_iter().chain(numbers).collect();
+            subnets(&arguments).ok().map(|v| v.elements().unwrap().last().unwrap().as_str().unwrap().to_string())
+        };
+        assert_eq!(consecutive("10.0.0.0/8", &[8, 4, 4, 8]).as_deref(), Some("10.48.0.0/16"));
+        assert_eq!(consecutive("10.0.0.0/8", &[1, 1, 1]), None);
+        assert_eq!(consecutive("0.0.0.0/8", &[4]), None);
+    }
 }

@@ -36,6 +36,7 @@ mod sequences;
 mod sets;
 mod strings;
 mod templates;
+pub mod terraform;
 mod text;
 mod yaml_decode;
 mod yaml_encode;

@@ -120,7 +120,7 @@ fn render(
 }
 
 /// The first error, as one line: place, summary and detail.
-fn describe(diagnostics: &Diagnostics, sources: &Sources) -> String {
+pub(super) fn describe(diagnostics: &Diagnostics, sources: &Sources) -> String {
     let mut errors = diagnostics.iter().filter(|d| d.is_error());
     let Some(first) = errors.next() else { return String::new() };
     let place = first.subject().map_or_else(|| "<unknown>".to_owned(), |range| place(range, sources));
