@@ -13,6 +13,7 @@ mod analysis;
 mod body;
 mod collection;
 mod expression;
+mod format;
 mod json;
 mod json_body;
 mod lexer;
@@ -23,6 +24,7 @@ mod text;
 mod token;
 mod traversal;
 
+pub use format::format;
 use lexer::Start;
 use parser::Parser;
 pub(crate) use parser::with_stack;
