@@ -30,6 +30,11 @@ pub fn format(source: &[u8]) -> Vec<u8> {
         result.resize(result.len() + piece.spaces, b' ');
         result.extend_from_slice(&piece.bytes);
     }
+    // White space at the end of the file stays, as spaces.
+    let trailing = source.iter().rev().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    if pieces.last().is_some_and(|piece| piece.kind != Kind::Comment || piece.bytes.ends_with(b"*/")) {
+        result.resize(result.len() + trailing, b' ');
+    }
     result
 }
 

@@ -167,7 +167,7 @@ fn mistakes_are_reported_where_hcl_reports_them() {
         ("a { b {} }\n", &["1:5 Argument definition required"]),
         ("\"a\" = 1", &["1:1 Invalid argument name"]),
         ("a = [1 2]\nb = {c d}\n", &["1:8 Missing item separator"]),
-        ("a = <<EOT\nx\nEOT", &["3:1 Unterminated template string"]),
+        ("a = <<EOT\nx\nEOT", &["3:4 Unterminated template string"]),
         ("a = \"\\q\"\nb = 'x'", &["2:5 Invalid character", "1:6 Invalid escape sequence", "2:5 Invalid expression"]),
         ("a = b.0.1", &["1:7 Invalid legacy index syntax"]),
         ("a = b.*.c.*.d", &["1:11 Nested splat expression not allowed"]),
@@ -288,5 +288,21 @@ fn random_damage_never_panics() {
         super::parse_template(&sources, "t", &text).0.traversals();
         super::parse_expression(&sources, "e", &text);
         super::parse_traversal(&sources, "r", &text).ok();
+    }
+}
+
+#[test]
+fn formatting_is_canonical_and_stable() {
+    for (text, expected) in [
+        ("a=1\nbcd   =  [ 1,2 ]#x\n", "a   = 1\nbcd = [1, 2] #x\n"),
+        ("a {\nb=\"${c}\"\nd={\ne=-1\n}\n}\n", "a {\n  b = c\n  d = {\n    e = -1\n  }\n}\n"),
+        ("variable a {\ntype=\"list\"\n}\n", "variable \"a\" {\n  type = list(string)\n}\n"),
+        ("a = <<EOT\n  x  ${ y+1 }\nEOT\n", "a = <<EOT\n  x  ${y + 1}\nEOT\n"),
+        ("a = [for x in [1] : x.b [0]]", "a = [for x in [1] : x.b[0]]"),
+        ("a = (\n", "a = (\n"),
+    ] {
+        let once = super::format(text.as_bytes());
+        assert_eq!(String::from_utf8_lossy(&once), expected);
+        assert_eq!(super::format(&once), once);
     }
 }
