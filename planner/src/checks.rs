@@ -150,7 +150,7 @@ fn error_message(rule: &CheckRule, scope: &dyn Scope, diagnostics: &mut Diagnost
         return "The error message included an ephemeral value, so it will not be displayed.".to_owned();
     }
     match value.convert(&Type::String) {
-        Ok(text) => text.as_str().unwrap_or_default().trim().to_owned(),
+        Ok(text) => text.as_str().map(|text| text.trim().to_owned()).unwrap_or_default(),
         Err(_) => "Failed to evaluate condition error message.".to_owned(),
     }
 }

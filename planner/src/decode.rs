@@ -98,7 +98,7 @@ pub fn referenced_values(expr: &Expr, scope: &dyn Scope) -> Vec<(String, Value)>
 }
 
 fn evaluate_traversal(traversal: &Traversal, scope: &dyn Scope) -> Option<Value> {
-    let expr = Expr { range: traversal.range, kind: ExprKind::Traversal(Box::new(traversal.clone())) };
+    let expr = Expr::new(traversal.range, ExprKind::Traversal(Box::new(traversal.clone())));
     let mut problems = Diagnostics::new();
     let value = evaluate(&expr, scope, &mut problems);
     (!problems.has_errors()).then_some(value)
@@ -136,17 +136,7 @@ fn attributes_as_blocks(body: &Body, schema: &Block) -> BTreeMap<Str, Block> {
             continue;
         }
         let attributes = object.attributes.iter().map(|(inner, ty)| {
-            let attribute = Attribute {
-                ty: ty.clone(),
-                required: false,
-                optional: true,
-                computed: false,
-                sensitive: false,
-                write_only: false,
-                deprecated: None,
-                force_new: false,
-                default: None,
-            };
+            let attribute = Attribute { optional: true, ..Attribute::new(ty.clone()) };
             (inner.clone(), attribute)
         });
         found.insert(name.clone(), Block::new(attributes.collect(), BTreeMap::new()));

@@ -13,7 +13,7 @@ use state::ObjectStatus;
 
 use crate::checks::{RuleKind, evaluate_rules};
 use crate::decode::decode_body;
-use crate::expansion::{Expansion, Repetition, UnknownExpansion, expand};
+use crate::expansion::{Repetition, UnknownExpansion, expand};
 use crate::objects;
 use crate::plan::{Action, ActionReason, CheckStatus, Checkable, PlanMode, ResourceChange};
 use crate::planning::{Planning, Prior};

@@ -14,7 +14,7 @@ use crate::checks::{RuleKind, evaluate_rules};
 use crate::expansion::Expansion;
 use crate::graph::{ConfigGraph, Node};
 use crate::hooks::Hooks;
-use crate::plan::{Checkable, OutputChange, Plan, PlanMode, ResourceChange};
+use crate::plan::{Checkable, OutputChange, Plan, ResourceChange};
 use crate::scope::{ModuleScope, Phase, World};
 use crate::selection::Selection;
 use crate::sync::{lock, read, write};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use config::module::Module;
 use config::references::Reference;
-use lang::ast::{Expr, StepKind, Traversal};
+use lang::ast::{StepKind, Traversal};
 
 use crate::decode::visit_references;
 use crate::plan::{PathElement, RelevantAttribute};
@@ -19,18 +19,17 @@ pub fn relevant_attributes(workspace: &Workspace) -> Vec<RelevantAttribute> {
 }
 
 fn collect(workspace: &Workspace, module: &Arc<Module>, found: &mut BTreeSet<RelevantAttribute>) {
-    let mut visit = |traversal: &Traversal| found.extend(relevant(module, traversal));
-    let mut visit_expr = |expr: &Expr| expr.traversals().into_iter().for_each(&mut visit);
-    module.outputs.values().for_each(|output| visit_expr(&output.value));
-    module.locals.values().for_each(|local| visit_expr(&local.expr));
-    for call in module.calls.values() {
-        call.arguments.iter().for_each(|argument| visit_expr(&argument.expr));
-        [&call.count, &call.for_each].into_iter().flatten().for_each(|expr| visit_expr(expr));
-    }
     for (address, block) in &module.resources {
-        [&block.count, &block.for_each].into_iter().flatten().for_each(|expr| visit_expr(expr));
         let schema = workspace.providers.block(&block.provider_source, address);
         visit_references(&block.body, schema, &mut |traversal| found.extend(relevant(module, traversal)));
+    }
+    let repetitions = module.resources.values().flat_map(|block| [&block.count, &block.for_each]);
+    let calls = module.calls.values().flat_map(|call| [&call.count, &call.for_each]);
+    let arguments = module.calls.values().flat_map(|call| &call.arguments).map(|argument| &argument.expr);
+    let expressions = repetitions.chain(calls).flatten().chain(arguments);
+    let expressions = expressions.chain(module.outputs.values().map(|output| &output.value));
+    for expr in expressions.chain(module.locals.values().map(|local| &local.expr)) {
+        found.extend(expr.traversals().into_iter().filter_map(|traversal| relevant(module, traversal)));
     }
     for child in module.children.values() {
         collect(workspace, child, found);

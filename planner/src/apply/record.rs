@@ -145,9 +145,4 @@ impl Recorder {
     pub fn failure(&self) -> Option<StoreError> {
         lock(&self.failure).take()
     }
-
-    /// The newest stored snapshot's lineage and serial.
-    pub async fn stored_version(&self) -> Option<(state::Lineage, state::Serial)> {
-        self.snapshots.lock().await.stored().map(|stored| (stored.lineage.clone(), stored.serial))
-    }
 }
