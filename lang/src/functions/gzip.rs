@@ -1,6 +1,6 @@
 //! gzip as Go's writer frames it: the data, a flush, and an empty stored block as the last one.
 
-use flate2::{Compress, Compression, Crc, FlushCompress, Status};
+use flate2::{Compress, Compression, Crc, FlushCompress};
 
 /// Magic number, deflate, no flags, no time, no hints, unknown system.
 const HEADER: [u8; 10] = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 0xFF];
@@ -19,8 +19,8 @@ pub(super) fn compress(bytes: &[u8]) -> Vec<u8> {
         // Compression into memory does not fail; a full buffer only asks for another round.
         let status = compressor.compress_vec(rest, &mut out, FlushCompress::Sync);
         let stuck = before == (compressor.total_in(), compressor.total_out());
-        let all_read = compressor.total_in() == bytes.len() as u64;
-        if stuck || !matches!(status, Ok(Status::Ok)) || (all_read && out.len() < out.capacity()) {
+        let flushed = compressor.total_in() == bytes.len() as u64 && out.len() < out.capacity();
+        if stuck || flushed || status.is_err() {
             break;
         }
     }

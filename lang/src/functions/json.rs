@@ -1,9 +1,11 @@
 //! `jsonencode` and `jsondecode`.
 
-use super::arguments::{any, string};
+use serde_json::Value as Json;
+
+use super::arguments::{any, quote, string};
 use super::{CallError, Function, FunctionTable, Param};
 use crate::types::Type;
-use crate::values::{Kind, Refinement, Value};
+use crate::values::{Kind, Refinement, Value, normalize};
 
 pub(super) fn functions() -> Vec<Function> {
     vec![
@@ -35,12 +37,28 @@ pub(super) fn functions() -> Vec<Function> {
     ]
 }
 
-fn parse(text: &str) -> Result<serde_json::Value, CallError> {
-    serde_json::from_str(text).map_err(|error| {
+fn parse(text: &str) -> Result<Json, CallError> {
+    let json = serde_json::from_str(text).map_err(|error| {
         let message = error.to_string();
         let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(m, _)| m).to_owned();
-        CallError::argument(0, format_args!("invalid JSON syntax: {message}"))
-    })
+        CallError::new(format_args!("invalid JSON syntax: {message}"))
+    })?;
+    match unusual_name(&json) {
+        Some(name) => Err(CallError::new(format_args!("unsupported attribute {}", quote(name)))),
+        None => Ok(json),
+    }
+}
+
+/// The name of a property that is not in NFC: Terraform does not find it again in the object's type.
+fn unusual_name(json: &Json) -> Option<&str> {
+    match json {
+        Json::Array(elements) => elements.iter().find_map(unusual_name),
+        Json::Object(properties) => properties.iter().find_map(|(name, value)| {
+            let usual = normalize(name.as_str().into()) == *name;
+            if usual { unusual_name(value) } else { Some(name) }
+        }),
+        _ => None,
+    }
 }
 
 fn decoded_type(arguments: &[Value], _: &dyn FunctionTable) -> Result<Type, CallError> {

@@ -357,7 +357,7 @@ impl Flat {
             self.known = false;
             return;
         }
-        for element in list.elements().unwrap_or_default() {
+        for element in &iterate(list).unwrap_or_default() {
             self.known &= !element.is_dynamic();
             let nested = matches!(element.ty(), Type::List(_) | Type::Set(_) | Type::Tuple(_));
             if !nested || element.is_null() {
