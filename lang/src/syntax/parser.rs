@@ -306,7 +306,7 @@ impl Told {
             }
             Kind::Backtick => {
                 // One message for the pair around a string.
-                let first = self.backticks % 2 == 0;
+                let first = self.backticks.is_multiple_of(2);
                 self.backticks = (self.backticks + 1).min(3);
                 if !first {
                     return None;
@@ -317,7 +317,7 @@ impl Told {
                 )
             }
             Kind::Apostrophe => {
-                let first = self.apostrophes % 2 == 0;
+                let first = self.apostrophes.is_multiple_of(2);
                 self.apostrophes = (self.apostrophes + 1).min(3);
                 if !first {
                     return None;
