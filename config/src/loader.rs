@@ -324,3 +324,69 @@ pub(crate) fn insert_new<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: V) 
 pub fn manifest_path(data_dir: &Path) -> PathBuf {
     data_dir.join("modules").join("modules.json")
 }
+
+#[cfg(test)]
+mod tests {
+    use lang::addr::Resource;
+
+    use super::*;
+    use crate::install::{InstallProgress, install_modules};
+
+    struct Silent;
+
+    impl InstallProgress for Silent {
+        fn installed(&mut self, _: &str, _: &Path) {}
+    }
+
+    /// The tree of some files and what was said of it.
+    fn load(files: &[(&str, &str)]) -> (Arc<Module>, Vec<String>) {
+        let dir = tempfile::tempdir().expect("a directory");
+        for (name, text) in files {
+            let file = dir.path().join(name);
+            std::fs::create_dir_all(file.parent().expect("a parent")).expect("a directory");
+            std::fs::write(file, text).expect("a file");
+        }
+        let sources = Sources::new();
+        let (manifest, _) = install_modules(&sources, dir.path(), &mut Silent);
+        let (module, diagnostics) = load_config(&sources, dir.path(), &manifest);
+        let summaries = diagnostics.iter().map(|d| d.summary().to_owned()).collect();
+        (module.expect("a module"), summaries)
+    }
+
+    #[test]
+    fn override_files_are_merged_by_argument_and_block_type() {
+        let (module, problems) = load(&[
+            (
+                "main.tf",
+                "provider \"aws\" {\n  region = \"a\"\n  profile = \"p\"\n  endpoints {\n    s3 = \"x\"\n  }\n}\n",
+            ),
+            ("zz_override.tf", "provider \"aws\" {\n  region = \"b\"\n  endpoints {\n    ec2 = \"y\"\n  }\n}\n"),
+            (".hidden.tf", "nonsense"),
+            ("backup.tf~", "nonsense"),
+        ]);
+        assert_eq!(problems, [""; 0]);
+        let provider = module.providers.values().next().expect("a provider");
+        let lang::ast::Body::Native(body) = &provider.body else { panic!("native") };
+        let names: Vec<&str> = body.attributes.iter().map(|a| a.name.as_str()).collect();
+        assert_eq!((names, body.blocks.len()), (vec!["profile", "region"], 1));
+    }
+
+    #[test]
+    fn provider_configurations_are_passed_and_inherited() {
+        let child = "terraform {\n  required_providers {\n    aws = {\n      source = \"hashicorp/aws\"\n      \
+                     configuration_aliases = [aws.peer]\n    }\n  }\n}\nresource \"aws_vpc\" \"a\" {\n  provider = \
+                     aws.peer\n}\nresource \"aws_vpc\" \"b\" {}\n";
+        let root = "provider \"aws\" {\n  alias = \"west\"\n  region = \"w\"\n}\nmodule \"net\" {\n  source = \
+                    \"./net\"\n  providers = {\n    aws.peer = aws.west\n  }\n}\n";
+        let (root, problems) = load(&[("main.tf", root), ("net/main.tf", child)]);
+        assert_eq!(problems, [""; 0]);
+        let path = ModulePath::root().child("net");
+        let config = |name: &str| {
+            let net = root.descendant(&path).expect("a module");
+            let resource = net.resources.get(&Resource::managed("aws_vpc", name)).expect("a resource");
+            root.provider_config_for(&path, resource).expect("a configuration").to_string()
+        };
+        assert_eq!(config("a"), "provider[\"registry.terraform.io/hashicorp/aws\"].west");
+        assert_eq!(config("b"), "provider[\"registry.terraform.io/hashicorp/aws\"]");
+    }
+}
