@@ -2,7 +2,18 @@
 
 #![forbid(unsafe_code)]
 
+pub mod args;
+pub mod commands;
 pub mod context;
+pub mod dispatch;
+pub mod io;
 pub mod json_views;
+pub mod providers;
 pub mod render;
+pub mod session;
 pub mod style;
+pub mod targets;
+pub mod ui;
+pub mod variables;
+
+pub use dispatch::run;

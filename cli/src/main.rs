@@ -1,2 +1,41 @@
-//! To be written.
-fn main() {}
+//! The `windlass` program.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use planner::ProviderRegistry;
+use windlass::io::{Environment, Io};
+
+fn main() -> ExitCode {
+    let arguments = std::env::args().skip(1).collect();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("cannot start the runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(windlass::run(arguments, environment(), streams(), ProviderRegistry::default()));
+    ExitCode::from(code)
+}
+
+fn environment() -> Environment {
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    Environment {
+        variables: std::env::vars_os().filter_map(text).collect(),
+        working_directory: std::env::current_dir().unwrap_or_default(),
+    }
+}
+
+fn streams() -> Io {
+    Io {
+        stdout_is_terminal: std::io::stdout().is_terminal(),
+        stderr_is_terminal: std::io::stderr().is_terminal(),
+        stdout: Box::new(std::io::stdout()),
+        stderr: Box::new(std::io::stderr()),
+        stdin: Box::new(std::io::BufReader::new(std::io::stdin())),
+        columns: 78,
+    }
+}

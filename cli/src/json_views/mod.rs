@@ -1,4 +1,10 @@
-//! The documents that other tools read: `show -json` of plans and states, and diagnostics.
+//! The documents that other tools read: `show -json` of plans and states, diagnostics, event streams.
 
+pub mod checks;
 pub mod diagnostic;
 pub mod document;
+pub mod modules;
+pub mod plan;
+pub mod state;
+pub mod stream;
+pub mod values;

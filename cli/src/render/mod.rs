@@ -8,6 +8,7 @@ pub mod compute;
 pub mod diagnostic;
 pub mod diff;
 pub mod dynamic;
+pub mod hooks;
 pub mod human;
 pub mod plan;
 pub mod resource;

@@ -1,0 +1,203 @@
+//! `apply` and `destroy`
+
+use std::sync::Arc;
+
+use clap::ArgAction;
+use lang::Diagnostics;
+use planner::plan::{ChangeCounts, Plan, PlanMode};
+use planner::{ApplyOptions, Interrupt};
+
+use super::{Exit, operation};
+use crate::args::groups::{PlanningArgs, StateArgs, StateOutArgs, ViewArgs};
+use crate::json_views::stream::Event;
+use crate::session::{Opened, Session};
+
+/// Creates or updates infrastructure according to Terraform configuration files in the current directory. By default,
+/// Terraform will generate a new plan and present it for your approval before taking any action.
+#[derive(Debug, clap::Parser)]
+pub struct ApplyArgs {
+    /// Skip interactive approval of plan before applying.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub auto_approve: bool,
+    /// What is planned.
+    #[command(flatten)]
+    pub planning: PlanningArgs,
+    /// The state.
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// Where the state goes.
+    #[command(flatten)]
+    pub state_out: StateOutArgs,
+    /// Messages.
+    #[command(flatten)]
+    pub view: ViewArgs,
+    /// Ask for input for variables if not directly set.
+    #[arg(long, action = ArgAction::Set, default_value_t = true, value_name = "false")]
+    pub input: bool,
+    /// Produce output in a machine-readable JSON format.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub json: bool,
+    /// A saved plan.
+    pub plan: Vec<String>,
+}
+
+/// Runs the command.
+pub async fn run(session: &Session, args: &ApplyArgs) -> Exit {
+    let fail = |diagnostics: &Diagnostics| {
+        session.show(diagnostics);
+        Exit::Failure
+    };
+    if args.json && !args.auto_approve {
+        session.ui.error(
+            "Plan file or auto-approve required",
+            "Terraform cannot ask for interactive approval when -json is set. You can either apply a saved plan file, or \
+             enable the -auto-approve option.",
+        );
+        return Exit::Failure;
+    }
+    if args.json {
+        session.ui.event(&Event::version());
+    }
+    let prepared = match operation::prepare(session, &args.planning, args.input && !args.json) {
+        Ok(prepared) => prepared,
+        Err(diagnostics) => return fail(&diagnostics),
+    };
+    let operation_name = "OperationTypeApply";
+    let opened = match session.open(&args.state, Some(&args.state_out), operation_name).await {
+        Ok(opened) => opened,
+        Err(diagnostics) => return fail(&diagnostics),
+    };
+    let exit = plan_and_apply(session, args, &prepared, &opened).await;
+    let released = opened.close().await;
+    session.show(&released);
+    if released.has_errors() { Exit::Failure } else { exit }
+}
+
+async fn plan_and_apply(session: &Session, args: &ApplyArgs, prepared: &operation::Prepared, opened: &Opened) -> Exit {
+    let hooks = operation::progress(session);
+    let (snapshots, journal) = match operation::open_state(session, prepared, opened, &hooks).await {
+        Ok(opened) => opened,
+        Err(diagnostics) => {
+            session.show(&diagnostics);
+            return Exit::Failure;
+        }
+    };
+    let planned = operation::plan(prepared, &snapshots, hooks.clone()).await;
+    if let Some(plan) = &planned.plan {
+        operation::show_plan(session, plan);
+    }
+    session.show(&planned.diagnostics);
+    let Some(plan) = planned.plan.filter(|_| !planned.diagnostics.has_errors()) else { return Exit::Failure };
+    if plan.has_changes() && !args.auto_approve && !approved(session, &plan) {
+        return Exit::Failure;
+    }
+    let interrupt = Interrupt::default();
+    let watcher = tokio::spawn(watch_for_interrupts(session.ui.clone(), interrupt.clone()));
+    let options = ApplyOptions {
+        parallelism: args.planning.parallelism,
+        interrupt,
+        variables: prepared.options.variables.clone(),
+    };
+    let outcome = planner::apply(&prepared.workspace, &plan, snapshots, journal, &options, hooks).await;
+    watcher.abort();
+    if outcome.diagnostics.has_errors() {
+        session.show(&outcome.diagnostics);
+        return Exit::Failure;
+    }
+    summary(session, plan.mode == PlanMode::Destroy, &outcome.counts);
+    outputs(session, &outcome.state, plan.mode == PlanMode::Destroy);
+    session.show(&outcome.diagnostics);
+    Exit::Success
+}
+
+/// The first interrupt asks to stop: what runs comes to its end. The second leaves at once; the journal holds what the
+/// next run has to look after.
+async fn watch_for_interrupts(ui: Arc<crate::ui::Ui>, interrupt: Interrupt) {
+    if tokio::signal::ctrl_c().await.is_err() {
+        return;
+    }
+    interrupt.request();
+    ui.print(
+        "\nInterrupt received.\nPlease wait for Terraform to exit or data loss may occur.\nGracefully shutting down...\n\n",
+    );
+    if tokio::signal::ctrl_c().await.is_ok() {
+        ui.eprint("\nTwo interrupts received. Exiting immediately. Note that data loss may have occurred.\n");
+        std::process::exit(1);
+    }
+}
+
+fn approved(session: &Session, plan: &Plan) -> bool {
+    let (question, explanation, cancelled) = match plan.mode {
+        PlanMode::Destroy => (
+            "Do you really want to destroy all resources?",
+            "Terraform will destroy all your managed infrastructure, as shown above.\n  There is no undo. Only 'yes' will be \
+             accepted to confirm.",
+            "Destroy cancelled.",
+        ),
+        PlanMode::RefreshOnly => (
+            "Would you like to update the Terraform state to reflect these detected changes?",
+            "Terraform will write these changes to the state without modifying any real infrastructure.\n  There is no \
+             undo. Only 'yes' will be accepted to confirm.",
+            "Apply cancelled.",
+        ),
+        PlanMode::Normal => (
+            "Do you want to perform these actions?",
+            "Terraform will perform the actions described above.\n  Only 'yes' will be accepted to approve.",
+            "Apply cancelled.",
+        ),
+    };
+    let ui = &session.ui;
+    ui.print(&format!("\n{}\n  {explanation}\n\n  {} ", ui.style.bold(question), ui.style.bold("Enter a value:")));
+    let Some(answer) = ui.read_line() else {
+        ui.print("\n");
+        ui.error("error asking for approval: EOF", "");
+        return false;
+    };
+    ui.print("\n");
+    if answer != "yes" {
+        ui.print(&format!("\n{cancelled}\n"));
+        return false;
+    }
+    true
+}
+
+fn summary(session: &Session, destroy: bool, counts: &ChangeCounts) {
+    let import = if counts.import > 0 { format!("{} imported, ", counts.import) } else { String::new() };
+    let (add, change, remove) = (counts.add, counts.change, counts.destroy);
+    let text = if destroy {
+        format!("Destroy complete! Resources: {remove} destroyed.")
+    } else {
+        format!("Apply complete! Resources: {import}{add} added, {change} changed, {remove} destroyed.")
+    };
+    let ui = &session.ui;
+    if ui.settings.json {
+        let name = if destroy { "destroy" } else { "apply" };
+        ui.event(&Event::new("change_summary", text).with("changes", operation::counts_part(counts, name)));
+    } else {
+        ui.print(&format!("\n{}\n", ui.style.bold_green(&text)));
+    }
+}
+
+fn outputs(session: &Session, state: &state::State, destroy: bool) {
+    let ui = &session.ui;
+    if ui.settings.json {
+        let parts: serde_json::Map<_, _> = state
+            .outputs
+            .iter()
+            .map(|(name, output)| {
+                let ty = output.ty.to_value().unwrap_or_default();
+                let mut part = serde_json::json!({"sensitive": output.sensitive, "type": ty});
+                if !output.sensitive
+                    && let Some(part) = part.as_object_mut()
+                {
+                    part.insert("value".to_owned(), output.value.to_value().unwrap_or_default());
+                }
+                (name.to_string(), part)
+            })
+            .collect();
+        ui.event(&Event::new("outputs", format!("Outputs: {}", parts.len())).with("outputs", parts));
+    } else if !destroy && !state.outputs.is_empty() {
+        let lines = super::output::all_outputs(state.outputs.iter().map(|(name, output)| (name.as_str(), output)));
+        ui.print(&format!("\n{}\n\n{lines}", ui.style.bold_green("Outputs:")));
+    }
+}

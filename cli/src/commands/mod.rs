@@ -1,0 +1,95 @@
+//! The commands, one per file, and the table that finds them.
+
+pub mod apply;
+pub mod operation;
+pub mod output;
+pub mod plan;
+pub mod show;
+pub mod state_list;
+pub mod state_show;
+pub mod validate;
+pub mod version;
+
+use crate::args::{FlagError, help, parse};
+use crate::session::Session;
+use crate::ui::{Settings, Ui};
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// As it should.
+    Success,
+    /// With an error.
+    Failure,
+    /// With changes, when these are asked for (`-detailed-exitcode`).
+    Changes,
+    /// Without a command.
+    Usage,
+}
+
+impl Exit {
+    /// The exit code of the process.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Success => 0,
+            Exit::Failure => 1,
+            Exit::Changes => 2,
+            Exit::Usage => 127,
+        }
+    }
+}
+
+/// A command of the main list.
+pub struct Listed {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does, in a few words.
+    pub synopsis: &'static str,
+    /// Whether it belongs to the main workflow.
+    pub main: bool,
+}
+
+/// The commands in the order of the help text.
+pub const LIST: &[Listed] = &[
+    Listed { name: "validate", synopsis: "Check whether the configuration is valid", main: true },
+    Listed { name: "plan", synopsis: "Show changes required by the current configuration", main: true },
+    Listed { name: "apply", synopsis: "Create or update infrastructure", main: true },
+    Listed { name: "destroy", synopsis: "Destroy previously-created infrastructure", main: true },
+    Listed { name: "output", synopsis: "Show output values from your root module", main: false },
+    Listed { name: "show", synopsis: "Show the current state or a saved plan", main: false },
+    Listed { name: "state", synopsis: "Advanced state management", main: false },
+    Listed { name: "version", synopsis: "Show the current Terraform version", main: false },
+];
+
+/// Reads a command's arguments and sets up how it prints. After a mistake, or `-help`, the exit status.
+pub fn prepare<T: clap::Parser>(
+    ui: &mut Ui,
+    usage: &str,
+    arguments: &[String],
+    settings: impl FnOnce(&T) -> Settings,
+) -> Result<T, Exit> {
+    // How to print a mistake in the arguments has to be known before they are read.
+    let asked = |flag: &str| arguments.iter().any(|a| a == flag || *a == format!("-{flag}"));
+    match parse::<T>(arguments) {
+        Ok(args) => {
+            ui.configure(settings(&args));
+            Ok(args)
+        }
+        Err(FlagError::Help) => {
+            ui.print(&help::render(&T::command(), usage));
+            Err(Exit::Success)
+        }
+        Err(error) => {
+            ui.configure(Settings { no_color: asked("-no-color"), json: asked("-json"), ..Settings::default() });
+            ui.error("Failed to parse command-line flags", &error.to_string());
+            Err(Exit::Failure)
+        }
+    }
+}
+
+/// A usage mistake that is answered with the help text.
+pub fn misuse<T: clap::Parser>(session: &Session, usage: &str, message: &str) -> Exit {
+    session.ui.eprint(&format!("{message}\n"));
+    session.ui.print(&help::render(&T::command(), usage));
+    Exit::Failure
+}

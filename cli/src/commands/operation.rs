@@ -1,0 +1,274 @@
+//! What `plan`, `apply` and `destroy` have in common.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use lang::{Diagnostic, Diagnostics, Str};
+use planner::hooks::Hooks;
+use planner::plan::{Action, Plan, PlanMode, ResourceChange};
+use planner::{GivenVariable, PlanOptions, Workspace};
+use serde_json::json;
+use state::{Journal, Snapshots};
+
+use crate::args::groups::PlanningArgs;
+use crate::json_views::document;
+use crate::json_views::plan::plan_document;
+use crate::json_views::stream::Event;
+use crate::providers::RegistrySchemas;
+use crate::render::hooks::{HumanProgress, JsonProgress, action_name, resource_part};
+use crate::render::plan::{Mode, Settings, render_plan};
+use crate::session::{Opened, Session};
+
+/// A plan with what it was made from.
+pub struct Planned {
+    /// The plan; also when planning failed, as far as it came.
+    pub plan: Option<Plan>,
+    /// Messages.
+    pub diagnostics: Diagnostics,
+}
+
+/// What an operation has read before it opens the state.
+pub struct Prepared {
+    /// The configuration and its surroundings.
+    pub workspace: Workspace,
+    /// What to plan.
+    pub options: PlanOptions,
+    /// Warnings so far.
+    pub warnings: Diagnostics,
+}
+
+/// Reads options, configuration and variables. `Err`: the messages of a failure.
+pub fn prepare(session: &Session, args: &PlanningArgs, input: bool) -> Result<Prepared, Diagnostics> {
+    let mut options = options(args)?;
+    let (workspace, mut diagnostics) = session.load(options.mode != PlanMode::Destroy);
+    let Some(workspace) = workspace.filter(|_| !diagnostics.has_errors()) else { return Err(diagnostics) };
+    let (mut given, problems) = crate::variables::collect(session, &workspace.config, &args.variables.given);
+    diagnostics.append(problems);
+    if diagnostics.has_errors() {
+        return Err(diagnostics);
+    }
+    if input && !session.environment.input_disabled() && !session.ui.settings.json {
+        crate::variables::ask(session, &workspace.config, &mut given);
+    }
+    diagnostics.append(missing(&workspace, &given));
+    if diagnostics.has_errors() {
+        return Err(diagnostics);
+    }
+    options.variables = given;
+    Ok(Prepared { workspace, options, warnings: diagnostics })
+}
+
+fn missing(workspace: &Workspace, given: &BTreeMap<Str, GivenVariable>) -> Diagnostics {
+    let required = workspace.config.variables.values().filter(|v| v.default.is_none() && !given.contains_key(&v.name));
+    required
+        .map(|variable| {
+            let detail = format!(
+                "The root module input variable \"{}\" is not set, and has no default value. Use a -var or -var-file \
+                 command line argument to provide a value for this variable.",
+                variable.name
+            );
+            Diagnostic::error("No value for required variable", detail).at(variable.range)
+        })
+        .collect()
+}
+
+fn options(args: &PlanningArgs) -> Result<PlanOptions, Diagnostics> {
+    let mut diagnostics = Diagnostics::new();
+    let mode = match (args.destroy, args.refresh_only) {
+        (true, true) => {
+            let detail = "The -destroy and -refresh-only options are mutually-exclusive.";
+            return Err(Diagnostic::error("Incompatible plan mode options", detail).into());
+        }
+        (true, false) => PlanMode::Destroy,
+        (false, true) => PlanMode::RefreshOnly,
+        (false, false) => PlanMode::Normal,
+    };
+    if args.refresh_only && !args.refresh {
+        let detail = "It doesn't make sense to use -refresh-only at the same time as -refresh=false, because Terraform would \
+                      have nothing to do.";
+        diagnostics.push(Diagnostic::error("Incompatible refresh options", detail));
+    }
+    let mut targets = Vec::new();
+    for text in &args.target {
+        match crate::targets::parse(text) {
+            Ok(target) => targets.push(target),
+            Err(problems) => diagnostics.extend(
+                problems.iter().map(|problem| Diagnostic::error(format!("Invalid target {text:?}"), problem.detail())),
+            ),
+        }
+    }
+    let mut force_replace = Vec::new();
+    for text in &args.replace {
+        match text.parse() {
+            Ok(address) => force_replace.push(address),
+            Err(error) => {
+                let error: lang::addr_parse::AddressError = error;
+                diagnostics
+                    .push(Diagnostic::error(format!("Invalid force-replace address {text:?}"), error.to_string()));
+            }
+        }
+    }
+    if args.parallelism < 1 {
+        let detail = format!("The parallelism must be a positive value. Given: {}.", args.parallelism);
+        diagnostics.push(Diagnostic::error("Invalid parallelism value", detail));
+    }
+    if diagnostics.has_errors() {
+        return Err(diagnostics);
+    }
+    Ok(PlanOptions {
+        mode,
+        refresh: args.refresh,
+        targets,
+        force_replace,
+        parallelism: args.parallelism,
+        ..PlanOptions::default()
+    })
+}
+
+/// What prints progress.
+pub fn progress(session: &Session) -> Arc<dyn Hooks> {
+    let ui = session.ui.clone();
+    if ui.settings.json { Arc::new(JsonProgress { ui }) } else { Arc::new(HumanProgress { ui }) }
+}
+
+/// Reads the state and clears up what an interrupted run left; needs the lock.
+pub async fn open_state(
+    session: &Session,
+    prepared: &Prepared,
+    opened: &Opened,
+    hooks: &Arc<dyn Hooks>,
+) -> Result<(Snapshots, Arc<dyn Journal>), Diagnostics> {
+    let failure = |summary: &str, error: &dyn std::error::Error| {
+        Diagnostics::from(Diagnostic::error(summary, crate::session::chain(error)))
+    };
+    let mut snapshots = Snapshots::open(opened.store.clone()).await.map_err(|e| failure("Failed to load state", &e))?;
+    let journal = opened.store.journal().await.map_err(|e| failure("Failed to open the journal", &e))?;
+    let variables = &prepared.options.variables;
+    let recovered =
+        planner::recover::recover(&prepared.workspace, &mut snapshots, journal.as_ref(), variables, hooks.as_ref())
+            .await;
+    if recovered.has_errors() {
+        return Err(recovered);
+    }
+    session.show(&recovered);
+    Ok((snapshots, journal))
+}
+
+/// Plans.
+pub async fn plan(prepared: &Prepared, snapshots: &Snapshots, hooks: Arc<dyn Hooks>) -> Planned {
+    let state = snapshots.stored().cloned().unwrap_or_default();
+    let (plan, mut diagnostics) = planner::plan(&prepared.workspace, state, &prepared.options, hooks).await;
+    let mut all = prepared.warnings.clone();
+    all.append(std::mem::take(&mut diagnostics));
+    if !prepared.options.targets.is_empty() && !all.has_errors() {
+        let detail = "You are creating a plan with the -target option, which means that the result of this plan may not \
+                      represent all of the changes requested by the current configuration.\n\nThe -target option is not for \
+                      routine use, and is provided only for exceptional situations such as recovering from errors or \
+                      mistakes, or when Terraform specifically suggests to use it as part of an error message.";
+        all.push(Diagnostic::warning("Resource targeting is in effect", detail));
+    }
+    Planned { plan, diagnostics: all }
+}
+
+/// Shows a plan.
+pub fn show_plan(session: &Session, plan: &Plan) {
+    let schemas = RegistrySchemas(&session.providers);
+    let document = plan_document(plan, &schemas, None);
+    if session.ui.settings.json {
+        stream_plan(session, plan, &document);
+        return;
+    }
+    let mode = match plan.mode {
+        PlanMode::Normal => Mode::Normal,
+        PlanMode::Destroy => Mode::Destroy,
+        PlanMode::RefreshOnly => Mode::RefreshOnly,
+    };
+    let ui = &session.ui;
+    let settings = Settings { mode, style: ui.style, width: ui.width, in_automation: ui.in_automation };
+    ui.print(&render_plan(&document, &schemas, settings));
+}
+
+fn stream_plan(session: &Session, plan: &Plan, document: &document::Plan) {
+    let ui = &session.ui;
+    for change in &plan.drift {
+        if change.action != Action::NoOp || plan.mode == PlanMode::RefreshOnly {
+            ui.event(&change_event("resource_drift", "Drift detected", change));
+        }
+    }
+    for change in &plan.changes {
+        let data = change.address.resource.mode == lang::addr::Mode::Data;
+        let moved = change.previous_address.as_ref().is_some_and(|p| *p != change.address);
+        let silent = change.action == Action::NoOp && !moved && change.importing.is_none();
+        if !silent && !(data && change.action == Action::Delete) {
+            ui.event(&change_event("planned_change", "Plan to", change));
+        }
+    }
+    if plan.errored {
+        return;
+    }
+    let counts = plan.counts();
+    let import = if counts.import > 0 { format!("{} to import, ", counts.import) } else { String::new() };
+    let message =
+        format!("Plan: {import}{} to add, {} to change, {} to destroy.", counts.add, counts.change, counts.destroy);
+    ui.event(&Event::new("change_summary", message).with("changes", counts_part(&counts, "plan")));
+    let outputs: serde_json::Map<_, _> = plan
+        .outputs
+        .iter()
+        .filter(|(name, _)| document.output_changes.contains_key(name.as_str()))
+        .map(|(name, change)| {
+            (name.to_string(), json!({"sensitive": change.sensitive, "action": action_name(change.action)}))
+        })
+        .collect();
+    if !outputs.is_empty() {
+        ui.event(&Event::new("outputs", format!("Outputs: {}", outputs.len())).with("outputs", outputs));
+    }
+}
+
+fn change_event(kind: &'static str, verb: &str, change: &ResourceChange) -> Event {
+    let moved = change.previous_address.as_ref().filter(|p| **p != change.address);
+    let action = if moved.is_some() && change.action == Action::NoOp { "move" } else { action_name(change.action) };
+    let action = if change.importing.is_some() && change.action == Action::NoOp { "import" } else { action };
+    let message = if kind == "resource_drift" {
+        format!("{}: {verb} ({action})", change.address)
+    } else {
+        format!("{}: {verb} {action}", change.address)
+    };
+    let mut part = serde_json::Map::new();
+    part.insert("resource".to_owned(), resource_part(&change.address));
+    if let Some(previous) = moved {
+        part.insert("previous_resource".to_owned(), resource_part(previous));
+    }
+    part.insert("action".to_owned(), action.into());
+    if let Some(reason) = change.reason {
+        part.insert("reason".to_owned(), reason_name(reason.as_str()).into());
+    }
+    if let Some(id) = &change.importing {
+        part.insert("importing".to_owned(), json!({ "id": id }));
+    }
+    if let Some(config) = &change.generated_config {
+        part.insert("generated_config".to_owned(), config.as_str().into());
+    }
+    Event::new(kind, message).with("change", part)
+}
+
+/// Reasons have shorter names in the stream than in the plan's document.
+fn reason_name(reason: &str) -> &str {
+    match reason {
+        "replace_because_tainted" => "tainted",
+        "replace_because_cannot_update" => "cannot_update",
+        "replace_by_request" => "requested",
+        "replace_by_triggers" => "replace_triggered_by",
+        other => other,
+    }
+}
+
+/// The `changes` part of a summary.
+pub fn counts_part(counts: &planner::plan::ChangeCounts, operation: &str) -> serde_json::Value {
+    json!({
+        "add": counts.add,
+        "change": counts.change,
+        "import": counts.import,
+        "remove": counts.destroy,
+        "operation": operation,
+    })
+}

@@ -1,0 +1,85 @@
+//! `plan`
+
+use clap::ArgAction;
+
+use super::{Exit, operation};
+use crate::args::groups::{PlanningArgs, StateArgs, ViewArgs};
+use crate::json_views::stream::Event;
+use crate::render::wrap::{horizontal_rule, word_wrap};
+use crate::session::Session;
+
+/// Generates a speculative execution plan, showing what actions Terraform would take to apply the current configuration.
+/// This command will not actually perform the planned actions.
+#[derive(Debug, clap::Parser)]
+pub struct PlanArgs {
+    /// What is planned.
+    #[command(flatten)]
+    pub planning: PlanningArgs,
+    /// The state.
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// Messages.
+    #[command(flatten)]
+    pub view: ViewArgs,
+    /// Return detailed exit codes when the command exits: 0 - succeeded, no changes; 1 - errored; 2 - succeeded, there are changes.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub detailed_exitcode: bool,
+    /// Ask for input for variables if not directly set.
+    #[arg(long, action = ArgAction::Set, default_value_t = true, value_name = "false")]
+    pub input: bool,
+    /// Produce output in a machine-readable JSON format.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub json: bool,
+}
+
+/// Runs the command.
+pub async fn run(session: &Session, args: &PlanArgs) -> Exit {
+    if args.json {
+        session.ui.event(&Event::version());
+    }
+    let prepared = match operation::prepare(session, &args.planning, args.input && !args.json) {
+        Ok(prepared) => prepared,
+        Err(diagnostics) => {
+            session.show(&diagnostics);
+            return Exit::Failure;
+        }
+    };
+    let opened = match session.open(&args.state, None, "OperationTypePlan").await {
+        Ok(opened) => opened,
+        Err(diagnostics) => {
+            session.show(&diagnostics);
+            return Exit::Failure;
+        }
+    };
+    let hooks = operation::progress(session);
+    let planned = match operation::open_state(session, &prepared, &opened, &hooks).await {
+        Ok((snapshots, _)) => Ok(operation::plan(&prepared, &snapshots, hooks).await),
+        Err(diagnostics) => Err(diagnostics),
+    };
+    let released = opened.close().await;
+    let exit = match planned {
+        Ok(planned) => report(session, args, &planned),
+        Err(diagnostics) => {
+            session.show(&diagnostics);
+            Exit::Failure
+        }
+    };
+    session.show(&released);
+    if released.has_errors() { Exit::Failure } else { exit }
+}
+
+fn report(session: &Session, args: &PlanArgs, planned: &operation::Planned) -> Exit {
+    if let Some(plan) = &planned.plan {
+        operation::show_plan(session, plan);
+    }
+    session.show(&planned.diagnostics);
+    let Some(plan) = planned.plan.as_ref().filter(|_| !planned.diagnostics.has_errors()) else { return Exit::Failure };
+    let changes = plan.has_changes();
+    let ui = &session.ui;
+    if changes && !ui.settings.json && !ui.in_automation {
+        let note = "Note: You didn't use the -out option to save this plan, so Terraform can't guarantee to take exactly \
+                    these actions if you run \"terraform apply\" now.";
+        ui.print(&format!("{}\n{}\n", horizontal_rule(ui.style, ui.width), word_wrap(note, ui.width)));
+    }
+    if changes && args.detailed_exitcode { Exit::Changes } else { Exit::Success }
+}

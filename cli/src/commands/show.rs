@@ -1,0 +1,68 @@
+//! `show`
+
+use clap::ArgAction;
+use lang::Diagnostic;
+
+use super::Exit;
+use crate::json_views::state::state_document;
+use crate::providers::RegistrySchemas;
+use crate::render::state::render_state;
+use crate::session::Session;
+
+/// Reads and outputs a Terraform state or plan file in a human-readable form. If no path is specified, the current state
+/// will be shown.
+#[derive(Debug, clap::Parser)]
+pub struct ShowArgs {
+    /// If specified, output won't contain any color.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub no_color: bool,
+    /// If specified, output the Terraform plan or state in a machine-readable form.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub json: bool,
+    /// The file.
+    pub path: Vec<String>,
+}
+
+/// Runs the command.
+pub async fn run(session: &Session, args: &ShowArgs) -> Exit {
+    if args.path.len() > 1 {
+        let detail = "Expected at most one positional argument.";
+        session.ui.error("Too many command line arguments", detail);
+        return Exit::Failure;
+    }
+    let state = match args.path.first() {
+        None => session.read_state(None).await,
+        Some(path) => read_file(path).map(Some).map_err(Into::into),
+    };
+    let state = match state {
+        Ok(state) => state,
+        Err(diagnostics) => {
+            session.show(&diagnostics);
+            return Exit::Failure;
+        }
+    };
+    let schemas = RegistrySchemas(&session.providers);
+    let Some(state) = state else {
+        session.ui.print(if args.json { "{\"format_version\":\"1.0\"}\n" } else { "No state.\n" });
+        return Exit::Success;
+    };
+    let document = state_document(&state, &schemas);
+    if args.json {
+        session.ui.print(&format!("{}\n", serde_json::to_string(&document).unwrap_or_default()));
+    } else {
+        session.ui.print(&render_state(&document, &schemas, session.ui.style));
+    }
+    Exit::Success
+}
+
+fn read_file(path: &str) -> Result<state::State, Diagnostic> {
+    let problem = |what: String| {
+        let detail = format!("State read error: Error loading statefile: {what}");
+        Diagnostic::error("Failed to read the given file as a state or plan file", detail)
+    };
+    let bytes = std::fs::read(path).map_err(|error| problem(format!("open {path}: {error}")))?;
+    match state::v4::read(&bytes) {
+        Ok(state) => Ok(state.unwrap_or_default()),
+        Err(error) => Err(problem(crate::session::chain(&error))),
+    }
+}

@@ -1,0 +1,64 @@
+//! `validate`
+
+use clap::ArgAction;
+use lang::Diagnostics;
+
+use super::Exit;
+use crate::json_views::diagnostic::document;
+use crate::render::diagnostic::sorted;
+use crate::session::Session;
+
+/// Validate the configuration files in a directory, referring only to the configuration and not accessing any remote
+/// services such as remote state, provider APIs, etc.
+#[derive(Debug, clap::Parser)]
+pub struct ValidateArgs {
+    /// Produce output in a machine-readable JSON format, suitable for use in text editor integrations and other automated systems.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub json: bool,
+    /// If specified, output won't contain any color.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub no_color: bool,
+    /// The directory; only the current one.
+    pub directory: Vec<String>,
+}
+
+/// Runs the command.
+pub async fn run(session: &Session, args: &ValidateArgs) -> Exit {
+    let (workspace, mut diagnostics) = session.load(false);
+    if let Some(workspace) = workspace
+        && !diagnostics.has_errors()
+    {
+        diagnostics.append(planner::validate(&workspace).await);
+    }
+    if args.json {
+        report(session, &diagnostics);
+    } else {
+        session.show(&diagnostics);
+        let style = session.ui.style;
+        if !diagnostics.has_errors() {
+            let head = style.bold_green("Success!");
+            session.ui.print(&if diagnostics.is_empty() {
+                format!("{head} The configuration is valid.\n\n")
+            } else {
+                format!(
+                    "{head} The configuration is valid, but there were some validation warnings as shown above.\n\n"
+                )
+            });
+        }
+    }
+    if diagnostics.has_errors() { Exit::Failure } else { Exit::Success }
+}
+
+fn report(session: &Session, diagnostics: &Diagnostics) {
+    let list = sorted(diagnostics, &session.sources);
+    let errors = list.iter().filter(|d| d.is_error()).count();
+    let documents: Vec<_> = list.iter().map(|d| document(d, &session.sources)).collect();
+    let report = serde_json::json!({
+        "format_version": "1.0",
+        "valid": errors == 0,
+        "error_count": errors,
+        "warning_count": list.len() - errors,
+        "diagnostics": documents,
+    });
+    session.ui.print(&format!("{report:#}\n"));
+}

@@ -1,0 +1,38 @@
+//! `version`
+
+use clap::ArgAction;
+
+use super::Exit;
+use crate::ui::Ui;
+
+/// Displays the version of Terraform that this program stands for, and of the providers in it.
+#[derive(Debug, clap::Parser)]
+pub struct VersionArgs {
+    /// Output the version information as a JSON object.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub json: bool,
+}
+
+/// Runs the command.
+pub fn run(ui: &Ui, args: &VersionArgs) -> Exit {
+    let version = state::model::TERRAFORM_VERSION;
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    let arch = match arch {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    if args.json {
+        let document = serde_json::json!({
+            "terraform_version": version,
+            "platform": format!("{os}_{arch}"),
+            "provider_selections": {},
+            "terraform_outdated": false,
+        });
+        ui.print(&format!("{document:#}\n"));
+    } else {
+        let own = env!("CARGO_PKG_VERSION");
+        ui.print(&format!("Terraform v{version}\non {os}_{arch}\n+ windlass v{own}\n"));
+    }
+    Exit::Success
+}

@@ -1,0 +1,196 @@
+//! From a command line to its command.
+
+use std::sync::Arc;
+
+use planner::ProviderRegistry;
+
+use crate::args::words;
+use crate::commands::{self, Exit, LIST, prepare};
+use crate::io::{Environment, Io};
+use crate::session::Session;
+use crate::ui::{Settings, Ui};
+
+/// Runs a command line (without the program's name) and returns the exit code.
+pub async fn run(arguments: Vec<String>, environment: Environment, io: Io, providers: ProviderRegistry) -> u8 {
+    let ui = Ui::new(io, &environment, Settings::default());
+    command(arguments, environment, ui, providers).await.code()
+}
+
+async fn command(arguments: Vec<String>, environment: Environment, mut ui: Ui, providers: ProviderRegistry) -> Exit {
+    let mut rest = arguments.as_slice();
+    while let Some((option, tail)) = rest.split_first().filter(|(first, _)| first.starts_with('-')) {
+        let name = option.trim_start_matches('-');
+        match name.split_once('=').unwrap_or((name, "")) {
+            ("chdir", directory) if option.contains('=') && !directory.is_empty() => {
+                if let Err(error) = std::env::set_current_dir(directory) {
+                    ui.eprint(&format!("Error handling -chdir option: chdir {directory}: {error}\n"));
+                    return Exit::Failure;
+                }
+                rest = tail;
+            }
+            ("chdir", _) => {
+                ui.eprint(
+                    "Invalid -chdir option: must include an equals sign followed by a directory path, like -chdir=example\n",
+                );
+                return Exit::Failure;
+            }
+            ("help" | "h", _) => {
+                ui.print(&usage());
+                return Exit::Success;
+            }
+            ("version" | "v", _) => {
+                return commands::version::run(&ui, &commands::version::VersionArgs { json: false });
+            }
+            _ => {
+                ui.eprint(&usage());
+                return Exit::Usage;
+            }
+        }
+    }
+    let Some((name, tail)) = rest.split_first() else {
+        ui.eprint(&usage());
+        return Exit::Usage;
+    };
+    let (name, tail) = match tail.split_first() {
+        Some((sub, tail)) if name == "state" && !sub.starts_with('-') => (format!("state {sub}"), tail),
+        _ => (name.clone(), tail),
+    };
+    let mut arguments = Vec::new();
+    let specific = format!("TF_CLI_ARGS_{}", name.replace([' ', '-'], "_"));
+    for variable in [specific.as_str(), "TF_CLI_ARGS"] {
+        match words::split(environment.get(variable).unwrap_or_default()) {
+            Ok(words) => arguments.extend(words),
+            Err(error) => {
+                ui.eprint(&format!("Error parsing extra CLI args from {variable}: {error}\n"));
+                return Exit::Failure;
+            }
+        }
+    }
+    arguments.extend(tail.iter().cloned());
+    dispatch(&name, &arguments, &mut ui, environment, providers).await.unwrap_or_else(|exit| exit)
+}
+
+async fn dispatch(
+    name: &str,
+    arguments: &[String],
+    ui: &mut Ui,
+    environment: Environment,
+    providers: ProviderRegistry,
+) -> Result<Exit, Exit> {
+    use commands::{apply, output, plan, show, state_list, state_show, validate, version};
+    let session = |ui: &mut Ui| {
+        let ui = std::mem::replace(ui, Ui::silent());
+        Session::new(Arc::new(ui), environment, providers)
+    };
+    let text = |no_color| Settings { no_color, ..Settings::default() };
+    Ok(match name {
+        "plan" => {
+            let args = prepare(ui, "plan [options]", arguments, |a: &plan::PlanArgs| Settings {
+                no_color: a.view.no_color,
+                compact_warnings: a.view.compact_warnings,
+                json: a.json,
+            })?;
+            plan::run(&session(ui), &args).await
+        }
+        "apply" | "destroy" => {
+            let usage = if name == "apply" { "apply [options] [PLAN]" } else { "destroy [options]" };
+            let mut args = prepare(ui, usage, arguments, |a: &apply::ApplyArgs| Settings {
+                no_color: a.view.no_color,
+                compact_warnings: a.view.compact_warnings,
+                json: a.json,
+            })?;
+            args.planning.destroy |= name == "destroy";
+            apply::run(&session(ui), &args).await
+        }
+        "validate" => {
+            let args = prepare(ui, "validate [options]", arguments, |a: &validate::ValidateArgs| text(a.no_color))?;
+            validate::run(&session(ui), &args).await
+        }
+        "output" => {
+            let args = prepare(ui, "output [options] [NAME]", arguments, |a: &output::OutputArgs| text(a.no_color))?;
+            output::run(&session(ui), &args).await
+        }
+        "show" => {
+            let args = prepare(ui, "show [options] [path]", arguments, |a: &show::ShowArgs| text(a.no_color))?;
+            show::run(&session(ui), &args).await
+        }
+        "state list" => {
+            let usage = "state (list|ls) [options] [address...]";
+            let args = prepare(ui, usage, arguments, |_: &state_list::StateListArgs| text(false))?;
+            state_list::run(&session(ui), &args).await
+        }
+        "state show" => {
+            let usage = "state show [options] ADDRESS";
+            let args = prepare(ui, usage, arguments, |a: &state_show::StateShowArgs| text(a.no_color))?;
+            state_show::run(&session(ui), &args).await
+        }
+        "version" => {
+            let args = prepare(ui, "version [options]", arguments, |_: &version::VersionArgs| text(false))?;
+            version::run(ui, &args)
+        }
+        "state" => {
+            ui.print(STATE_USAGE);
+            let asked = arguments.iter().any(|a| matches!(a.as_str(), "-help" | "--help" | "-h"));
+            if asked { Exit::Success } else { Exit::Failure }
+        }
+        unknown => {
+            let hint = LIST.iter().map(|c| c.name).find(|c| close(c, unknown));
+            let hint = hint.map_or(String::new(), |c| format!(" Did you mean \"{c}\"?"));
+            ui.eprint(&format!(
+                "Terraform has no command named \"{unknown}\".{hint}\n\nTo see all of Terraform's top-level commands, \
+                 run:\n  terraform -help\n\n"
+            ));
+            Exit::Failure
+        }
+    })
+}
+
+const STATE_USAGE: &str = "Usage: terraform [global options] state <subcommand> [options] [args]
+
+  This command has subcommands for advanced state management.
+
+  These subcommands can be used to slice and dice the Terraform state.
+  This is sometimes necessary in advanced cases. For your safety, all
+  state management commands that modify the state create a timestamped
+  backup of the state prior to making modifications.
+
+  The structure and output of the commands is specifically tailored to work
+  well with the common Unix utilities such as grep, awk, etc. We recommend
+  using those tools to perform more advanced state tasks.
+
+Subcommands:
+    list                List resources in the state
+    show                Show a resource in the state
+";
+
+/// Whether two names differ by at most two letters inserted, dropped or changed.
+fn close(a: &str, b: &str) -> bool {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut next = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let at = |row: &[usize], j: usize| row.get(j).copied().unwrap_or(usize::MAX / 2);
+            let replaced = at(&row, j) + usize::from(x != y);
+            next.push(replaced.min(at(&row, j + 1) + 1).min(at(&next, j) + 1));
+        }
+        row = next;
+    }
+    row.last().is_some_and(|distance| *distance < 3)
+}
+
+fn usage() -> String {
+    let width = LIST.iter().map(|c| c.name.len()).max().unwrap_or(0) + 2;
+    let section = |main: bool| -> String {
+        let commands = LIST.iter().filter(|c| c.main == main);
+        commands.map(|c| format!("  {:width$}{}\n", c.name, c.synopsis)).collect()
+    };
+    format!(
+        "Usage: terraform [global options] <subcommand> [args]\n\nMain commands:\n{}\nAll other commands:\n{}\nGlobal \
+         options (use these before the subcommand, if any):\n  -chdir=DIR    Switch to a different working directory \
+         before executing the\n                given subcommand.\n  -help         Show this help output, or the help for \
+         a specified subcommand.\n  -version      An alias for the \"version\" subcommand.\n",
+        section(true),
+        section(false)
+    )
+}

@@ -1,0 +1,52 @@
+//! What the command line talks to: arguments' surroundings, streams, terminals.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, Write};
+use std::path::PathBuf;
+
+/// The streams of a run.
+pub struct Io {
+    /// Where results go.
+    pub stdout: Box<dyn Write + Send>,
+    /// Where errors go.
+    pub stderr: Box<dyn Write + Send>,
+    /// Where answers come from.
+    pub stdin: Box<dyn BufRead + Send>,
+    /// Whether `stdout` is a terminal.
+    pub stdout_is_terminal: bool,
+    /// Whether `stderr` is a terminal.
+    pub stderr_is_terminal: bool,
+    /// Columns of the terminal, or 78.
+    pub columns: usize,
+}
+
+/// Environment variables and the working directory.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// The variables.
+    pub variables: BTreeMap<String, String>,
+    /// The working directory when the run began.
+    pub working_directory: PathBuf,
+}
+
+impl Environment {
+    /// A variable that is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|v| !v.is_empty())
+    }
+
+    /// The folder of what a working directory keeps between runs (`.terraform`, `TF_DATA_DIR`).
+    pub fn data_dir(&self) -> PathBuf {
+        PathBuf::from(self.get("TF_DATA_DIR").unwrap_or(".terraform"))
+    }
+
+    /// Whether hints about commands to run are unwanted.
+    pub fn in_automation(&self) -> bool {
+        self.get("TF_IN_AUTOMATION").is_some()
+    }
+
+    /// Whether nobody is there to answer (`TF_INPUT=0`).
+    pub fn input_disabled(&self) -> bool {
+        matches!(self.get("TF_INPUT"), Some("0" | "f" | "F" | "false" | "FALSE" | "False"))
+    }
+}

@@ -1,0 +1,146 @@
+//! A plan's document.
+
+use lang::Value;
+use lang::addr::Mode;
+use planner::plan::{Action, OutputChange, PathElement, Plan, ResourceChange};
+use serde_json::{Value as Json, json};
+
+use super::document::{self, Change, Importing, Output, PLAN_FORMAT, Resource, Values, Variable};
+use super::modules::{ModuleTree, index, mode, resource};
+use super::values::{path, plain, sensitive, unknown};
+use super::{checks, state};
+use crate::render::Schemas;
+
+/// The document of a plan. `configuration` is the document of the configuration it was made from.
+pub fn plan_document(plan: &Plan, schemas: &dyn Schemas, configuration: Option<Json>) -> document::Plan {
+    let variables = plan.variables.iter().map(|(name, value)| {
+        let value = plain(value).filter(|v| !v.is_null());
+        (name.to_string(), Variable { value })
+    });
+    let relevant = plan.relevant_attributes.iter().map(|attribute| document::RelevantAttribute {
+        resource: attribute.resource.clone(),
+        attribute: attribute
+            .path
+            .iter()
+            .map(|element| match element {
+                PathElement::Name(name) => Json::String(name.to_string()),
+                PathElement::Index(index) => Json::from(*index),
+            })
+            .collect(),
+    });
+    let shown =
+        |change: &&ResourceChange| !(change.address.resource.mode == Mode::Data && change.action == Action::Delete);
+    document::Plan {
+        format_version: PLAN_FORMAT.to_owned(),
+        terraform_version: ::state::model::TERRAFORM_VERSION.to_owned(),
+        variables: variables.collect(),
+        planned_values: planned_values(plan, schemas),
+        resource_drift: plan.drift.iter().map(resource_change).collect(),
+        resource_changes: plan.changes.iter().filter(shown).map(resource_change).collect(),
+        output_changes: plan.outputs.iter().map(|(n, c)| (n.to_string(), output_change(c))).collect(),
+        prior_state: (!plan.prior_state.is_empty()).then(|| state::state_document(&plan.prior_state, schemas)),
+        configuration,
+        relevant_attributes: relevant.collect(),
+        checks: checks::of_plan(&plan.checks),
+        timestamp: plan.timestamp.clone(),
+        applyable: plan.has_changes() && !plan.errored,
+        complete: plan.complete,
+        errored: plan.errored,
+    }
+}
+
+/// The names of an action.
+pub fn action_names(action: Action) -> Vec<String> {
+    let names: &[&str] = match action {
+        Action::NoOp => &["no-op"],
+        Action::Create => &["create"],
+        Action::Read => &["read"],
+        Action::Update => &["update"],
+        Action::Delete => &["delete"],
+        Action::DeleteThenCreate => &["delete", "create"],
+        Action::CreateThenDelete => &["create", "delete"],
+        Action::Forget => &["forget"],
+    };
+    names.iter().map(|n| (*n).to_owned()).collect()
+}
+
+/// The document of the change of one object.
+pub fn resource_change(change: &ResourceChange) -> document::ResourceChange {
+    let address = &change.address;
+    let (after, after_unknown) = if change.after.is_wholly_known() {
+        (plain(&change.after), json!({}))
+    } else {
+        (plain(&change.after), unknown(&change.after))
+    };
+    let moved = change.previous_address.as_ref().filter(|p| *p != address);
+    document::ResourceChange {
+        address: address.to_string(),
+        previous_address: moved.map(ToString::to_string),
+        module_address: (!address.module.is_root()).then(|| address.module.to_string()),
+        mode: mode(address.resource.mode),
+        kind: address.resource.kind.to_string(),
+        name: address.resource.name.to_string(),
+        index: index(&address.key),
+        provider_name: change.provider.source.to_string(),
+        deposed: change.deposed.as_ref().map(ToString::to_string),
+        change: Change {
+            actions: action_names(change.action),
+            before: plain(&change.before).unwrap_or(Json::Null),
+            after: after.unwrap_or(Json::Null),
+            after_unknown: Some(after_unknown),
+            before_sensitive: Some(sensitive(&change.before)),
+            after_sensitive: Some(sensitive(&change.after)),
+            replace_paths: change.replace_paths.iter().map(path).collect(),
+            importing: change.importing.as_ref().map(|id| Importing { id: id.clone() }),
+            generated_config: change.generated_config.clone(),
+        },
+        action_reason: change.reason.map(|r| r.as_str().to_owned()),
+    }
+}
+
+/// The document of the change of an output. Like Terraform's, it says of both sides the same about sensitivity.
+pub fn output_change(change: &OutputChange) -> Change {
+    let after_unknown = if change.after.is_wholly_known() { json!(false) } else { unknown(&change.after) };
+    Change {
+        actions: action_names(change.action),
+        before: plain(&change.before).unwrap_or(Json::Null),
+        after: plain(&change.after).unwrap_or(Json::Null),
+        after_unknown: Some(after_unknown),
+        before_sensitive: Some(Json::Bool(change.sensitive)),
+        after_sensitive: Some(Json::Bool(change.sensitive)),
+        ..Change::default()
+    }
+}
+
+fn planned_values(plan: &Plan, schemas: &dyn Schemas) -> Values {
+    let outputs = plan.outputs.iter().filter(|(_, change)| change.action != Action::Delete).map(|(name, change)| {
+        let known = change.after.is_wholly_known();
+        let output = Output {
+            sensitive: change.sensitive,
+            ty: known.then(|| change.after.ty().to_json()),
+            value: if known { plain(&change.after) } else { None },
+        };
+        (name.to_string(), output)
+    });
+    let mut tree = ModuleTree::default();
+    for change in &plan.changes {
+        if change.deposed.is_some() || matches!(change.action, Action::Delete | Action::Forget) {
+            continue;
+        }
+        tree.add(&change.address.module, planned_resource(change, schemas));
+    }
+    Values { outputs: outputs.collect(), root_module: tree.into_root() }
+}
+
+fn planned_resource(change: &ResourceChange, schemas: &dyn Schemas) -> Resource {
+    let provider = change.provider.source.to_string();
+    let data = change.address.resource.mode == Mode::Data;
+    let schema = schemas.schema(&provider, data, &change.address.resource.kind);
+    let after: &Value = &change.after;
+    Resource {
+        schema_version: schema.map_or(0, |s| s.version),
+        values: plain(after),
+        sensitive_values: Some(sensitive(after)),
+        ..resource(&change.address, provider)
+    }
+}

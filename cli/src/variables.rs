@@ -1,0 +1,142 @@
+//! Values of root input variables: from the environment, from files, from the command line, from answers.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use config::module::Module;
+use config::tfvars::parse_tfvars;
+use lang::{Diagnostic, Diagnostics, Range, Str};
+use planner::{GivenVariable, VariableValue};
+
+use crate::args::groups::GivenVariable as Flag;
+use crate::session::Session;
+
+/// Collects values in Terraform's order, in which a later one wins: `TF_VAR_name`, `terraform.tfvars`,
+/// `terraform.tfvars.json`, `*.auto.tfvars` and `*.auto.tfvars.json` by name, then the flags from left to right.
+pub fn collect(session: &Session, module: &Module, flags: &[Flag]) -> (BTreeMap<Str, GivenVariable>, Diagnostics) {
+    let mut collected = Collected { given: BTreeMap::new(), undeclared: Vec::new(), diagnostics: Diagnostics::new() };
+    for (name, value) in &session.environment.variables {
+        if let Some(name) = name.strip_prefix("TF_VAR_")
+            && module.variables.contains_key(name)
+        {
+            let origin = format!("the TF_VAR_{name} environment variable");
+            let value = VariableValue::Text(value.clone());
+            collected.given.insert(name.into(), GivenVariable { value, origin, range: Range::NONE });
+        }
+    }
+    for file in automatic_files() {
+        collected.file(session, module, &file);
+    }
+    for flag in flags {
+        match flag {
+            Flag::File(file) => collected.file(session, module, Path::new(file)),
+            Flag::Setting(setting) => collected.setting(module, setting),
+        }
+    }
+    collected.report_undeclared();
+    (collected.given, collected.diagnostics)
+}
+
+fn automatic_files() -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> =
+        ["terraform.tfvars", "terraform.tfvars.json"].into_iter().map(PathBuf::from).collect();
+    files.retain(|file| file.exists());
+    let mut auto: Vec<PathBuf> = std::fs::read_dir(".")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| PathBuf::from(entry.file_name()))
+        .filter(|name| {
+            let name = name.to_string_lossy();
+            name.ends_with(".auto.tfvars") || name.ends_with(".auto.tfvars.json")
+        })
+        .collect();
+    auto.sort();
+    files.extend(auto);
+    files
+}
+
+struct Collected {
+    given: BTreeMap<Str, GivenVariable>,
+    undeclared: Vec<(Str, Range)>,
+    diagnostics: Diagnostics,
+}
+
+impl Collected {
+    fn file(&mut self, session: &Session, module: &Module, file: &Path) {
+        let (attributes, diagnostics) = parse_tfvars(&session.sources, Path::new(""), file);
+        self.diagnostics.append(diagnostics);
+        for attribute in attributes {
+            if !module.variables.contains_key(&attribute.name) {
+                self.undeclared.push((attribute.name, attribute.range));
+                continue;
+            }
+            let range = attribute.expr.range;
+            let value = VariableValue::Expr(attribute.expr);
+            self.given.insert(attribute.name, GivenVariable { value, origin: file.display().to_string(), range });
+        }
+    }
+
+    fn setting(&mut self, module: &Module, setting: &str) {
+        let Some((name, value)) = setting.split_once('=') else {
+            let detail = format!(
+                "The given -var option {setting:?} is not correctly specified. Must be a variable name and value separated \
+                 by an equals sign, like -var=\"key=value\"."
+            );
+            self.diagnostics.push(Diagnostic::error("Invalid -var option", detail));
+            return;
+        };
+        let name = name.trim_end();
+        if !module.variables.contains_key(name) {
+            let detail = format!(
+                "A variable named \"{name}\" was assigned on the command line, but the root module does not declare a \
+                 variable of that name. To use this value, add a \"variable\" block to the configuration."
+            );
+            self.diagnostics.push(Diagnostic::error("Value for undeclared variable", detail));
+            return;
+        }
+        let value = VariableValue::Text(value.to_owned());
+        self.given.insert(name.into(), GivenVariable { value, origin: "-var".to_owned(), range: Range::NONE });
+    }
+
+    /// Values of files for variables that don't exist are only warned about: files are shared between configurations.
+    fn report_undeclared(&mut self) {
+        let total = self.undeclared.len();
+        for (name, range) in self.undeclared.drain(..).take(2) {
+            let detail = format!(
+                "The root module does not declare a variable named \"{name}\" but a value was found in file. If you meant to \
+                 use this value, add a \"variable\" block to the configuration.\n\nTo silence these warnings, use TF_VAR_... \
+                 environment variables to provide certain \"global\" settings to all configurations in your organization. \
+                 To reduce the verbosity of these warnings, use the -compact-warnings option."
+            );
+            self.diagnostics.push(Diagnostic::warning("Value for undeclared variable", detail).at(range));
+        }
+        if total > 2 {
+            let detail = format!(
+                "In addition to the other similar warnings shown, {} other variable(s) defined without being declared.",
+                total - 2
+            );
+            self.diagnostics.push(Diagnostic::warning("Values for undeclared variables", detail));
+        }
+    }
+}
+
+/// Asks for the variables that have neither value nor default.
+pub fn ask(session: &Session, module: &Module, given: &mut BTreeMap<Str, GivenVariable>) {
+    for (name, variable) in &module.variables {
+        if given.contains_key(name) || variable.default.is_some() {
+            continue;
+        }
+        let style = session.ui.style;
+        session.ui.print(&style.bold(&format!("var.{name}")));
+        session.ui.print("\n");
+        if let Some(description) = &variable.description {
+            session.ui.print(&format!("  {description}\n"));
+        }
+        session.ui.print(&format!("\n  {} ", style.bold("Enter a value:")));
+        let Some(answer) = session.ui.read_line() else { return };
+        session.ui.print("\n");
+        let value = VariableValue::Text(answer);
+        given.insert(name.clone(), GivenVariable { value, origin: "interactive input".to_owned(), range: Range::NONE });
+    }
+}
