@@ -264,7 +264,7 @@ fn start_range(expr: &Expr) -> Range {
     let first_byte = Range { end: (expr.range.start + 1).min(expr.range.end), ..expr.range };
     match &expr.kind {
         // The text begins after the quote.
-        ExprKind::String(_) if expr.range.end - expr.range.start >= 2 => {
+        ExprKind::String(_) if !expr.json && expr.range.end - expr.range.start >= 2 => {
             Range { start: expr.range.start + 1, end: expr.range.end - 1, ..expr.range }
         }
         ExprKind::Template(parts) => match parts.first() {

@@ -25,7 +25,9 @@ mod template;
 pub use index::{get_attribute, get_index};
 
 /// How many elements `for` and splat expressions may produce in one evaluation, and how many bytes a template.
-const MAX_ELEMENTS: u64 = 10_000_000;
+const MAX_ELEMENTS: u64 = 2_000_000;
+/// How deep tuples and objects may be nested in one expression: what walks or drops the value needs stack for it.
+const MAX_DEPTH: u32 = 500;
 /// Stack left below which a new piece is allocated, and how large that is: nesting is bounded by memory, not by the stack.
 const RED_ZONE: usize = 128 * 1024;
 const STACK_PIECE: usize = 2 * 1024 * 1024;
@@ -124,7 +126,7 @@ impl Scope for Locals<'_> {
 /// The value of an expression. After an error it is unknown, usually of unknown type.
 pub fn evaluate(expr: &Expr, scope: &dyn Scope, diagnostics: &mut Diagnostics) -> Value {
     let budget = Cell::new(MAX_ELEMENTS);
-    let env = Env { scope, frame: None, item: None, budget: &budget };
+    let env = Env { scope, frame: None, item: None, depth: 0, budget: &budget };
     env.eval(expr, diagnostics)
 }
 
@@ -136,6 +138,8 @@ struct Env<'a> {
     frame: Option<&'a Frame<'a>>,
     /// What the innermost splat is at.
     item: Option<&'a Value>,
+    /// How many tuples and objects are around it.
+    depth: u32,
     /// How many elements may still be produced.
     budget: &'a Cell<u64>,
 }
@@ -205,11 +209,22 @@ impl<'a> Env<'a> {
             ExprKind::Unary(unary) => self.unary(expr, unary, diagnostics),
             ExprKind::Binary(binary) => self.binary(expr, binary, diagnostics),
             ExprKind::Conditional(conditional) => self.conditional(expr, conditional, diagnostics),
-            ExprKind::For(each) => self.for_expr(expr.range, each, diagnostics),
-            ExprKind::Tuple(elements) => {
-                Value::tuple(elements.iter().map(|e| self.eval(e, diagnostics)).collect::<Vec<_>>())
+            ExprKind::For(_) | ExprKind::Tuple(_) | ExprKind::Object(_) => {
+                if self.depth >= MAX_DEPTH {
+                    let detail = format!("Tuples and objects may be nested at most {MAX_DEPTH} deep.");
+                    diagnostics.push(Diagnostic::error("Expression too deep", detail).at(expr.range));
+                    return Value::dynamic();
+                }
+                let inner = Env { depth: self.depth + 1, ..*self };
+                match &expr.kind {
+                    ExprKind::For(each) => inner.for_expr(expr.range, each, diagnostics),
+                    ExprKind::Object(items) => inner.object(items, diagnostics),
+                    ExprKind::Tuple(elements) => {
+                        Value::tuple(elements.iter().map(|e| inner.eval(e, diagnostics)).collect::<Vec<_>>())
+                    }
+                    _ => Value::dynamic(),
+                }
             }
-            ExprKind::Object(items) => self.object(items, diagnostics),
             ExprKind::Null
             | ExprKind::Bool(_)
             | ExprKind::Number(_)
@@ -312,3 +327,6 @@ impl<'a> Env<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

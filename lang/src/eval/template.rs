@@ -94,8 +94,7 @@ impl Env<'_> {
         let mut text = String::new();
         let mut marks = collection_marks;
         let mut known = true;
-        let mut rounds = super::loops::rounds(&collection);
-        while let Some((key, value)) = rounds.next() {
+        for (key, value) in super::loops::rounds(&collection) {
             if !self.spend(1, range, diagnostics) {
                 return Value::unknown(Type::String);
             }

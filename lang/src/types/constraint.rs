@@ -47,8 +47,8 @@ impl Defaults {
         }
         let (value, marks) = value.unmark();
         let applied = match &value.kind {
-            Kind::List(ty, elements) => self.apply_elements(ty, elements, |ty, elements| Value::list(ty, elements)),
-            Kind::Set(ty, elements) => self.apply_elements(ty, elements, |ty, elements| Value::set(ty, elements)),
+            Kind::List(ty, elements) => self.apply_elements(ty, elements, Value::list),
+            Kind::Set(ty, elements) => self.apply_elements(ty, elements, Value::set),
             Kind::Tuple(elements) => Value::tuple(self.each(elements)),
             Kind::Object(attributes) => Value::from_attributes(self.fill(attributes)),
             Kind::Map(ty, entries) => {

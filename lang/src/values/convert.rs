@@ -44,11 +44,10 @@ impl Value {
     }
 
     fn is_primitive_to_primitive(&self, ty: &Type) -> bool {
-        match (&self.kind, ty) {
-            (Kind::String(_), Type::Bool | Type::Number) => true,
-            (Kind::Bool(_) | Kind::Number(_), Type::String) => true,
-            _ => false,
-        }
+        matches!(
+            (&self.kind, ty),
+            (Kind::String(_), Type::Bool | Type::Number) | (Kind::Bool(_) | Kind::Number(_), Type::String)
+        )
     }
 }
 
