@@ -51,8 +51,7 @@ pub fn evaluate_rules(
     kind: RuleKind,
     address: Option<&str>,
 ) -> CheckStatus {
-    let mut outcome =
-        CheckOutcome { module: module.clone(), object, status: CheckStatus::Pass, problems: Vec::new() };
+    let mut outcome = CheckOutcome { module: module.clone(), object, status: CheckStatus::Pass, problems: Vec::new() };
     for rule in rules {
         let mut diagnostics = Diagnostics::new();
         let (status, problem) = evaluate_rule(world, rule, scope, kind, &mut diagnostics);

@@ -76,9 +76,7 @@ impl Planning<'_> {
         own.chain(around).any(|(path, traversal)| {
             let Ok(reference) = Reference::parse(traversal) else { return false };
             match (reference.subject.resource(), reference.subject.module_call()) {
-                (Some(resource), _) => {
-                    pending.contains(&ConfigResource { module: path, resource: resource.clone() })
-                }
+                (Some(resource), _) => pending.contains(&ConfigResource { module: path, resource: resource.clone() }),
                 (None, Some(call)) => {
                     let below = path.child(call.clone());
                     pending.iter().any(|resource| resource.module.0.starts_with(&below.0))
@@ -128,8 +126,7 @@ impl Planning<'_> {
         if block.postconditions.is_empty() {
             return Some(value);
         }
-        let scope =
-            BlockScope { world: &self.world, module, repetition: &repetition, self_value: Some(value.clone()) };
+        let scope = BlockScope { world: &self.world, module, repetition: &repetition, self_value: Some(value.clone()) };
         let (rules, kind) = (&block.postconditions, RuleKind::Postcondition);
         let status = evaluate_rules(&self.world, &module.address, object, rules, &scope, kind, Some(&text));
         (!matches!(status, CheckStatus::Fail | CheckStatus::Error)).then_some(value)

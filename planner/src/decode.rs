@@ -362,8 +362,7 @@ impl<'a> DynamicBlock<'a> {
                 Some(word) => Str::new(word),
                 None => {
                     let detail = "Dynamic iterator must be a single variable name.";
-                    diagnostics
-                        .push(Diagnostic::error("Invalid expression", detail).at(attribute.expr.range));
+                    diagnostics.push(Diagnostic::error("Invalid expression", detail).at(attribute.expr.range));
                     return None;
                 }
             },
@@ -418,7 +417,8 @@ impl<'a> DynamicBlock<'a> {
                 entries.iter().map(|(k, v)| (Value::string(k.clone()), v.clone())).collect()
             }
             _ => {
-                let detail = format!("Cannot use a {} value in for_each. An iterable collection is required.", collection.ty());
+                let detail =
+                    format!("Cannot use a {} value in for_each. An iterable collection is required.", collection.ty());
                 diagnostics.push(invalid(&detail));
                 return false;
             }
@@ -512,12 +512,7 @@ fn visit_body(body: &Body, schema: Option<&Block>, bound: &mut Vec<Str>, visit: 
     }
 }
 
-fn visit_dynamic(
-    block: &SyntaxBlock,
-    schema: Option<&Block>,
-    bound: &mut Vec<Str>,
-    visit: &mut dyn FnMut(&Traversal),
-) {
+fn visit_dynamic(block: &SyntaxBlock, schema: Option<&Block>, bound: &mut Vec<Str>, visit: &mut dyn FnMut(&Traversal)) {
     let Body::Native(native) = &block.body else { return };
     let Some(name) = block.labels.first().map(|label| label.text.clone()) else { return };
     let mut iterator = name.clone();

@@ -159,9 +159,9 @@ fn expand_count(
     }
     let number = value.as_number().cloned();
     match number.as_ref().and_then(|number| number.to_i64()) {
-        Some(count) if count < 0 => refuse(
-            "The given \"count\" argument value is unsuitable: must be greater than or equal to zero.",
-        ),
+        Some(count) if count < 0 => {
+            refuse("The given \"count\" argument value is unsuitable: must be greater than or equal to zero.")
+        }
         Some(count) => Some(Expansion::Count(count as u64)),
         None => refuse("The given \"count\" argument value is unsuitable: value must be a whole number."),
     }
@@ -224,7 +224,9 @@ fn expand_for_each(
     let unknown_keys = |set: bool| {
         let start = if set { "set includes values" } else { "map includes keys" };
         let rest = if set { FOR_EACH_SET_UNKNOWN } else { FOR_EACH_KEYS_UNKNOWN };
-        format!("The \"for_each\" {start} derived from resource attributes that cannot be determined until apply, and so {rest}")
+        format!(
+            "The \"for_each\" {start} derived from resource attributes that cannot be determined until apply, and so {rest}"
+        )
     };
     match &value.kind {
         Kind::Unknown(ty, _) => match (unknown, ty) {

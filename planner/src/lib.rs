@@ -2,17 +2,18 @@
 
 pub mod apply;
 pub mod checks;
+mod data;
 pub mod decode;
 pub mod expansion;
 pub mod graph;
 pub mod hooks;
-mod data;
 mod leftovers;
 mod locate;
 mod managed;
 pub mod objects;
 mod outputs;
 pub mod plan;
+pub mod planfile;
 mod planning;
 pub mod proposed;
 pub mod recover;
@@ -23,12 +24,11 @@ mod selection;
 mod sync;
 mod triggers;
 mod validation;
+pub mod value_codec;
 mod variables;
 mod walk;
 mod workspace;
 
 pub use apply::{ApplyOptions, ApplyOutcome, Interrupt, apply};
 pub use planning::{plan, validate};
-pub use workspace::{
-    GivenVariable, PlanOptions, ProviderRegistry, Target, VariableValue, Workspace, module_at,
-};
+pub use workspace::{GivenVariable, PlanOptions, ProviderRegistry, Target, VariableValue, Workspace, module_at};

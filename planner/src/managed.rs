@@ -82,7 +82,12 @@ impl Planning<'_> {
         fine && self.check_postconditions(module, block)
     }
 
-    async fn plan_instance(&self, module: &ModuleScope, instance: Instance<'_>, repetition: Repetition) -> Option<Value> {
+    async fn plan_instance(
+        &self,
+        module: &ModuleScope,
+        instance: Instance<'_>,
+        repetition: Repetition,
+    ) -> Option<Value> {
         let current = instance.prior.as_ref().and_then(|prior| prior.current.clone());
         let absent = || Value::null(instance.schema.block.implied_type().clone());
         let selected = self.selection.includes_instance(&self.graph, &instance.address);

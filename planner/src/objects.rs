@@ -19,14 +19,17 @@ pub fn decode(
     schema: &Schema,
     address: &str,
 ) -> Result<Value, Diagnostic> {
-    let broken = |detail: String| Diagnostic::error("Failed to decode resource from state", detail).with_address(address);
+    let broken =
+        |detail: String| Diagnostic::error("Failed to decode resource from state", detail).with_address(address);
     if object.schema_version > schema.version {
         let detail = format!(
             "The current state of {address} was stored with schema version {}, and this version of windlass knows versions \
              up to {} of {type_name}. Use the version that wrote the state.",
             object.schema_version, schema.version
         );
-        return Err(Diagnostic::error("Resource instance managed by newer provider version", detail).with_address(address));
+        return Err(
+            Diagnostic::error("Resource instance managed by newer provider version", detail).with_address(address)
+        );
     }
     let mut attributes = object
         .attributes
@@ -38,8 +41,9 @@ pub fn decode(
             .map_err(|problem| Diagnostic::error(problem.summary, problem.detail).with_address(address))?;
     }
     let ty = schema.block.implied_type();
-    let value = Value::from_json(&fit(attributes, ty), ty)
-        .map_err(|error| broken(format!("The attributes of {address} do not fit the schema of {type_name}: {error}.")))?;
+    let value = Value::from_json(&fit(attributes, ty), ty).map_err(|error| {
+        broken(format!("The attributes of {address} do not fit the schema of {type_name}: {error}."))
+    })?;
     let paths = sensitive_paths(&object.sensitive_attributes);
     Ok(mark_sensitive(value.mark_paths(&paths), &schema.block))
 }

@@ -28,8 +28,7 @@ pub(crate) fn visit(planning: &Planning<'_>, module: &ModuleScope, name: &Str) -
         let kind = RuleKind::OutputPrecondition;
         let rules = &output.preconditions;
         if !rules.is_empty() {
-            let status =
-                evaluate_rules(world, &module.address, object, rules, &scope, kind, Some(&address));
+            let status = evaluate_rules(world, &module.address, object, rules, &scope, kind, Some(&address));
             if matches!(status, crate::plan::CheckStatus::Fail | crate::plan::CheckStatus::Error) {
                 return false;
             }

@@ -266,9 +266,10 @@ impl Plan {
 
     /// Whether an apply would change objects, the state's outputs or, in a refresh-only plan, the state.
     pub fn has_changes(&self) -> bool {
-        let resources = self.changes.iter().any(|c| {
-            c.action != Action::NoOp || c.importing.is_some() || c.previous_address.is_some()
-        });
+        let resources = self
+            .changes
+            .iter()
+            .any(|c| c.action != Action::NoOp || c.importing.is_some() || c.previous_address.is_some());
         let outputs = self.outputs.values().any(|o| o.action != Action::NoOp);
         resources || outputs || (self.mode == PlanMode::RefreshOnly && !self.drift.is_empty())
     }

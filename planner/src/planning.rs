@@ -229,7 +229,11 @@ impl Planning<'_> {
     }
 
     /// The configured provider of a resource.
-    pub fn configured(&self, module: &ModuleScope, block: &ResourceBlock) -> Option<(ProviderConfig, Arc<dyn Configured>)> {
+    pub fn configured(
+        &self,
+        module: &ModuleScope,
+        block: &ResourceBlock,
+    ) -> Option<(ProviderConfig, Arc<dyn Configured>)> {
         let root = &self.world.workspace.config;
         match root.provider_config_for(&module.config.path, block) {
             Ok(config) => {

@@ -208,7 +208,10 @@ async fn recover_one(
             let known = record.handed_over.as_ref().or(stored.as_ref());
             let status = match (intent.operation, complete) {
                 (Operation::Create, false) => ObjectStatus::Tainted,
-                _ => stored.as_ref().filter(|_| intent.operation != Operation::Create).map_or(ObjectStatus::Ready, |o| o.status),
+                _ => stored
+                    .as_ref()
+                    .filter(|_| intent.operation != Operation::Create)
+                    .map_or(ObjectStatus::Ready, |o| o.status),
             };
             let dependencies = known.map(|object| object.dependencies.clone()).unwrap_or_else(|| Arc::from([]));
             let first = known.is_some_and(|object| object.create_before_destroy);

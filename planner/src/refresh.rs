@@ -40,8 +40,7 @@ pub(crate) async fn configure(world: &World<'_>, address: &ProviderConfig) -> Op
     let instance = world.instances(&address.module).into_iter().next();
     let root = world.module(&ModuleInstance::root())?;
     let scope_module = instance.unwrap_or(root);
-    let scope =
-        BlockScope { world, module: &scope_module, repetition: &Repetition::None, self_value: None };
+    let scope = BlockScope { world, module: &scope_module, repetition: &Repetition::None, self_value: None };
     let mut diagnostics = Diagnostics::new();
     let schema = &provider.schema().provider.block;
     let value = decode_body(body, schema, &scope, &mut diagnostics);
@@ -149,7 +148,8 @@ impl Planning<'_> {
             let mut prior = write(&self.prior);
             for item in pending {
                 let private = objects::private_bytes(&item.object);
-                let entry = Prior { stored: item.value.clone(), current: Some(item.value), object: item.object, private };
+                let entry =
+                    Prior { stored: item.value.clone(), current: Some(item.value), object: item.object, private };
                 prior.insert(item.key, entry);
             }
             return true;
@@ -191,8 +191,7 @@ impl Planning<'_> {
         });
         let private = response.private.or_else(|| objects::private_bytes(&item.object));
         self.store_refreshed(&item, current.as_ref(), private.as_deref(), schema);
-        write(&self.prior)
-            .insert(item.key, Prior { stored: item.value, current, object: item.object, private });
+        write(&self.prior).insert(item.key, Prior { stored: item.value, current, object: item.object, private });
         true
     }
 
@@ -219,7 +218,9 @@ impl Planning<'_> {
             }
         };
         let mut state = lock(&self.refreshed);
-        let Some(provider) = state.resources.get(&item.key.0.abs_resource()).map(|r| r.provider.clone()) else { return };
+        let Some(provider) = state.resources.get(&item.key.0.abs_resource()).map(|r| r.provider.clone()) else {
+            return;
+        };
         match item.key.1.as_deref().map(DeposedKey::parse) {
             Some(Ok(key)) => state.set_deposed(&item.key.0, &provider, &key, object),
             Some(Err(_)) => {}

@@ -15,8 +15,8 @@ use lang::functions::{FunctionTable, Functions};
 use lang::values::Marks;
 use lang::{Diagnostic, Diagnostics, Range, Str, Type, Value};
 
-use crate::plan::{CheckOutcome, Checkable};
 use crate::expansion::{Expansion, Repetition, UnknownExpansion, expand};
+use crate::plan::{CheckOutcome, Checkable};
 use crate::sync::{lock, read, write};
 use crate::variables;
 use crate::workspace::{GivenVariable, Workspace};
@@ -101,7 +101,9 @@ impl ResourceValues {
         let of = |key: &InstanceKey| instances.get(key).cloned().unwrap_or_else(Value::dynamic);
         let whole = match &self.expansion {
             Expansion::Single => of(&InstanceKey::None),
-            Expansion::Count(count) => Value::tuple((0..*count).map(|i| of(&InstanceKey::Index(i))).collect::<Vec<_>>()),
+            Expansion::Count(count) => {
+                Value::tuple((0..*count).map(|i| of(&InstanceKey::Index(i))).collect::<Vec<_>>())
+            }
             Expansion::ForEach(values) => {
                 Value::object(values.keys().map(|name| (name.clone(), of(&InstanceKey::Name(name.clone())))))
             }
@@ -134,7 +136,12 @@ impl<K: Eq + Hash + Clone> Memo<K> {
 
 impl<'w> World<'w> {
     /// A world in which only the root module is there.
-    pub fn new(workspace: &'w Workspace, phase: Phase, given: BTreeMap<Str, GivenVariable>, functions: Functions) -> World<'w> {
+    pub fn new(
+        workspace: &'w Workspace,
+        phase: Phase,
+        given: BTreeMap<Str, GivenVariable>,
+        functions: Functions,
+    ) -> World<'w> {
         let world = World {
             workspace,
             phase,
@@ -412,9 +419,7 @@ impl BlockScope<'_> {
                 }
                 Ok((values.whole(), consumed))
             }
-            None if block.count.is_some() || block.for_each.is_some() => {
-                Ok((Value::dynamic(), traversal.steps.len()))
-            }
+            None if block.count.is_some() || block.for_each.is_some() => Ok((Value::dynamic(), traversal.steps.len())),
             None => {
                 let schema = self.world.workspace.providers.block(&block.provider_source, &resource);
                 let ty = schema.map_or(Type::Dynamic, |schema| schema.implied_type().clone());

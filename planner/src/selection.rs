@@ -20,11 +20,8 @@ pub struct Selection {
 impl Selection {
     /// What the options select.
     pub fn new(graph: &ConfigGraph, options: &PlanOptions) -> Selection {
-        let included = if options.targets.is_empty() && options.excludes.is_empty() {
-            None
-        } else {
-            Some(select(graph, options))
-        };
+        let included =
+            if options.targets.is_empty() && options.excludes.is_empty() { None } else { Some(select(graph, options)) };
         Selection {
             included,
             targets: options.targets.clone(),
@@ -90,7 +87,8 @@ fn add_complete_outputs(graph: &ConfigGraph, included: &mut HashSet<NodeIndex>) 
         .collect();
     for output in outputs {
         let needed = reach(vec![output], |index| graph.dependencies(index).collect());
-        let mut resources = needed.iter().filter(|index| matches!(graph.node(**index), Some(Node::Resource(_)))).peekable();
+        let mut resources =
+            needed.iter().filter(|index| matches!(graph.node(**index), Some(Node::Resource(_)))).peekable();
         if resources.peek().is_some() && resources.all(|index| included.contains(index)) {
             included.extend(needed);
         }

@@ -26,7 +26,8 @@ pub(crate) fn visit(world: &World<'_>, node: &Node) -> Visit {
         }),
         Node::Call(path) => {
             let parent = path.parent();
-            let caller = parent.as_ref().and_then(|parent| crate::workspace::module_at(&world.workspace.config, parent));
+            let caller =
+                parent.as_ref().and_then(|parent| crate::workspace::module_at(&world.workspace.config, parent));
             let call = caller.zip(path.0.last()).and_then(|(caller, name)| caller.calls.get(name));
             if let (Some(parent), Some(call)) = (&parent, call) {
                 world.expand_call(parent, call);
@@ -103,12 +104,12 @@ pub(crate) fn unknown_type(workspace: &Workspace, block: &ResourceBlock) -> Diag
     };
     let schema = provider.schema();
     let other = match block.address.mode {
-        Mode::Managed if schema.data_sources.contains_key(kind) => {
-            Some(format!("\n\nDid you intend to use the data source {kind:?}? If so, declare this using a \"data\" block instead of a \"resource\" block."))
-        }
-        Mode::Data if schema.resources.contains_key(kind) => {
-            Some(format!("\n\nDid you intend to use the managed resource type {kind:?}? If so, declare this using a \"resource\" block instead of a \"data\" block."))
-        }
+        Mode::Managed if schema.data_sources.contains_key(kind) => Some(format!(
+            "\n\nDid you intend to use the data source {kind:?}? If so, declare this using a \"data\" block instead of a \"resource\" block."
+        )),
+        Mode::Data if schema.resources.contains_key(kind) => Some(format!(
+            "\n\nDid you intend to use the managed resource type {kind:?}? If so, declare this using a \"resource\" block instead of a \"data\" block."
+        )),
         _ => None,
     };
     let detail = format!(

@@ -174,9 +174,10 @@ struct WithVariable<'a> {
 impl Scope for WithVariable<'_> {
     fn resolve(&self, traversal: &Traversal) -> Result<(Value, usize), Diagnostic> {
         let own = traversal.root == "var"
-            && traversal.steps.first().is_some_and(
-                |step| matches!(&step.kind, lang::ast::StepKind::Attribute(name) if name == self.name),
-            );
+            && traversal
+                .steps
+                .first()
+                .is_some_and(|step| matches!(&step.kind, lang::ast::StepKind::Attribute(name) if name == self.name));
         if own { Ok((self.value.clone(), 1)) } else { self.inner.resolve(traversal) }
     }
 

@@ -292,7 +292,8 @@ impl Builder<'_> {
 
 /// Instances of one module don't depend on each other, though their resources have the same configuration addresses.
 fn in_different_instances_of_a_module(a: &ModuleInstance, b: &ModuleInstance) -> bool {
-    a.0.iter().zip(b.0.iter()).take_while(|(a, b)| a.0 == b.0).any(|(a, b)| {
-        a.1 != b.1 && a.1 != InstanceKey::None && b.1 != InstanceKey::None
-    })
+    a.0.iter()
+        .zip(b.0.iter())
+        .take_while(|(a, b)| a.0 == b.0)
+        .any(|(a, b)| a.1 != b.1 && a.1 != InstanceKey::None && b.1 != InstanceKey::None)
 }

@@ -87,7 +87,8 @@ pub async fn apply(
     options: &ApplyOptions,
     hooks: Arc<dyn Hooks>,
 ) -> ApplyOutcome {
-    let stored_providers: BTreeSet<ProviderConfig> = plan.changes.iter().map(|change| change.provider.clone()).collect();
+    let stored_providers: BTreeSet<ProviderConfig> =
+        plan.changes.iter().map(|change| change.provider.clone()).collect();
     let config = ConfigGraph::build(workspace, &stored_providers);
     let graph = ApplyGraph::build(plan, &config, |change, removal| estimate(workspace, change, removal));
     let mut diagnostics = Diagnostics::new();

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use lang::addr::{ProviderConfig, ResourceInstance};
 use state::{
-    DeposedKey, InstanceObject, Intent, IntentId, Journal, JournalError, Outcome, OutputValue, Snapshots, State, StoreError,
+    DeposedKey, InstanceObject, Intent, IntentId, Journal, JournalError, Outcome, OutputValue, Snapshots, State,
+    StoreError,
 };
 use tokio::sync::Notify;
 

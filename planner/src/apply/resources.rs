@@ -59,9 +59,10 @@ impl Applying<'_> {
     /// After a destroy the root outputs are gone; outputs that are no longer configured go in any case.
     pub(super) fn finish_outputs(&self) {
         let declared = &self.world.workspace.config.outputs;
-        let everything = self.plan.mode == PlanMode::Destroy && self.recorder.with_state(|state| {
-            state.resources.keys().all(|address| address.resource.mode != lang::addr::Mode::Managed)
-        });
+        let everything = self.plan.mode == PlanMode::Destroy
+            && self.recorder.with_state(|state| {
+                state.resources.keys().all(|address| address.resource.mode != lang::addr::Mode::Managed)
+            });
         let targeted = !self.plan.targets.is_empty();
         self.recorder.change(|state| {
             if everything {
@@ -106,7 +107,8 @@ impl Applying<'_> {
         let expansion = expand(count, for_each, &scope, UnknownExpansion::Refuse, &mut diagnostics);
         self.world.report(diagnostics);
         let Some(expansion) = expansion else { return false };
-        let values = expansion.keys().into_iter().filter_map(|key| Some((key.clone(), self.value_so_far(address, &key)?)));
+        let values =
+            expansion.keys().into_iter().filter_map(|key| Some((key.clone(), self.value_so_far(address, &key)?)));
         let values: BTreeMap<InstanceKey, Value> = values.collect();
         self.world.set_resource(module, &address.resource, ResourceValues::new(expansion, values));
         true

@@ -253,12 +253,7 @@ impl Applying<'_> {
             (Operation::Update, _) => Action::Update,
             (Operation::Create, _) => Action::Create,
         };
-        self.hooks.apply_start(
-            &step.change.address,
-            call.deposed.map(DeposedKey::as_str),
-            action,
-            &step.change.before,
-        );
+        self.hooks.apply_start(&step.change.address, call.deposed.map(DeposedKey::as_str), action, &step.change.before);
         let started = Instant::now();
         let token = uuid::Uuid::new_v4().to_string();
         let id = match self.recorder.intend(self.intent(&call, &token)).await {

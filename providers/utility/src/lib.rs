@@ -1,1 +1,6 @@
-//! To be written.
+//! Providers without a cloud: `terraform.io/builtin/terraform` with `terraform_data`.
+
+mod builtin;
+mod terraform_data;
+
+pub use builtin::Builtin;

@@ -1,0 +1,100 @@
+//! The provider that Terraform has built in: `terraform.io/builtin/terraform`.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use lang::Value;
+use lang::addr::{Mode, ProviderSource};
+use sdk::{
+    ApplyRequest, ApplyResponse, Configured, DataRequest, ImportedObject, PlanRequest, PlanResponse, Provider,
+    ProviderDiagnostic, ProviderSchema, ReadRequest, ReadResponse, RecoverRequest, RecoverResponse,
+};
+
+use crate::terraform_data;
+
+/// The built-in provider.
+pub struct Builtin {
+    schema: ProviderSchema,
+}
+
+impl Default for Builtin {
+    fn default() -> Builtin {
+        let mut schema = ProviderSchema::default();
+        schema.resources.insert(terraform_data::NAME.into(), terraform_data::schema());
+        Builtin { schema }
+    }
+}
+
+#[async_trait]
+impl Provider for Builtin {
+    fn source(&self) -> ProviderSource {
+        ProviderSource::builtin()
+    }
+
+    fn version(&self) -> &str {
+        ""
+    }
+
+    fn schema(&self) -> &ProviderSchema {
+        &self.schema
+    }
+
+    fn validate_config(&self, _config: &Value) -> Vec<ProviderDiagnostic> {
+        Vec::new()
+    }
+
+    fn validate(&self, _mode: Mode, _type_name: &str, _config: &Value) -> Vec<ProviderDiagnostic> {
+        Vec::new()
+    }
+
+    async fn configure(&self, _config: Value) -> Result<Arc<dyn Configured>, Vec<ProviderDiagnostic>> {
+        Ok(Arc::new(Running))
+    }
+}
+
+/// The built-in provider at work; it has only `terraform_data`, whose objects live in the state alone.
+struct Running;
+
+fn no_data_source(type_name: &str) -> ProviderDiagnostic {
+    ProviderDiagnostic::error(
+        "Unsupported data source",
+        format!("The built-in provider has no data source {type_name}."),
+    )
+}
+
+#[async_trait]
+impl Configured for Running {
+    async fn plan(&self, request: PlanRequest<'_>) -> PlanResponse {
+        terraform_data::plan(&request)
+    }
+
+    async fn read_many(&self, _type_name: &str, requests: Vec<ReadRequest>) -> Vec<ReadResponse> {
+        let unchanged = |request: ReadRequest| ReadResponse {
+            object: Some(request.prior),
+            private: request.private,
+            diagnostics: Vec::new(),
+        };
+        requests.into_iter().map(unchanged).collect()
+    }
+
+    async fn apply(&self, request: ApplyRequest<'_>) -> ApplyResponse {
+        terraform_data::apply(&request)
+    }
+
+    async fn import(&self, type_name: &str, id: &str) -> Result<Vec<ImportedObject>, Vec<ProviderDiagnostic>> {
+        let object = terraform_data::imported(id);
+        Ok(vec![ImportedObject { type_name: type_name.to_owned(), object, private: None }])
+    }
+
+    async fn read_data(&self, request: DataRequest<'_>) -> Result<Value, Vec<ProviderDiagnostic>> {
+        Err(vec![no_data_source(request.type_name)])
+    }
+
+    async fn recover(&self, request: RecoverRequest<'_>) -> RecoverResponse {
+        // Nothing exists outside the state: what the state does not hold was never made.
+        match request.prior.is_null() {
+            true => RecoverResponse::Absent,
+            false => RecoverResponse::Found { object: request.prior.clone(), complete: true },
+        }
+    }
+}
