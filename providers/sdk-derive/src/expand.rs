@@ -138,6 +138,9 @@ fn flags(attribute: &Attribute) -> TokenStream {
     if let Some(path) = &attribute.equivalent {
         tokens.extend(quote!(attribute.equivalent = ::std::option::Option::Some(#path);));
     }
+    if let Some(path) = &attribute.normalize {
+        tokens.extend(quote!(attribute.normalize = ::std::option::Option::Some(#path);));
+    }
     tokens
 }
 

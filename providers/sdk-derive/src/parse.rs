@@ -45,6 +45,7 @@ pub(crate) struct Attribute {
     pub(crate) default: Option<Expr>,
     pub(crate) deprecated: Option<String>,
     pub(crate) equivalent: Option<Path>,
+    pub(crate) normalize: Option<Path>,
 }
 
 /// `#[block(…)]`
@@ -150,13 +151,16 @@ fn attr(meta: &ParseNestedMeta<'_>, into: &mut Attribute, name: &mut String) -> 
     } else if path.is_ident("equivalent") {
         let text: LitStr = meta.value()?.parse()?;
         into.equivalent = Some(text.parse()?);
+    } else if path.is_ident("normalize") {
+        let text: LitStr = meta.value()?.parse()?;
+        into.normalize = Some(text.parse()?);
     } else if path.is_ident("name") {
         *name = meta.value()?.parse::<LitStr>()?.value();
     } else {
         return Err(unknown(
             meta,
             "required, optional, computed, force_new, sensitive, write_only, keep_prior, set, default, deprecated, \
-             equivalent, name",
+             equivalent, normalize, name",
         ));
     }
     Ok(())

@@ -68,8 +68,12 @@ impl Planner {
             return Value::null(attribute.ty.clone());
         }
         let config = match &attribute.default {
-            Some(default) if config.is_null() => default,
-            _ => config,
+            Some(default) if config.is_null() => default.clone(),
+            _ => config.clone(),
+        };
+        let config = match attribute.normalize {
+            Some(normalize) if config.is_wholly_known() && !config.is_null() => &normalize(config),
+            _ => &config,
         };
         if let (Some(block), Type::Set(_) | Type::List(_)) = (&attribute.nested, &attribute.ty) {
             let nested = NestedBlock {

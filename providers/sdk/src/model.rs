@@ -12,7 +12,7 @@ use crate::schema::{Attribute, Block, Nesting, Schema, Semantics};
 /// `#[derive(Model)]` (together with `Clone`, `Debug` and `Default`) writes the implementation. Every field has one of:
 ///
 /// - `#[attr(required | optional, computed, force_new, sensitive, write_only, default = LITERAL, deprecated = "…",
-///   equivalent = "path::to::fn", keep_prior, set, name = "…")]`. The type of the field is the type of the attribute:
+///   equivalent = "path::to::fn", normalize = "path::to::fn", keep_prior, set, name = "…")]`. The type of the field is the type of the attribute:
 ///   `String`, `bool`, `i64`, `f64`, `Vec<T>` (list), `BTreeSet<T>` (set), `BTreeMap<String, T>`, another model (object),
 ///   [`Value`] (any type) or an `Option` of these. With `set`, a `Vec<T>` is a set: for sets of objects.
 /// - `#[block(list | set | single, required, min = N, max = N, computed, force_new)]` for nested blocks: `Vec<T>`, or

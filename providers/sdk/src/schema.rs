@@ -54,6 +54,9 @@ pub struct Attribute {
     /// Two values that mean the same though they differ; then the prior one stays. Gets prior and configured value, both
     /// known and not null.
     pub equivalent: Option<Equivalent>,
+    /// How a known configured value is written before it is planned and stored (`StateFunc`): JSON without white space,
+    /// for instance.
+    pub normalize: Option<fn(Value) -> Value>,
     /// An update keeps the prior value although it is computed (`UseStateForUnknown`). Only read for
     /// [`Semantics::Framework`]: the legacy SDK always keeps it.
     pub keep_prior: bool,
@@ -90,6 +93,7 @@ impl Attribute {
             force_new: false,
             default: None,
             equivalent: None,
+            normalize: None,
             keep_prior: false,
             nested: None,
         }
