@@ -97,7 +97,7 @@ impl Resource for Vpc {
             .set_ipv6_netmask_length(planned.ipv6_netmask_length.and_then(|n| i32::try_from(n).ok()))
             .set_tag_specifications(tag_specifications(ResourceType::Vpc, &planned.tags_all));
         let answer = request.send().await.map_err(api("EC2", "CreateVpc")).doing("creating EC2 VPC")?;
-        let vpc = answer.vpc.unwrap_or_default();
+        let vpc = answer.vpc.ok_or_else(|| Error::new("creating EC2 VPC: empty result"))?;
         planned.id = vpc.vpc_id.unwrap_or_default();
         created.hand_over(&planned).await;
 
@@ -341,7 +341,10 @@ type Attributes = HashMap<(String, VpcAttributeName), bool>;
 
 /// There is no call that reports these for many networks; a gone network has none.
 async fn attributes(cx: &Cx<Aws>, ids: &[String]) -> Result<Attributes> {
-    let wanted = ids.iter().flat_map(|id| ATTRIBUTES.iter().map(move |name| (id.clone(), name.clone())));
+    let mut wanted = Vec::with_capacity(ids.len() * ATTRIBUTES.len());
+    for id in ids {
+        wanted.extend(ATTRIBUTES.map(|name| (id.clone(), name)));
+    }
     stream::iter(wanted)
         .map(|(id, name)| async move {
             let value = attribute(cx, &id, &name).await.if_found()?.flatten();
