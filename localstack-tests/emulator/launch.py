@@ -22,7 +22,9 @@ import urllib.parse
 os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 
 from moto.eks import models as eks_models
+from moto.iam.models import AWSManagedPolicy
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.moto_api._internal.models import moto_api_backend
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 # Services that nearly every test calls: loaded before the first request, so that no request waits for an import.
@@ -55,6 +57,12 @@ def no_remote_access_unless_asked():
             self.resources = {"autoScalingGroups": self.resources["autoScalingGroups"]}
 
     eks_models.Nodegroup.__init__ = init
+
+
+def managed_policies_untracked():
+    """moto lists every object ever made at /moto-api/data.json, which is asked to see whether the emulator is up. With
+    the managed policies, 1,400 for each account, the answer would take seconds."""
+    AWSManagedPolicy.__new__ = lambda cls, *args, **kwargs: object.__new__(cls)
 
 
 class OneAtATime:
@@ -150,10 +158,12 @@ def main():
     arguments = arguments.parse_args()
 
     no_remote_access_unless_asked()
+    managed_policies_untracked()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     app = DomainDispatcherApplication(create_backend_app)
     for service in PRELOADED:
         app.app_instances[service] = create_backend_app(service)
+    moto_api_backend.reset()  # loading made a default account with 1,300 images
 
     server = make_server("127.0.0.1", arguments.port, Idempotency(Accounts(OneAtATime(app))), threaded=True, request_handler=Handler)
     server.daemon_threads = True
