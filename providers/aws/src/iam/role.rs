@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_iam::types::{AttachedPolicy, Role};
+use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use futures::{StreamExt, TryStreamExt, stream};
 use sdk::{
@@ -220,7 +221,8 @@ fn merged(mut known: IamRole, role: Role, inline: Vec<InlinePolicy>, attached: B
     let trust = decoded(role.assume_role_policy_document.as_deref().unwrap_or_default());
     known.assume_role_policy = policy::stored(Some(&known.assume_role_policy), &trust);
     known.arn = Some(role.arn);
-    known.create_date = role.create_date.fmt(Format::DateTime).ok();
+    // Whole seconds, as Terraform stores it.
+    known.create_date = DateTime::from_secs(role.create_date.secs()).fmt(Format::DateTime).ok();
     known.description = Some(role.description.unwrap_or_default());
     known.max_session_duration = role.max_session_duration.map(i64::from).or(Some(3600));
     known.name_prefix = Some(names::prefix_of(&role.role_name).to_owned());
