@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use lang::eval::{Locals, evaluate};
-use lang::functions::{CallContext, table};
+use lang::functions::{CallContext, table, terraform};
 use lang::types::parse_constraint;
 use lang::values::{Kind, Refinement};
 use lang::{Diagnostics, Sources, Str, Type, Value, syntax};
@@ -132,7 +132,8 @@ fn run(case: &Json, folder: &std::path::Path, sources: &Sources) -> Result<Value
         planning: true,
         plan_timestamp: None,
     };
-    let functions = table(context);
+    let mut functions = table(context);
+    terraform::functions().into_iter().for_each(|function| functions.provide("terraform", function));
     let scope = Locals::new(names).with_functions(&functions);
     let expr = case["expr"].as_str().unwrap();
     let text =
