@@ -13,7 +13,8 @@ pub fn enclosing_block(source: &Source, byte: usize) -> Option<String> {
     let (body, _, _) = lang::syntax::parse_file(&Sources::new(), &source.name, source.bytes.clone());
     let Body::Native(body) = body else { return None };
     let byte = byte as u32;
-    let block = body.blocks.iter().find(|b| b.range.start <= byte && byte <= b.range.end)?;
+    // A place that begins with the block itself is not inside of it: its line shows the header anyway.
+    let block = body.blocks.iter().find(|b| b.range.start < byte && byte <= b.range.end)?;
     let labels: String =
         block.labels.iter().map(|l| format!(" {}", crate::render::strings::go_quote(&l.text))).collect();
     Some(format!("{}{labels}", block.kind))
