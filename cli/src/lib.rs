@@ -10,6 +10,7 @@ pub mod io;
 pub mod json_views;
 pub mod providers;
 pub mod render;
+pub mod saved_plan;
 pub mod session;
 pub mod style;
 pub mod targets;

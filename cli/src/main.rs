@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use planner::ProviderRegistry;
 use windlass::io::{Environment, Io};
@@ -15,8 +16,17 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = runtime.block_on(windlass::run(arguments, environment(), streams(), ProviderRegistry::default()));
+    let code = runtime.block_on(windlass::run(arguments, environment(), streams(), providers()));
     ExitCode::from(code)
+}
+
+/// The providers that are linked in.
+fn providers() -> ProviderRegistry {
+    ProviderRegistry::new([
+        Arc::new(provider_utility::Builtin::default()) as Arc<dyn sdk::Provider>,
+        #[cfg(feature = "aws")]
+        Arc::new(provider_aws::AwsProvider),
+    ])
 }
 
 fn environment() -> Environment {

@@ -75,7 +75,8 @@ impl Session {
         (workspace, diagnostics)
     }
 
-    fn workspace(&self, config: Arc<config::module::Module>) -> Workspace {
+    /// The surroundings of a configuration.
+    pub fn workspace(&self, config: Arc<config::module::Module>) -> Workspace {
         let working_dir = self.environment.working_directory.clone();
         Workspace {
             config,

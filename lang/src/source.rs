@@ -130,6 +130,11 @@ impl Sources {
         FileId(files.len() as u32 - 1)
     }
 
+    /// All files so far, in the order in which they were added.
+    pub fn all(&self) -> Vec<Arc<Source>> {
+        self.files.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
     /// The file of an id; `None` for [`FileId::NONE`].
     pub fn get(&self, file: FileId) -> Option<Arc<Source>> {
         let files = self.files.read().unwrap_or_else(|poisoned| poisoned.into_inner());

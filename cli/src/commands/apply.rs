@@ -5,6 +5,7 @@ use std::sync::Arc;
 use clap::ArgAction;
 use lang::Diagnostics;
 use planner::plan::{ChangeCounts, Plan, PlanMode};
+use planner::planfile::SavedPlan;
 use planner::{ApplyOptions, Interrupt};
 
 use super::{Exit, operation};
@@ -47,7 +48,7 @@ pub async fn run(session: &Session, args: &ApplyArgs) -> Exit {
         session.show(diagnostics);
         Exit::Failure
     };
-    if args.json && !args.auto_approve {
+    if args.json && !args.auto_approve && args.plan.is_empty() {
         session.ui.error(
             "Plan file or auto-approve required",
             "Terraform cannot ask for interactive approval when -json is set. You can either apply a saved plan file, or \
@@ -58,7 +59,22 @@ pub async fn run(session: &Session, args: &ApplyArgs) -> Exit {
     if args.json {
         session.ui.event(&Event::version());
     }
-    let prepared = match operation::prepare(session, &args.planning, args.input && !args.json) {
+    let saved = match args.plan.as_slice() {
+        [] => None,
+        [path] => match crate::saved_plan::read(session, path) {
+            Ok(saved) => Some(saved),
+            Err(diagnostic) => return fail(&diagnostic.into()),
+        },
+        _ => {
+            session.ui.error("Too many command line arguments", "Expected at most one positional argument.");
+            return Exit::Failure;
+        }
+    };
+    let prepared = match &saved {
+        Some(saved) => operation::prepare_saved(session, &args.planning, saved),
+        None => operation::prepare(session, &args.planning, args.input && !args.json),
+    };
+    let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(diagnostics) => return fail(&diagnostics),
     };
@@ -67,13 +83,19 @@ pub async fn run(session: &Session, args: &ApplyArgs) -> Exit {
         Ok(opened) => opened,
         Err(diagnostics) => return fail(&diagnostics),
     };
-    let exit = plan_and_apply(session, args, &prepared, &opened).await;
+    let exit = plan_and_apply(session, args, &prepared, &opened, saved).await;
     let released = opened.close().await;
     session.show(&released);
     if released.has_errors() { Exit::Failure } else { exit }
 }
 
-async fn plan_and_apply(session: &Session, args: &ApplyArgs, prepared: &operation::Prepared, opened: &Opened) -> Exit {
+async fn plan_and_apply(
+    session: &Session,
+    args: &ApplyArgs,
+    prepared: &operation::Prepared,
+    opened: &Opened,
+    saved: Option<SavedPlan>,
+) -> Exit {
     let hooks = operation::progress(session);
     let (snapshots, journal) = match operation::open_state(session, prepared, opened, &hooks).await {
         Ok(opened) => opened,
@@ -82,15 +104,27 @@ async fn plan_and_apply(session: &Session, args: &ApplyArgs, prepared: &operatio
             return Exit::Failure;
         }
     };
-    let planned = operation::plan(prepared, &snapshots, hooks.clone()).await;
-    if let Some(plan) = &planned.plan {
-        operation::show_plan(session, plan);
-    }
-    session.show(&planned.diagnostics);
-    let Some(plan) = planned.plan.filter(|_| !planned.diagnostics.has_errors()) else { return Exit::Failure };
-    if plan.has_changes() && !args.auto_approve && !approved(session, &plan) {
-        return Exit::Failure;
-    }
+    let plan = match saved {
+        Some(saved) => match operation::check_fresh(session, &saved, &snapshots) {
+            Ok(()) => saved.plan,
+            Err(diagnostic) => {
+                session.show(&diagnostic.into());
+                return Exit::Failure;
+            }
+        },
+        None => {
+            let planned = operation::plan(prepared, &snapshots, hooks.clone()).await;
+            if let Some(plan) = &planned.plan {
+                operation::show_plan(session, plan);
+            }
+            session.show(&planned.diagnostics);
+            let Some(plan) = planned.plan.filter(|_| !planned.diagnostics.has_errors()) else { return Exit::Failure };
+            if plan.has_changes() && !args.auto_approve && !approved(session, &plan) {
+                return Exit::Failure;
+            }
+            plan
+        }
+    };
     let interrupt = Interrupt::default();
     let watcher = tokio::spawn(watch_for_interrupts(session.ui.clone(), interrupt.clone()));
     let options = ApplyOptions {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use lang::{Diagnostic, Diagnostics, Str};
 use planner::hooks::Hooks;
 use planner::plan::{Action, Plan, PlanMode, ResourceChange};
+use planner::planfile::SavedPlan;
 use planner::{GivenVariable, PlanOptions, Workspace};
 use serde_json::json;
 use state::{Journal, Snapshots};
@@ -56,6 +57,46 @@ pub fn prepare(session: &Session, args: &PlanningArgs, input: bool) -> Result<Pr
     }
     options.variables = given;
     Ok(Prepared { workspace, options, warnings: diagnostics })
+}
+
+/// What applying a saved plan works with: the plan's own configuration and variables.
+pub fn prepare_saved(session: &Session, args: &PlanningArgs, saved: &SavedPlan) -> Result<Prepared, Diagnostics> {
+    if !args.variables.given.is_empty() {
+        let detail = "The -var and -var-file options cannot be used when applying a saved plan file, because a saved plan \
+                      includes the variable values that were set when it was created.";
+        return Err(Diagnostic::error("Can't set variables when applying a saved plan", detail).into());
+    }
+    let workspace = crate::saved_plan::workspace(session, saved)?;
+    let (given, warnings) = crate::variables::collect(session, &workspace.config, &[]);
+    let options = PlanOptions { variables: given, parallelism: args.parallelism, ..PlanOptions::default() };
+    Ok(Prepared { workspace, options, warnings })
+}
+
+/// Refuses a plan that was made from another state than the stored one, or in another workspace.
+pub fn check_fresh(session: &Session, saved: &SavedPlan, snapshots: &Snapshots) -> Result<(), Diagnostic> {
+    let current = session.workspace_name();
+    if saved.workspace != current {
+        let detail = format!(
+            "The plan file describes changes to the {:?} workspace, but the {current:?} workspace is currently in use.\n\n\
+             Applying this plan with the incorrect workspace selected could result in state being stored in an unexpected \
+             location, or a downstream error when Terraform attempts apply a plan using the wrong workspace.",
+            saved.workspace
+        );
+        return Err(Diagnostic::error("Wrong workspace", detail));
+    }
+    let made_from = &saved.plan.previous_state;
+    let fresh = match snapshots.stored() {
+        Some(stored) => stored.lineage == made_from.lineage && stored.serial == made_from.serial,
+        None => made_from.is_empty(),
+    };
+    if fresh {
+        return Ok(());
+    }
+    Err(Diagnostic::error(
+        "Saved plan is stale",
+        "The given plan file can no longer be applied because the state was changed by another operation after the plan was \
+         created.",
+    ))
 }
 
 fn missing(workspace: &Workspace, given: &BTreeMap<Str, GivenVariable>) -> Diagnostics {

@@ -27,6 +27,9 @@ pub struct PlanArgs {
     /// Ask for input for variables if not directly set.
     #[arg(long, action = ArgAction::Set, default_value_t = true, value_name = "false")]
     pub input: bool,
+    /// Write a plan file to the given path. This can be used as input to the "apply" command.
+    #[arg(long, value_name = "path")]
+    pub out: Option<String>,
     /// Produce output in a machine-readable JSON format.
     #[arg(long, action = ArgAction::Set, default_value_t = false)]
     pub json: bool,
@@ -76,10 +79,27 @@ fn report(session: &Session, args: &PlanArgs, planned: &operation::Planned) -> E
     let Some(plan) = planned.plan.as_ref().filter(|_| !planned.diagnostics.has_errors()) else { return Exit::Failure };
     let changes = plan.has_changes();
     let ui = &session.ui;
-    if changes && !ui.settings.json && !ui.in_automation {
+    if let Some(path) = &args.out
+        && let Err(diagnostic) = crate::saved_plan::save(session, plan, path)
+    {
+        session.show(&diagnostic.into());
+        return Exit::Failure;
+    }
+    if let (true, Some(path), false) = (changes, &args.out, ui.settings.json) {
+        if !ui.in_automation {
+            let rule = horizontal_rule(ui.style, ui.width);
+            let hint = "To perform exactly these actions, run the following command to apply:";
+            ui.print(&format!("{rule}\nSaved the plan to: {path}\n\n{hint}\n    terraform apply {}\n", quoted(path)));
+        }
+    } else if changes && !ui.settings.json && !ui.in_automation {
         let note = "Note: You didn't use the -out option to save this plan, so Terraform can't guarantee to take exactly \
                     these actions if you run \"terraform apply\" now.";
         ui.print(&format!("{}\n{}\n", horizontal_rule(ui.style, ui.width), word_wrap(note, ui.width)));
     }
     if changes && args.detailed_exitcode { Exit::Changes } else { Exit::Success }
+}
+
+/// A file name as a shell takes it.
+fn quoted(path: &str) -> String {
+    format!("{path:?}")
 }

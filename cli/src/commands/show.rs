@@ -30,6 +30,10 @@ pub async fn run(session: &Session, args: &ShowArgs) -> Exit {
         session.ui.error("Too many command line arguments", detail);
         return Exit::Failure;
     }
+    let bytes = args.path.first().and_then(|path| std::fs::read(path).ok());
+    if let (Some(path), true) = (args.path.first(), bytes.is_some_and(|bytes| crate::saved_plan::is_plan(&bytes))) {
+        return show_plan(session, args, path);
+    }
     let state = match args.path.first() {
         None => session.read_state(None).await,
         Some(path) => read_file(path).map(Some).map_err(Into::into),
@@ -52,6 +56,24 @@ pub async fn run(session: &Session, args: &ShowArgs) -> Exit {
     } else {
         session.ui.print(&render_state(&document, &schemas, session.ui.style));
     }
+    Exit::Success
+}
+
+fn show_plan(session: &Session, args: &ShowArgs, path: &str) -> Exit {
+    let saved = match crate::saved_plan::read(session, path) {
+        Ok(saved) => saved,
+        Err(diagnostic) => {
+            session.show(&diagnostic.into());
+            return Exit::Failure;
+        }
+    };
+    if !args.json {
+        super::operation::show_plan(session, &saved.plan);
+        return Exit::Success;
+    }
+    let schemas = RegistrySchemas(&session.providers);
+    let document = crate::json_views::plan::plan_document(&saved.plan, &schemas, None);
+    session.ui.print(&format!("{}\n", serde_json::to_string(&document).unwrap_or_default()));
     Exit::Success
 }
 

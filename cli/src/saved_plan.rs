@@ -1,0 +1,146 @@
+//! Saved plans: `plan -out`, `show PLAN`, `apply PLAN`.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use config::loader::manifest_path;
+use config::{ModuleManifest, load_config};
+use lang::{Diagnostic, Diagnostics, Sources};
+use planner::Workspace;
+use planner::plan::Plan;
+use planner::planfile::{self, PlanFileError, SavedPlan, SealingKey, WriteError};
+use sha2::{Digest, Sha256};
+
+use crate::session::{Session, chain};
+
+/// Where a plan keeps the list of installed modules among its files.
+const MANIFEST: &str = ".modules.json";
+
+/// The environment variable that replaces the key in the data directory, for pipelines that plan and apply on different
+/// machines.
+const KEY_VARIABLE: &str = "WINDLASS_PLAN_KEY";
+
+/// Writes a plan to a file, readable by its owner alone.
+pub fn save(session: &Session, plan: &Plan, path: &str) -> Result<(), Diagnostic> {
+    let failed = |what: String| Diagnostic::error("Failed to write plan file", format!("The plan file {path} {what}."));
+    let saved =
+        SavedPlan { plan: plan.clone(), files: configuration_files(session), workspace: session.workspace_name() };
+    let bytes = planfile::write(&saved, || key(session, true)).map_err(|error| match error {
+        WriteError::Key(detail) => failed(format!("holds sensitive values, and the key to seal them {detail}")),
+        WriteError::Plan(error) => failed(format!("could not be made: {}", chain(&error))),
+    })?;
+    write_private(Path::new(path), &bytes).map_err(|error| failed(format!("could not be written: {error}")))
+}
+
+/// The configuration that a plan is made from: what was read of it, and the list of installed modules.
+fn configuration_files(session: &Session) -> BTreeMap<String, Vec<u8>> {
+    let is_configuration = |name: &str| name.ends_with(".tf") || name.ends_with(".tf.json");
+    let mut files: BTreeMap<String, Vec<u8>> = session
+        .sources
+        .all()
+        .iter()
+        .map(|source| (source.name.to_string_lossy().into_owned(), source.bytes.to_vec()))
+        .filter(|(name, _)| is_configuration(name))
+        .collect();
+    if let Ok(manifest) = std::fs::read(manifest_path(&session.environment.data_dir())) {
+        files.insert(MANIFEST.to_owned(), manifest);
+    }
+    files
+}
+
+/// A file that holds a saved plan, whatever its name.
+pub fn is_plan(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK")
+}
+
+/// Reads a saved plan.
+pub fn read(session: &Session, path: &str) -> Result<SavedPlan, Diagnostic> {
+    let failed = |detail: String| Diagnostic::error(format!("Failed to load \"{path}\" as a plan file"), detail);
+    let bytes = std::fs::read(path).map_err(|error| failed(format!("Error: {error}")))?;
+    planfile::read(&bytes, || key(session, false).ok()).map_err(|error| {
+        let hint = match &error {
+            PlanFileError::Sealed => format!(
+                " The key lies in {}; take that file along with the plan, or set {KEY_VARIABLE} to the same text for plan and \
+                 apply.",
+                key_path(session).display()
+            ),
+            PlanFileError::NotAPlan => " Plans of Terraform itself can't be applied by windlass: plan again.".to_owned(),
+            _ => " Plan again.".to_owned(),
+        };
+        failed(format!("The plan file can't be used: {}.{hint}", chain(&error)))
+    })
+}
+
+/// The workspace that a plan was made in: its configuration is the plan's, not what the directory holds by now.
+pub fn workspace(session: &Session, saved: &SavedPlan) -> Result<Workspace, Diagnostics> {
+    let failed = |error: std::io::Error| {
+        Diagnostics::from(Diagnostic::error("Failed to unpack the plan's configuration", error.to_string()))
+    };
+    let scratch = tempfile::tempdir().map_err(failed)?;
+    let root = unpack(scratch.path(), &saved.files).map_err(failed)?;
+    let manifest = ModuleManifest::read(&root.join(MANIFEST)).unwrap_or_default();
+    let sources: &Sources = &session.sources;
+    let (module, diagnostics) = load_config(sources, &root, &manifest);
+    match module.filter(|_| !diagnostics.has_errors()) {
+        Some(module) => Ok(session.workspace(module)),
+        None => Err(diagnostics),
+    }
+}
+
+/// Writes the files below `scratch` and returns the root module's directory. It lies as deep as modules beside it need.
+fn unpack(scratch: &Path, files: &BTreeMap<String, Vec<u8>>) -> std::io::Result<PathBuf> {
+    let ups = |name: &str| Path::new(name).components().filter(|part| matches!(part, Component::ParentDir)).count();
+    let depth = files.keys().map(|name| ups(name)).max().unwrap_or_default();
+    let root = (0..depth).fold(scratch.join("root"), |path, _| path.join("root"));
+    std::fs::create_dir_all(&root)?;
+    for (name, bytes) in files {
+        let path = Path::new(name);
+        if path.is_absolute() {
+            continue;
+        }
+        let path = root.join(path);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::write(path, bytes)?;
+    }
+    Ok(root)
+}
+
+fn key_path(session: &Session) -> PathBuf {
+    session.environment.data_dir().join("windlass-plan.key")
+}
+
+/// The key that seals plans with sensitive values: from the environment, or kept in the data directory, made on first use.
+fn key(session: &Session, create: bool) -> Result<SealingKey, String> {
+    if let Some(text) = session.environment.get(KEY_VARIABLE) {
+        return Ok(SealingKey(Sha256::digest(text.as_bytes()).into()));
+    }
+    let path = key_path(session);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(_) if create => {
+            let random = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()];
+            let bytes: Vec<u8> = random.iter().flat_map(|uuid| *uuid.as_bytes()).collect();
+            let parent = path.parent().unwrap_or(Path::new("."));
+            let written = std::fs::create_dir_all(parent).and_then(|()| write_private(&path, &bytes));
+            written.map_err(|error| format!("could not be written to {}: {error}", path.display()))?;
+            bytes
+        }
+        Err(error) => return Err(format!("could not be read from {}: {error}", path.display())),
+    };
+    Ok(SealingKey(Sha256::digest(&bytes).into()))
+}
+
+/// Writes a file that only its owner can read, and replaces what was there only when all is written.
+fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&temporary, path)
+}
