@@ -116,19 +116,17 @@ pub async fn apply(
             .collect(),
         deposed: std::sync::Mutex::default(),
     };
-    {
-        let walking = walk(&graph, options.parallelism, &applying);
-        let storing = applying.recorder.keep_storing();
-        tokio::pin!(walking, storing);
-        // Storing ends only when it fails; then what is under way still comes to its end.
-        tokio::select! {
-            () = &mut walking => {}
-            () = &mut storing => {
-                applying.interrupt.request();
-                walking.await;
-            }
+    let walking = async {
+        walk(&graph, options.parallelism, &applying).await;
+        applying.recorder.end();
+    };
+    let storing = async {
+        if !applying.recorder.keep_storing().await {
+            // What is under way still comes to its end.
+            applying.interrupt.request();
         }
-    }
+    };
+    tokio::join!(walking, storing);
     applying.finish().await
 }
 

@@ -20,6 +20,7 @@ pub(crate) struct Recorder {
     /// Intents whose outcome is in `state` but not yet in the store.
     settling: Mutex<Vec<IntentId>>,
     changed: Notify,
+    ended: Notify,
     failure: Mutex<Option<StoreError>>,
 }
 
@@ -32,6 +33,7 @@ impl Recorder {
             snapshots: tokio::sync::Mutex::new(snapshots),
             settling: Mutex::default(),
             changed: Notify::new(),
+            ended: Notify::new(),
             failure: Mutex::default(),
         }
     }
@@ -108,17 +110,31 @@ impl Recorder {
         });
     }
 
-    /// Stores the state whenever it has changed, until it is dropped. A large state is not written all the time: between two
-    /// writes passes ten times as long as a write takes; the journal bridges the gap.
-    pub async fn keep_storing(&self) {
+    /// Stores the state whenever it has changed, until [`Recorder::end`]. False if it can't be stored. A large state is not
+    /// written all the time: between two writes passes ten times as long as a write takes; the journal bridges the gap.
+    ///
+    /// Must not be dropped half-way: a write under way goes on, and its serial would be lost.
+    pub async fn keep_storing(&self) -> bool {
         loop {
-            self.changed.notified().await;
+            tokio::select! {
+                () = self.changed.notified() => {}
+                () = self.ended.notified() => return true,
+            }
             let started = Instant::now();
             if !self.store().await {
-                return;
+                return false;
             }
-            tokio::time::sleep((started.elapsed() * 10).min(Duration::from_secs(20))).await;
+            let pause = (started.elapsed() * 10).min(Duration::from_secs(20));
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.ended.notified() => return true,
+            }
         }
+    }
+
+    /// Ends [`Recorder::keep_storing`].
+    pub fn end(&self) {
+        self.ended.notify_one();
     }
 
     /// Stores the state and settles the journal's records that it now holds. False if it can't be stored.
