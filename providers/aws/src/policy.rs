@@ -61,12 +61,37 @@ pub fn stored(known: Option<&str>, read: &str) -> String {
     }
 }
 
+/// [`normalize`] with the version first, as some types of Terraform's provider store it.
+pub fn normalize_version_first(value: Value) -> Value {
+    match value.as_str().and_then(|text| version_first(text)) {
+        Some(text) => Value::string(text),
+        None => value,
+    }
+}
+
+/// [`normalize_version_first`] for texts; `None`: not JSON.
+pub fn version_first(text: &str) -> Option<String> {
+    const VERSION: &str = r#""Version":"2012-10-17""#;
+    let plain = normalize_text(text)?;
+    let moved = plain.strip_prefix('{').and_then(|inner| inner.split_once(VERSION)).map(|(before, after)| {
+        let (before, comma) = before.strip_suffix(',').map_or((before, ""), |before| (before, ","));
+        format!("{{{VERSION}{comma}{before}{after}")
+    });
+    // The text is also found in the depths of a document, where it can't be moved from.
+    Some(moved.filter(|moved| parse(moved).is_some()).unwrap_or(plain))
+}
+
+/// Parses JSON, or says what is wrong with it.
+pub(crate) fn json_text(text: &str) -> Result<Json, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
 fn parse(text: &str) -> Option<Json> {
     serde_json::from_str(text).ok()
 }
 
 /// Writes JSON as Go does: sorted keys, `<`, `>` and `&` escaped.
-fn write_json(out: &mut String, json: &Json) {
+pub(crate) fn write_json(out: &mut String, json: &Json) {
     match json {
         Json::Null => out.push_str("null"),
         Json::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
@@ -100,7 +125,8 @@ fn write_json(out: &mut String, json: &Json) {
     }
 }
 
-fn write_string(out: &mut String, text: &str) {
+/// Writes a string as Go does.
+pub(crate) fn write_string(out: &mut String, text: &str) {
     let quoted = Json::from(text).to_string();
     for c in quoted.chars() {
         match c {

@@ -17,7 +17,7 @@ use crate::provider::{
     ReadResponse, RecoverRequest, RecoverResponse,
 };
 use crate::resource::{Change, Created, DataSource, Found, Resource};
-use crate::schema::{Schema, Semantics};
+use crate::schema::{Block, Schema, Semantics};
 use crate::tags::{tags_of, tags_value};
 
 /// How long a new object may be invisible to reads.
@@ -308,8 +308,8 @@ where
     }
 
     async fn read(&self, cx: &Cx<D::Context>, config: &Value) -> Result<Value> {
-        let object = D::read(cx, model(config)?).await?;
-        Ok(object.to_value())
+        let object = D::read(cx, model(config)?).await?.to_value();
+        Ok(if D::SEMANTICS == Semantics::Legacy { nulls_for_no_blocks(&D::block(), object) } else { object })
     }
 }
 
@@ -337,6 +337,16 @@ fn with<const N: usize>(object: Value, attributes: [(&'static str, Value); N]) -
     let Some(entries) = object.entries() else { return object };
     let mut entries = entries.clone();
     entries.extend(attributes.map(|(name, value)| (Str::new_static(name), value)));
+    Value::object(entries)
+}
+
+/// terraform-plugin-sdk v2 stores null for blocks of a data source that aren't there.
+fn nulls_for_no_blocks(block: &Block, object: Value) -> Value {
+    let Some(entries) = object.entries() else { return object };
+    let entries = entries.iter().map(|(name, value)| {
+        let absent = block.blocks.get(name).is_some_and(|nested| !nested.computed) && value.length() == Some(0);
+        (name.clone(), if absent { Value::null(value.ty()) } else { value.clone() })
+    });
     Value::object(entries)
 }
 

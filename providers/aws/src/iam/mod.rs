@@ -1,6 +1,13 @@
 //! IAM.
 
+mod document;
+pub mod instance_profile;
+pub mod openid_connect_provider;
+pub mod policy;
+pub mod policy_document;
 pub mod role;
+pub mod role_policy;
+pub mod role_policy_attachment;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,10 +22,16 @@ use crate::errors::api;
 pub(crate) const PROPAGATED_WITHIN: Duration = Duration::from_secs(120);
 
 /// From this many objects on, listing the whole account is cheaper than reading one by one.
-pub(crate) const LIST_FROM: usize = 3;
+pub(crate) const LIST_FROM: usize = 2;
 
 pub(crate) fn register(registry: &mut Registry<Aws>) {
+    registry.resource::<instance_profile::InstanceProfile>();
+    registry.resource::<openid_connect_provider::OpenIdConnectProvider>();
+    registry.resource::<policy::IamPolicy>();
     registry.resource::<role::IamRole>();
+    registry.resource::<role_policy::RolePolicy>();
+    registry.resource::<role_policy_attachment::RolePolicyAttachment>();
+    registry.data_source::<policy_document::PolicyDocument>();
 }
 
 /// All roles by name, as `ListRoles` reports them: without tags and boundary. One paged call per refresh.

@@ -202,14 +202,17 @@ impl Resource for IamRole {
     }
 
     async fn find(cx: &Cx<Aws>, planned: &IamRole, client_token: &str) -> Result<Found<IamRole>> {
-        let _ = cx;
         let made_up = planned.name.as_deref().unwrap_or_default().is_empty();
-        if !made_up {
+        let name = names::unique(planned.name.as_deref(), planned.name_prefix.as_deref(), client_token);
+        let answer = cx.iam().get_role().role_name(&name).send().await.map_err(api("IAM", "GetRole")).if_found()?;
+        Ok(match answer {
+            None => Found::Nothing,
+            Some(_) if made_up => {
+                Found::Object(Box::new(IamRole { id: name.clone(), name: Some(name), ..planned.clone() }))
+            }
             // The name alone doesn't tell whether this run or somebody else made it.
-            return Ok(Found::Unclear("a role of that name may have been there before"));
-        }
-        let name = names::unique(None, planned.name_prefix.as_deref(), client_token);
-        Ok(Found::Object(Box::new(IamRole { id: name.clone(), name: Some(name), ..planned.clone() })))
+            Some(_) => Found::Unclear("a role of that name may have been there before"),
+        })
     }
 
     fn estimate_seconds(_operation: sdk::Operation) -> u32 {

@@ -1,0 +1,137 @@
+//! `aws_iam_openid_connect_provider`
+
+use std::collections::BTreeSet;
+
+use sdk::{Change, Created, Cx, Found, Model, Resource, Result, ResultExt, TagChanges, Tags, Value, async_trait};
+
+use super::{from_tags, to_tags};
+use crate::client::Aws;
+use crate::errors::api;
+
+/// An identity provider whose tokens can be exchanged for roles: the issuer of a cluster's service accounts. Source: IAM
+/// `CreateOpenIDConnectProvider`, `GetOpenIDConnectProvider`. They are read one by one: lists hold nothing but ARNs.
+#[derive(Clone, Debug, Default, Model)]
+pub struct OpenIdConnectProvider {
+    #[attr(computed)]
+    arn: Option<String>,
+    #[attr(required)]
+    client_id_list: BTreeSet<String>,
+    #[attr(optional, computed)]
+    id: String,
+    #[attr(optional)]
+    tags: Option<Tags>,
+    #[attr(optional, computed)]
+    tags_all: Tags,
+    #[attr(optional, computed)]
+    thumbprint_list: Option<Vec<String>>,
+    #[attr(required, force_new, equivalent = "same_url")]
+    url: String,
+}
+
+/// IAM reports the URL without its scheme.
+fn same_url(prior: &Value, configured: &Value) -> bool {
+    match (prior.as_str(), configured.as_str()) {
+        (Some(prior), Some(configured)) => without_scheme(prior) == without_scheme(configured),
+        _ => false,
+    }
+}
+
+fn without_scheme(url: &str) -> &str {
+    url.split_once("://").map_or(url, |(_, rest)| rest)
+}
+
+#[async_trait]
+impl Resource for OpenIdConnectProvider {
+    const NAME: &'static str = "aws_iam_openid_connect_provider";
+    type Context = Aws;
+
+    async fn create(
+        cx: &Cx<Aws>,
+        mut planned: OpenIdConnectProvider,
+        created: &Created<'_>,
+    ) -> Result<OpenIdConnectProvider> {
+        let request = cx
+            .iam()
+            .create_open_id_connect_provider()
+            .url(&planned.url)
+            .set_client_id_list(Some(planned.client_id_list.iter().cloned().collect()))
+            .set_thumbprint_list(planned.thumbprint_list.clone().filter(|list| !list.is_empty()))
+            .set_tags(to_tags(&planned.tags_all));
+        let answer = request.send().await.map_err(api("IAM", "CreateOpenIDConnectProvider"));
+        let answer = answer.doing("creating IAM OIDC Provider")?;
+        planned.id = answer.open_id_connect_provider_arn.unwrap_or_default();
+        created.hand_over(&planned).await;
+        Ok(planned)
+    }
+
+    async fn read(cx: &Cx<Aws>, mut prior: OpenIdConnectProvider) -> Result<Option<OpenIdConnectProvider>> {
+        let request = cx.iam().get_open_id_connect_provider().open_id_connect_provider_arn(&prior.id);
+        let answer = request.send().await.map_err(api("IAM", "GetOpenIDConnectProvider")).if_found();
+        let Some(read) = answer.doing(format!("reading IAM OIDC Provider ({})", prior.id))? else { return Ok(None) };
+        prior.arn = Some(prior.id.clone());
+        prior.client_id_list = read.client_id_list.unwrap_or_default().into_iter().collect();
+        prior.thumbprint_list = Some(read.thumbprint_list.unwrap_or_default());
+        prior.url = read.url.unwrap_or_default();
+        prior.tags_all = from_tags(read.tags);
+        Ok(Some(prior))
+    }
+
+    async fn update(cx: &Cx<Aws>, change: Change<OpenIdConnectProvider>) -> Result<OpenIdConnectProvider> {
+        let Change { prior, planned, .. } = &change;
+        let arn = &planned.id;
+        // A list can't be emptied again.
+        let thumbprints = planned.thumbprint_list.clone().filter(|list| !list.is_empty());
+        if change.of(|provider| &provider.thumbprint_list) && thumbprints.is_some() {
+            let request = cx.iam().update_open_id_connect_provider_thumbprint().open_id_connect_provider_arn(arn);
+            let answer = request.set_thumbprint_list(thumbprints).send().await;
+            answer
+                .map_err(api("IAM", "UpdateOpenIDConnectProviderThumbprint"))
+                .doing(format!("updating IAM OIDC Provider ({arn}) thumbprint"))?;
+        }
+        for client in planned.client_id_list.difference(&prior.client_id_list) {
+            let request = cx.iam().add_client_id_to_open_id_connect_provider().open_id_connect_provider_arn(arn);
+            let answer = request.client_id(client).send().await;
+            answer
+                .map_err(api("IAM", "AddClientIDToOpenIDConnectProvider"))
+                .doing(format!("adding IAM OIDC Provider ({arn}) client ID ({client})"))?;
+        }
+        for client in prior.client_id_list.difference(&planned.client_id_list) {
+            let request = cx.iam().remove_client_id_from_open_id_connect_provider().open_id_connect_provider_arn(arn);
+            let answer = request.client_id(client).send().await;
+            answer
+                .map_err(api("IAM", "RemoveClientIDFromOpenIDConnectProvider"))
+                .doing(format!("removing IAM OIDC Provider ({arn}) client ID ({client})"))?;
+        }
+        let changes = TagChanges::between(&prior.tags_all, &planned.tags_all);
+        let doing = format!("updating tags for IAM OIDC Provider ({arn})");
+        if !changes.removed.is_empty() {
+            let request = cx.iam().untag_open_id_connect_provider().open_id_connect_provider_arn(arn);
+            let answer = request.set_tag_keys(Some(changes.removed)).send().await;
+            answer.map_err(api("IAM", "UntagOpenIDConnectProvider")).doing(&doing)?;
+        }
+        if let Some(tags) = to_tags(&changes.set) {
+            let request = cx.iam().tag_open_id_connect_provider().open_id_connect_provider_arn(arn);
+            let answer = request.set_tags(Some(tags)).send().await;
+            answer.map_err(api("IAM", "TagOpenIDConnectProvider")).doing(&doing)?;
+        }
+        Ok(change.planned)
+    }
+
+    async fn delete(cx: &Cx<Aws>, prior: OpenIdConnectProvider) -> Result<()> {
+        let request = cx.iam().delete_open_id_connect_provider().open_id_connect_provider_arn(&prior.id);
+        let answer = request.send().await.map_err(api("IAM", "DeleteOpenIDConnectProvider"));
+        answer.or_gone().doing(format!("deleting IAM OIDC Provider ({})", prior.id))
+    }
+
+    async fn find(cx: &Cx<Aws>, planned: &OpenIdConnectProvider, _token: &str) -> Result<Found<OpenIdConnectProvider>> {
+        let account = cx.account_id().await?;
+        let url = without_scheme(&planned.url);
+        let id = format!("arn:{}:iam::{account}:oidc-provider/{url}", cx.partition());
+        let request = cx.iam().get_open_id_connect_provider().open_id_connect_provider_arn(&id);
+        let answer = request.send().await.map_err(api("IAM", "GetOpenIDConnectProvider")).if_found()?;
+        Ok(match answer {
+            None => Found::Nothing,
+            Some(_) => Found::Unclear("a provider for that URL may have been there before"),
+        })
+    }
+}
