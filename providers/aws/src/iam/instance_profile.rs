@@ -1,6 +1,7 @@
 //! `aws_iam_instance_profile`
 
 use aws_sdk_iam::types::InstanceProfile as IamInstanceProfile;
+use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use sdk::{
     Change, Class, Created, Cx, Error, Found, Model, Resource, Result, ResultExt, TagChanges, Tags, async_trait,
@@ -65,7 +66,7 @@ impl Resource for InstanceProfile {
         let profile = get(cx, &prior.id).await.doing(format!("reading IAM Instance Profile ({})", prior.id))?;
         let Some(profile) = profile else { return Ok(None) };
         prior.arn = Some(profile.arn);
-        prior.create_date = profile.create_date.fmt(Format::DateTime).ok();
+        prior.create_date = DateTime::from_secs(profile.create_date.secs()).fmt(Format::DateTime).ok();
         prior.name_prefix = Some(names::prefix_of(&profile.instance_profile_name).to_owned());
         prior.name = Some(profile.instance_profile_name);
         prior.path = Some(profile.path);
