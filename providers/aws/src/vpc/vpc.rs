@@ -8,9 +8,14 @@ use aws_sdk_ec2::types::{
     VpcIpv6CidrBlockAssociation,
 };
 use futures::{StreamExt, TryStreamExt, stream};
-use sdk::{Change, Class, Created, Cx, Error, Model, Plan, Resource, Result, ResultExt, Tags, Wait, async_trait};
+use sdk::{
+    Change, Class, Created, Cx, Error, Found, Model, Plan, Resource, Result, ResultExt, Tags, Wait, async_trait,
+};
 
-use super::{DEPENDENTS_GONE_WITHIN, IDS_PER_CALL, filter, from_tags, tag_specifications, update_tags};
+use super::{
+    DEPENDENTS_GONE_WITHIN, IDS_PER_CALL, filter, found, from_tags, made_durable, made_with, owned_arn,
+    tag_specifications, update_tags,
+};
 use crate::client::Aws;
 use crate::errors::api;
 
@@ -95,11 +100,12 @@ impl Resource for Vpc {
             .set_ipv6_cidr_block_network_border_group(planned.ipv6_cidr_block_network_border_group.clone())
             .set_ipv6_ipam_pool_id(planned.ipv6_ipam_pool_id.clone())
             .set_ipv6_netmask_length(planned.ipv6_netmask_length.and_then(|n| i32::try_from(n).ok()))
-            .set_tag_specifications(tag_specifications(ResourceType::Vpc, &planned.tags_all));
+            .set_tag_specifications(tag_specifications(cx, ResourceType::Vpc, &planned.tags_all));
         let answer = request.send().await.map_err(api("EC2", "CreateVpc")).doing("creating EC2 VPC")?;
         let vpc = answer.vpc.ok_or_else(|| Error::new("creating EC2 VPC: empty result"))?;
         planned.id = vpc.vpc_id.unwrap_or_default();
         created.hand_over(&planned).await;
+        made_durable(cx, &planned.id).await;
 
         let poll = || async {
             let vpc = describe(cx, &planned.id).await?;
@@ -179,6 +185,12 @@ impl Resource for Vpc {
             .await
             .or_gone()
             .doing(format!("deleting EC2 VPC ({})", prior.id))
+    }
+
+    async fn find(cx: &Cx<Aws>, planned: &Vpc, client_token: &str) -> Result<Found<Vpc>> {
+        let answer = cx.ec2().describe_vpcs().filters(made_with(client_token)).send().await;
+        let vpcs = answer.map_err(api("EC2", "DescribeVpcs"))?.vpcs.unwrap_or_default().into_iter();
+        Ok(found(vpcs.map(|vpc| Vpc { id: vpc.vpc_id.unwrap_or_default(), ..planned.clone() }).collect()))
     }
 
     async fn plan(_cx: &Cx<Aws>, plan: &mut Plan<'_>) -> Result<()> {
@@ -358,7 +370,7 @@ async fn attributes(cx: &Cx<Aws>, ids: &[String]) -> Result<Attributes> {
 async fn merged(cx: &Cx<Aws>, mut vpc: Vpc, read: Ec2Vpc, defaults: &Defaults, attributes: &Attributes) -> Result<Vpc> {
     let id = vpc.id.clone();
     let owner = read.owner_id.unwrap_or_default();
-    vpc.arn = Some(format!("arn:{}:ec2:{}:{owner}:vpc/{id}", cx.partition(), cx.region()));
+    vpc.arn = Some(owned_arn(cx, &owner, &format!("vpc/{id}")));
     vpc.owner_id = Some(owner);
     vpc.cidr_block = read.cidr_block;
     vpc.dhcp_options_id = read.dhcp_options_id;
