@@ -64,8 +64,9 @@ impl Value {
 }
 
 fn write(value: &Value, ty: Option<&Type>, path: &mut Path) -> Result<Json, JsonError> {
-    if ty == Some(&Type::Dynamic) {
-        let own = value.ty();
+    let own = if ty == Some(&Type::Dynamic) { value.ty() } else { Type::Dynamic };
+    // A null of no type needs none to be read back.
+    if own != Type::Dynamic {
         let mut wrapped = Map::new();
         wrapped.insert("value".to_owned(), write(value, None, path)?);
         wrapped.insert("type".to_owned(), own.to_json());
