@@ -7,7 +7,7 @@ use lang::{Str, Type, Value};
 
 use crate::provider::ProviderDiagnostic;
 use crate::schema::{Block, Schema, Semantics};
-use crate::tags::TagPolicy;
+use crate::tags::{TagPolicy, tags_of, tags_value};
 use crate::{framework, legacy, normalize};
 
 /// A plan in the making: what the sdk has planned, for a resource type to adjust.
@@ -42,7 +42,12 @@ pub(crate) fn begin<'a>(
     let mut plan = Plan { prior, config, planned, requires_replace, diagnostics: Vec::new(), block };
     if block.attributes.contains_key("tags") && block.attributes.contains_key("tags_all") {
         let prior_all = (!prior.is_null()).then(|| plan.prior("tags_all"));
-        let all = policy.plan(&plan.planned("tags"), &plan.prior("tags"), prior_all.as_ref());
+        let tags = plan.planned("tags");
+        let all = match schema.semantics {
+            // An empty map is a value like any other.
+            Semantics::Framework if tags.is_wholly_known() => tags_value(&policy.merge(&tags_of(&tags))),
+            _ => policy.plan(&tags, &plan.prior("tags"), prior_all.as_ref()),
+        };
         plan.set("tags_all", all);
     }
     plan

@@ -6,10 +6,14 @@
 pub mod eip;
 pub mod internet_gateway;
 pub mod nat_gateway;
+mod permissions;
 pub mod route;
 pub mod route_table;
 pub mod route_table_association;
 mod routes;
+pub mod security_group;
+pub mod security_group_rule;
+pub mod security_group_rules;
 pub mod subnet;
 pub mod vpc;
 
@@ -41,6 +45,10 @@ pub(crate) fn register(registry: &mut Registry<Aws>) {
         .resource::<route::Route>()
         .resource::<route_table::RouteTable>()
         .resource::<route_table_association::RouteTableAssociation>()
+        .resource::<security_group::SecurityGroup>()
+        .resource::<security_group_rule::SecurityGroupRule>()
+        .resource::<security_group_rules::EgressRule>()
+        .resource::<security_group_rules::IngressRule>()
         .resource::<subnet::Subnet>()
         .resource::<vpc::Vpc>();
 }
