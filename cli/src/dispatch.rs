@@ -77,7 +77,7 @@ async fn dispatch(
     environment: Environment,
     providers: ProviderRegistry,
 ) -> Result<Exit, Exit> {
-    use commands::{apply, output, plan, show, state_list, state_show, validate, version};
+    use commands::{apply, get, init, output, plan, show, state_list, state_show, validate, version};
     let session = |ui: &mut Ui| {
         let ui = std::mem::replace(ui, Ui::silent());
         Session::new(Arc::new(ui), environment, providers)
@@ -101,6 +101,18 @@ async fn dispatch(
             })?;
             args.planning.destroy |= name == "destroy";
             apply::run(&session(ui), &args).await
+        }
+        "init" => {
+            let args = prepare(ui, "init [options]", arguments, |a: &init::InitArgs| Settings {
+                no_color: a.no_color,
+                json: a.json,
+                ..Settings::default()
+            })?;
+            init::run(&session(ui), &args).await
+        }
+        "get" => {
+            let args = prepare(ui, "get [options]", arguments, |a: &get::GetArgs| text(a.no_color))?;
+            get::run(&session(ui), &args)
         }
         "validate" => {
             let args = prepare(ui, "validate [options]", arguments, |a: &validate::ValidateArgs| text(a.no_color))?;

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
+pub mod backend;
 pub mod commands;
 pub mod context;
 pub mod dispatch;
@@ -10,6 +11,7 @@ pub mod io;
 pub mod json_views;
 pub mod providers;
 pub mod render;
+pub mod requirements;
 pub mod saved_plan;
 pub mod session;
 pub mod style;

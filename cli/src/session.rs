@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::loader::{ConfigFiles, manifest_path};
+use config::loader::{ConfigFiles, load_module, manifest_path};
 use config::{ModuleManifest, load_config};
+use lang::addr::ModulePath;
 use lang::functions::CallContext;
 use lang::{Diagnostic, Diagnostics, Sources};
 use planner::{ProviderRegistry, Workspace};
@@ -13,6 +14,7 @@ use state::backend::local::{DEFAULT_WORKSPACE, LocalPaths, LocalStore};
 use state::{LockError, LockId, LockInfo, State, StateStore};
 
 use crate::args::groups::{StateArgs, StateOutArgs};
+use crate::backend::LocalBackend;
 use crate::io::Environment;
 use crate::ui::Ui;
 
@@ -102,21 +104,34 @@ impl Session {
         out: Option<&StateOutArgs>,
         operation: &str,
     ) -> Result<Opened, Diagnostics> {
-        let store: Arc<dyn StateStore> = Arc::new(LocalStore::new(self.paths(args.state.as_deref(), out)));
+        let store: Arc<dyn StateStore> = Arc::new(LocalStore::new(self.paths(args.state.as_deref(), out)?));
         let lock = if args.lock { Some(self.lock(&store, operation, args.lock_timeout).await?) } else { None };
         Ok(Opened { store, lock })
     }
 
     /// The state as stored, without a lock: for commands that only show it.
     pub async fn read_state(&self, path: Option<&str>) -> Result<Option<State>, Diagnostics> {
-        let store = LocalStore::new(self.paths(path, None));
+        let store = LocalStore::new(self.paths(path, None)?);
         store.read().await.map_err(|error| Diagnostic::error("Failed to load state", chain(&error)).into())
     }
 
-    fn paths(&self, path: Option<&str>, out: Option<&StateOutArgs>) -> LocalPaths {
+    /// The backend that the working directory is set up for.
+    ///
+    /// # Errors
+    /// A configuration that can't be read, a backend that `init` has to set up first.
+    pub fn backend(&self) -> Result<LocalBackend, Diagnostics> {
+        let root = Path::new(".");
+        let (module, diagnostics) = load_module(&self.sources, root, root, ModulePath::root());
+        let (module, _) = diagnostics.ok_or_errors(module)?;
+        let block = module.as_ref().and_then(|module| module.backend.as_ref());
+        crate::backend::selected(&self.environment.data_dir(), block)
+    }
+
+    fn paths(&self, path: Option<&str>, out: Option<&StateOutArgs>) -> Result<LocalPaths, Diagnostics> {
+        let backend = self.backend()?;
         let mut paths = match path {
             Some(path) => LocalPaths::new(path),
-            None => LocalPaths::workspace(Path::new(""), &self.workspace_name()),
+            None => backend.paths(&self.workspace_name()),
         };
         if let Some(out) = out {
             if let Some(path) = &out.state_out {
@@ -128,7 +143,7 @@ impl Session {
                 None => {}
             }
         }
-        paths
+        Ok(paths)
     }
 
     async fn lock(

@@ -1,6 +1,8 @@
 //! The commands, one per file, and the table that finds them.
 
 pub mod apply;
+pub mod get;
+pub mod init;
 pub mod operation;
 pub mod output;
 pub mod plan;
@@ -51,10 +53,12 @@ pub struct Listed {
 
 /// The commands in the order of the help text.
 pub const LIST: &[Listed] = &[
+    Listed { name: "init", synopsis: "Prepare your working directory for other commands", main: true },
     Listed { name: "validate", synopsis: "Check whether the configuration is valid", main: true },
     Listed { name: "plan", synopsis: "Show changes required by the current configuration", main: true },
     Listed { name: "apply", synopsis: "Create or update infrastructure", main: true },
     Listed { name: "destroy", synopsis: "Destroy previously-created infrastructure", main: true },
+    Listed { name: "get", synopsis: "Install or upgrade remote Terraform modules", main: false },
     Listed { name: "output", synopsis: "Show output values from your root module", main: false },
     Listed { name: "show", synopsis: "Show the current state or a saved plan", main: false },
     Listed { name: "state", synopsis: "Advanced state management", main: false },

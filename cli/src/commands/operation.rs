@@ -41,6 +41,7 @@ pub struct Prepared {
 /// Reads options, configuration and variables. `Err`: the messages of a failure.
 pub fn prepare(session: &Session, args: &PlanningArgs, input: bool) -> Result<Prepared, Diagnostics> {
     let mut options = options(args)?;
+    session.backend()?;
     let (workspace, mut diagnostics) = session.load(options.mode != PlanMode::Destroy);
     let Some(workspace) = workspace.filter(|_| !diagnostics.has_errors()) else { return Err(diagnostics) };
     let (mut given, problems) = crate::variables::collect(session, &workspace.config, &args.variables.given);

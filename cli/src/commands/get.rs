@@ -1,0 +1,68 @@
+//! `get`
+
+use std::path::Path;
+
+use clap::ArgAction;
+use config::ModuleManifest;
+use config::install::{InstallProgress, install_modules};
+use config::loader::manifest_path;
+use lang::{Diagnostic, Diagnostics};
+
+use super::Exit;
+use crate::session::Session;
+
+/// Downloads and installs modules needed for the configuration in the current working directory.
+#[derive(Debug, clap::Parser)]
+pub struct GetArgs {
+    /// Check already-downloaded modules for available updates and install the newest versions available.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub update: bool,
+    /// Disable text coloring in the output.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub no_color: bool,
+    /// Set the directory of the tests.
+    #[arg(long, value_name = "path", default_value = "tests")]
+    pub test_directory: String,
+    /// The directory; only the current one.
+    pub directory: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(session: &Session, args: &GetArgs) -> Exit {
+    if !args.directory.is_empty() {
+        let detail = "Too many command line arguments. Did you mean to use -chdir?";
+        session.ui.error("Too many command line arguments", detail);
+        return Exit::Failure;
+    }
+    let print = |module: &str| session.ui.print(&format!("{module}\n"));
+    let diagnostics = install(session, args.update, &print);
+    session.show(&diagnostics);
+    if diagnostics.has_errors() { Exit::Failure } else { Exit::Success }
+}
+
+/// Installs the modules of the working directory and tells `print` of each new one: `- net.sub in modules/sub`.
+/// `again`: of those too that were there already.
+pub fn install(session: &Session, again: bool, print: &dyn Fn(&str)) -> Diagnostics {
+    let file = manifest_path(&session.environment.data_dir());
+    let known = if again { ModuleManifest::default() } else { ModuleManifest::read(&file).unwrap_or_default() };
+    let (manifest, mut diagnostics) =
+        install_modules(&session.sources, Path::new("."), &mut NewModules { known: &known, print });
+    if let Err(error) = manifest.write(&file) {
+        let detail = format!("Unable to write the module manifest file {}: {error}", file.display());
+        diagnostics.push(Diagnostic::error("Failed to update module manifest", detail));
+    }
+    diagnostics
+}
+
+struct NewModules<'a> {
+    known: &'a ModuleManifest,
+    print: &'a dyn Fn(&str),
+}
+
+impl InstallProgress for NewModules<'_> {
+    fn installed(&mut self, key: &str, dir: &Path) {
+        if !self.known.records().any(|record| record.key == key && record.dir == dir) {
+            (self.print)(&format!("- {key} in {}", dir.display()));
+        }
+    }
+}

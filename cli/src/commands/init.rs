@@ -1,0 +1,389 @@
+//! `init`
+
+use std::path::Path;
+
+use clap::ArgAction;
+use config::ModuleManifest;
+use config::loader::{ConfigFiles, check_core_version, load_config, load_module, manifest_path};
+use config::module::Module;
+use config::provider_source::display_source;
+use config::tfvars::parse_tfvars;
+use lang::addr::{ModulePath, ProviderSource};
+use lang::eval::{NoScope, evaluate};
+use lang::{Diagnostic, Diagnostics, Type};
+use state::backend::local::LocalStore;
+use state::{StateStore, WriteCondition};
+
+use super::{Exit, get};
+use crate::backend::{self, LocalBackend, Record};
+use crate::json_views::stream::Event;
+use crate::requirements;
+use crate::session::Session;
+
+/// Initialize a new or existing Terraform working directory by creating initial files, loading any remote state,
+/// installing modules, etc. It is always safe to run this command multiple times.
+#[derive(Debug, clap::Parser)]
+pub struct InitArgs {
+    /// Disable backend initialization for this configuration and use what was previously initialized instead.
+    #[arg(long, action = ArgAction::Set, default_value_t = true, value_name = "false")]
+    pub backend: bool,
+    /// The same as -backend.
+    #[arg(long, action = ArgAction::Set, default_value_t = true, value_name = "false")]
+    pub cloud: bool,
+    /// Configuration to be merged with what is in the configuration file's 'backend' block: a file of assignments or 'key=value'. May be given several times.
+    #[arg(long, value_name = "path", action = ArgAction::Append)]
+    pub backend_config: Vec<String>,
+    /// Suppress prompts about copying state data when initializing a new state backend.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub force_copy: bool,
+    /// Copy the contents of the given module into the target directory before initialization; not supported.
+    #[arg(long, value_name = "SOURCE")]
+    pub from_module: Option<String>,
+    /// Disable installing modules for this configuration.
+    #[arg(long, action = ArgAction::Set, default_value_t = true, value_name = "false")]
+    pub get: bool,
+    /// Disable interactive prompts.
+    #[arg(long, action = ArgAction::Set, default_value_t = true, value_name = "false")]
+    pub input: bool,
+    /// Don't hold a state lock during backend migration.
+    #[arg(long, action = ArgAction::Set, default_value_t = true, value_name = "false")]
+    pub lock: bool,
+    /// Duration to retry a state lock.
+    #[arg(long, default_value = "0s", value_name = "0s")]
+    pub lock_timeout: String,
+    /// If specified, output won't contain any color.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub no_color: bool,
+    /// Accepted and ignored: providers are part of the program.
+    #[arg(long, value_name = "path", action = ArgAction::Append)]
+    pub plugin_dir: Vec<String>,
+    /// Reconfigure a backend, ignoring any saved configuration.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub reconfigure: bool,
+    /// Reconfigure a backend, and attempt to migrate any existing state.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub migrate_state: bool,
+    /// Install the latest module versions allowed within configured constraints.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub upgrade: bool,
+    /// Accepted and ignored: nothing is chosen by the dependency lock file.
+    #[arg(long, value_name = "MODE")]
+    pub lockfile: Option<String>,
+    /// Accepted and ignored.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub ignore_remote_version: bool,
+    /// Set the directory of the tests.
+    #[arg(long, value_name = "path", default_value = "tests")]
+    pub test_directory: String,
+    /// Produce output in a machine-readable JSON format.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub json: bool,
+    /// The directory; only the current one.
+    pub directory: Vec<String>,
+}
+
+const INVALID: &str = "Terraform encountered problems during initialisation, including problems\nwith the configuration, \
+                       described below.\n\nThe Terraform configuration must be valid before initialization so \
+                       that\nTerraform can determine which modules and providers need to be installed.";
+
+const NEXT_STEPS: &str = "You may now begin working with Terraform. Try running \"terraform plan\" to see\nany changes that \
+                          are required for your infrastructure. All Terraform commands\nshould now work.\n\nIf you ever \
+                          set or change modules or backend configuration for Terraform,\nrerun this command to \
+                          reinitialize your working directory. If you forget, other\ncommands will detect it and remind \
+                          you to do so if necessary.";
+
+/// Runs the command.
+pub async fn run(session: &Session, args: &InitArgs) -> Exit {
+    if args.json {
+        session.ui.event(&Event::version());
+    }
+    let result = match misuse(args) {
+        Some(diagnostic) => Err(diagnostic.into()),
+        None => initialize(session, args).await,
+    };
+    match result {
+        Ok(()) => Exit::Success,
+        Err(diagnostics) => {
+            session.show(&diagnostics);
+            Exit::Failure
+        }
+    }
+}
+
+fn misuse(args: &InitArgs) -> Option<Diagnostic> {
+    if !args.directory.is_empty() {
+        let detail = "Too many command line arguments. Did you mean to use -chdir?";
+        return Some(Diagnostic::error("Too many command line arguments", detail));
+    }
+    if args.migrate_state && args.json {
+        let detail = "The -migrate-state and -json options are mutually-exclusive.";
+        return Some(Diagnostic::error("Incompatible init options", detail));
+    }
+    if args.migrate_state && args.reconfigure {
+        let detail = "The -migrate-state and -reconfigure options are mutually-exclusive.";
+        return Some(Diagnostic::error("Invalid init options", detail));
+    }
+    args.from_module.as_ref().map(|source| {
+        let detail = format!(
+            "This program does not copy modules. Copy {source} into the working directory yourself and run \"terraform init\" \
+             without -from-module."
+        );
+        Diagnostic::error("Unsupported init option", detail)
+    })
+}
+
+async fn initialize(session: &Session, args: &InitArgs) -> Result<(), Diagnostics> {
+    let root = Path::new(".");
+    if ConfigFiles::list(root).is_ok_and(|files| files.is_empty()) {
+        let head = "Terraform initialized in an empty directory!";
+        let rest = "The directory has no Terraform configuration files. You may begin working\nwith Terraform \
+                    immediately by creating Terraform configuration files.";
+        if args.json {
+            output(session, "output_init_empty_message", &format!("{head}\n\n{rest}"));
+        } else {
+            session.ui.print(&format!("{}\n\n{rest}\n", session.ui.style.bold(head)));
+        }
+        return Ok(());
+    }
+    let (early, early_problems) = load_module(&session.sources, root, root, ModulePath::root());
+    let Some(early) = early else { return Err(early_problems) };
+    let backend = if args.backend && args.cloud {
+        announce(session, "initializing_backend_message", "Initializing the backend...");
+        set_up_backend(session, args, &early).await
+    } else {
+        Ok(())
+    };
+    let mut warnings = Diagnostics::new();
+    let mut version_problems = check_core_version(&early);
+    if args.get && !early.calls.is_empty() && !early_problems.has_errors() {
+        let (code, text) = if args.upgrade {
+            ("upgrading_modules_message", "Upgrading modules...")
+        } else {
+            ("initializing_modules_message", "Initializing modules...")
+        };
+        announce(session, code, text);
+        warnings.append(get::install(session, args.upgrade, &|line| log(session, line, line)));
+        if warnings.has_errors() {
+            return Err(warnings);
+        }
+    }
+    let manifest = ModuleManifest::read(&manifest_path(&session.environment.data_dir())).unwrap_or_default();
+    let (config, mut problems) = load_config(&session.sources, root, &manifest);
+    if let Some(config) = &config {
+        version_problems = check_core_version(config);
+    }
+    if version_problems.has_errors() {
+        return Err(version_problems);
+    }
+    if early_problems.has_errors() {
+        let mut all: Diagnostics = Diagnostic::error(INVALID, "").into();
+        all.append(early_problems);
+        return Err(all);
+    }
+    backend?;
+    if problems.has_errors() {
+        let mut all: Diagnostics = Diagnostic::error(INVALID, "").into();
+        all.append(problems);
+        return Err(all);
+    }
+    warnings.append(std::mem::take(&mut problems));
+    if let Some(config) = &config {
+        providers(session, config)?;
+    }
+    if !args.json {
+        session.ui.print("\n");
+    }
+    session.show(&warnings);
+    let style = session.ui.style;
+    let done = "Terraform has been successfully initialized!";
+    let human = style.bold_green(done);
+    output(session, "output_init_success_message", if args.json { done } else { &human });
+    if !session.ui.in_automation {
+        let lead = if args.json { "" } else { "\n" };
+        output(session, "output_init_success_cli_message", &format!("{lead}{NEXT_STEPS}"));
+    }
+    Ok(())
+}
+
+/// A line of the human output, or an event with its code.
+fn output(session: &Session, code: &str, text: &str) {
+    if session.ui.settings.json {
+        session.ui.event(&Event::new("init_output", text).with("message_code", code));
+    } else {
+        session.ui.print(&format!("{text}\n"));
+    }
+}
+
+fn announce(session: &Session, code: &str, text: &str) {
+    let human = session.ui.style.bold(text);
+    output(session, code, if session.ui.settings.json { text } else { &human });
+}
+
+fn log(session: &Session, human: &str, json: &str) {
+    if session.ui.settings.json {
+        session.ui.event(&Event::new("log", json));
+    } else {
+        session.ui.print(&format!("{human}\n"));
+    }
+}
+
+fn providers(session: &Session, config: &Module) -> Result<(), Diagnostics> {
+    announce(session, "initializing_provider_plugin_message", "Initializing provider plugins...");
+    let requirements = requirements::requirements(config);
+    for source in requirements.keys() {
+        if *source == ProviderSource::builtin() {
+            let line = format!("{source} is built in to Terraform");
+            log(session, &format!("- {line}"), &line);
+        } else if let Some(provider) = session.providers.get(source) {
+            let line =
+                format!("Using {} v{}, which is part of this program", display_source(source), provider.version());
+            log(session, &format!("- {line}"), &line);
+        }
+    }
+    let diagnostics = requirements::check(&requirements, &session.providers);
+    if diagnostics.has_errors() { Err(diagnostics) } else { Ok(()) }
+}
+
+async fn set_up_backend(session: &Session, args: &InitArgs, module: &Module) -> Result<(), Diagnostics> {
+    let data_dir = session.environment.data_dir();
+    let previous = if args.reconfigure { None } else { Record::read(&data_dir)? };
+    let Some(block) = &module.backend else {
+        if !args.backend_config.is_empty() {
+            let detail = "-backend-config was used without a \"backend\" block in the configuration.\n\nIf you intended to \
+                          override the default local backend configuration,\nno action is required, but you may add an \
+                          explicit backend block to your\nconfiguration to clear this warning:\n\nterraform \
+                          {\n  backend \"local\" {}\n}\n\nHowever, if you intended to override a defined backend, please \
+                          verify that\nthe backend configuration is present and valid.\n";
+            session.show(&Diagnostic::warning("Missing backend configuration", detail).into());
+        }
+        let Some(previous) = previous else { return write_record(None, &data_dir) };
+        if !args.migrate_state && !args.force_copy {
+            return Err(backend_changed().into());
+        }
+        migrate(session, args, &previous.local(), &LocalBackend::default()).await?;
+        write_record(None, &data_dir)?;
+        let text =
+            format!("\n\nSuccessfully unset the backend {:?}. Terraform will now operate locally.", previous.kind);
+        output(session, "backend_unset", &text);
+        return Ok(());
+    };
+    let mut wanted = backend::configured(block)?;
+    backend::override_settings(&mut wanted, &settings(session, &args.backend_config)?)?;
+    match &previous {
+        Some(previous) if previous.config == wanted.config && previous.kind == wanted.kind => {
+            return write_record(Some(&wanted), &data_dir);
+        }
+        Some(previous) if previous.hash == wanted.hash && args.backend_config.is_empty() => return Ok(()),
+        Some(_) if !args.migrate_state && !args.force_copy => return Err(backend_changed().into()),
+        Some(previous) => migrate(session, args, &previous.local(), &wanted.local()).await?,
+        None if args.reconfigure => {}
+        None => migrate(session, args, &LocalBackend::default(), &wanted.local()).await?,
+    }
+    write_record(Some(&wanted), &data_dir)?;
+    let text = format!(
+        "\nSuccessfully configured the backend {:?}! Terraform will automatically\nuse this backend unless the backend \
+         configuration changes.",
+        wanted.kind
+    );
+    let human = session.ui.style.green(&text);
+    output(session, "backend_configured_success", if args.json { text.trim_start() } else { &human });
+    Ok(())
+}
+
+fn backend_changed() -> Diagnostic {
+    let detail = "A change in the backend configuration has been detected, which may require migrating existing \
+                  state.\n\nIf you wish to attempt automatic migration of the state, use \"terraform init \
+                  -migrate-state\".\nIf you wish to store the current configuration with no changes to the state, use \
+                  \"terraform init -reconfigure\".";
+    Diagnostic::error("Backend configuration changed", detail)
+}
+
+fn write_record(record: Option<&Record>, data_dir: &Path) -> Result<(), Diagnostics> {
+    Record::write(record, data_dir).map_err(|error| {
+        let detail = format!("Cannot write the record of the backend in {}: {error}", data_dir.display());
+        Diagnostic::error("Error saving the backend configuration", detail).into()
+    })
+}
+
+/// The settings of `-backend-config`: each a `name=value` or a file of assignments.
+fn settings(session: &Session, given: &[String]) -> Result<Vec<(String, String)>, Diagnostics> {
+    let mut all = Vec::new();
+    for item in given.iter().filter(|item| !item.is_empty()) {
+        if let Some((name, value)) = item.split_once('=') {
+            all.push((name.trim().to_owned(), value.to_owned()));
+            continue;
+        }
+        let (attributes, mut diagnostics) = parse_tfvars(&session.sources, Path::new(""), Path::new(item));
+        for attribute in &attributes {
+            let value = evaluate(&attribute.expr, &NoScope, &mut diagnostics).convert(&Type::String);
+            if let Some(text) = value.ok().as_ref().and_then(|value| value.as_str()) {
+                all.push((attribute.name.to_string(), text.to_string()));
+            }
+        }
+        if diagnostics.has_errors() {
+            return Err(diagnostics);
+        }
+    }
+    Ok(all)
+}
+
+/// Copies the states of one place to another if the user agrees.
+async fn migrate(
+    session: &Session,
+    args: &InitArgs,
+    from: &LocalBackend,
+    to: &LocalBackend,
+) -> Result<(), Diagnostics> {
+    let failure = |error: &dyn std::error::Error| {
+        Diagnostics::from(Diagnostic::error("Error migrating the state", crate::session::chain(error)))
+    };
+    let mut moves = Vec::new();
+    let mut occupied = false;
+    for workspace in from.workspaces().map_err(|error| failure(&error))? {
+        let (old, new) = (from.paths(&workspace), to.paths(&workspace));
+        if old.write == new.write {
+            continue;
+        }
+        let (old, new) = (LocalStore::new(old), LocalStore::new(new));
+        let Some(state) = old.read().await.map_err(|e| failure(&e))? else { continue };
+        if state.is_empty() {
+            continue;
+        }
+        let there = new.read().await.map_err(|e| failure(&e))?;
+        occupied |= there.as_ref().is_some_and(|there| !there.is_empty());
+        moves.push((new, state, WriteCondition::replacing(there.as_ref())));
+    }
+    if moves.is_empty() || !(args.force_copy || ask_to_copy(session, args, occupied)?) {
+        return Ok(());
+    }
+    for (store, state, condition) in moves {
+        store.write(&state, &condition).await.map_err(|e| failure(&e))?;
+    }
+    Ok(())
+}
+
+fn ask_to_copy(session: &Session, args: &InitArgs, occupied: bool) -> Result<bool, Diagnostic> {
+    if !args.input || args.json || session.environment.input_disabled() {
+        let summary = "Can't ask approval for state migration when interactive input is disabled.";
+        return Err(Diagnostic::error(summary, "Please remove the \"-input=false\" option and try again."));
+    }
+    let text = if occupied {
+        "Pre-existing state was found while migrating the previous \"local\" backend to the\n  newly configured \"local\" \
+         backend. An existing non-empty state already exists in\n  the new backend. Do you want to overwrite the state in the \
+         new backend with the\n  previous state? Enter \"yes\" to copy and \"no\" to start with the existing state\n  in \
+         the newly configured \"local\" backend."
+    } else {
+        "Pre-existing state was found while migrating the previous \"local\" backend to the\n  newly configured \"local\" \
+         backend. No existing state was found in the newly\n  configured \"local\" backend. Do you want to copy this state \
+         to the new \"local\"\n  backend? Enter \"yes\" to copy and \"no\" to start with an empty state."
+    };
+    let style = session.ui.style;
+    session.ui.print(&format!(
+        "{}\n  {text}\n\n  {} ",
+        style.bold("Do you want to copy existing state to the new backend?"),
+        style.bold("Enter a value:")
+    ));
+    let answer = session.ui.read_line();
+    session.ui.print("\n");
+    Ok(answer.is_some_and(|answer| answer.trim() == "yes"))
+}
