@@ -23,6 +23,7 @@ pub mod scope;
 mod selection;
 mod sync;
 mod triggers;
+mod unsupported;
 mod validation;
 pub mod value_codec;
 mod variables;

@@ -68,6 +68,10 @@ pub async fn plan(
     options: &PlanOptions,
     hooks: Arc<dyn Hooks>,
 ) -> (Option<Plan>, Diagnostics) {
+    let refused = crate::unsupported::refuse(&workspace.config);
+    if refused.has_errors() {
+        return (None, refused);
+    }
     let stored_providers: BTreeSet<ProviderConfig> =
         state.resources.values().map(|resource| resource.provider.clone()).collect();
     let graph = ConfigGraph::build(workspace, &stored_providers);

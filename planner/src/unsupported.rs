@@ -1,0 +1,28 @@
+//! What the language has and this planner does not do yet is refused: passing over it could lose an object.
+
+use config::module::Module;
+use lang::{Diagnostic, Diagnostics, Range};
+
+/// An error for every block that a plan can't honour.
+pub(crate) fn refuse(module: &Module) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let mut add = |what: &str, way_out: &str, place: Range| {
+        let detail = format!("This version of windlass does not carry out {what}. {way_out}");
+        diagnostics.push(Diagnostic::error("Unsupported block", detail).at(place));
+    };
+    for moved in &module.moved {
+        add("moved blocks", "Use `terraform state mv`, then remove the block.", moved.range);
+    }
+    for removed in &module.removed {
+        add("removed blocks", "Use `terraform state rm`, then remove the block.", removed.range);
+    }
+    for import in &module.imports {
+        add("import blocks", "Use `terraform import`, then remove the block.", import.range);
+    }
+    let provisioners = module.resources.values().flat_map(|block| &block.provisioners);
+    for provisioner in provisioners {
+        add("provisioners", "Remove the block, or apply this configuration with Terraform.", provisioner.range);
+    }
+    module.children.values().for_each(|child| diagnostics.append(refuse(child)));
+    diagnostics
+}
