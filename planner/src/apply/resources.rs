@@ -49,7 +49,8 @@ impl Applying<'_> {
             }
             let value = self.world.output(&module, name);
             fine &= self.world.error_count() == before;
-            if fine && path.is_root() && !output.ephemeral {
+            // What `-target` left out keeps its value.
+            if fine && path.is_root() && !output.ephemeral && self.plan.outputs.contains_key(name) {
                 self.recorder.set_output(name, stored_output(value, output.sensitive));
             }
         }
