@@ -45,6 +45,8 @@ mod credentials;
 mod endpoints;
 mod errors;
 pub mod iam;
+pub mod kms;
+pub mod logs;
 mod names;
 pub mod policy;
 pub mod sts;
@@ -60,6 +62,8 @@ pub const VERSION: &str = "5.100.0";
 static REGISTRY: LazyLock<Arc<Registry<Aws>>> = LazyLock::new(|| {
     let mut registry = Registry::new(config::schema());
     iam::register(&mut registry);
+    kms::register(&mut registry);
+    logs::register(&mut registry);
     sts::register(&mut registry);
     vpc::register(&mut registry);
     Arc::new(registry)
