@@ -1,11 +1,10 @@
 //! Whether references name something that is declared, and whether they may do so where they stand. No schema is needed.
 
 use lang::addr::{InstanceKey, Mode};
-use lang::ast::{Block, Body, Expr, Traversal};
 use lang::syntax::suggest;
-use lang::{Diagnostic, Diagnostics, Range, Str};
+use lang::{Diagnostic, Diagnostics, Str};
 
-use crate::module::{CheckRule, Module, ModuleCall, ResourceBlock};
+use crate::module::{Module, ResourceBlock};
 use crate::provider_validation::text;
 use crate::references::{Reference, Subject};
 
@@ -23,22 +22,27 @@ pub struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
+    /// Outside of everything that is repeated in a resource, but in the same `check` block.
+    pub fn of_resource(resource: &'a ResourceBlock) -> Place<'a> {
+        Place { check: resource.check.as_deref(), ..Place::default() }
+    }
+
     /// The arguments of a resource.
     pub fn in_resource(resource: &'a ResourceBlock) -> Place<'a> {
         Place {
             counted: resource.count.is_some(),
             for_each: resource.for_each.is_some(),
-            has_self: false,
-            check: resource.check.as_deref(),
+            ..Place::of_resource(resource)
         }
     }
 
-    /// The arguments of a module call.
-    pub fn in_call(call: &ModuleCall) -> Place<'static> {
-        Place { counted: call.count.is_some(), for_each: call.for_each.is_some(), ..Place::default() }
+    /// The arguments of a module call. Which of `count` and `for_each` the call has is not looked at, as in Terraform.
+    pub fn in_call() -> Place<'static> {
+        Place { counted: true, for_each: true, ..Place::default() }
     }
 
     /// The same with `self`.
+    #[must_use]
     pub fn with_self(self) -> Place<'a> {
         Place { has_self: true, ..self }
     }
@@ -232,17 +236,6 @@ impl Module {
     }
 }
 
-/// Checks all references in the tree below `root`, module by module, in the order of the blocks' addresses.
-pub fn check_references(root: &Module) -> Diagnostics {
-    let mut diagnostics = Diagnostics::new();
-    for module in root.tree() {
-        let mut walk = Walk { module, place: Place::default(), bound: Vec::new(), diagnostics: Diagnostics::new() };
-        walk.module();
-        diagnostics.append(walk.diagnostics);
-    }
-    diagnostics
-}
-
 /// Checks what is passed to the input variables of called modules, in the whole tree.
 pub fn check_module_arguments(root: &Module) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
@@ -257,178 +250,4 @@ pub fn check_module_arguments(root: &Module) -> Diagnostics {
         }
     }
     diagnostics
-}
-
-struct Walk<'a> {
-    module: &'a Module,
-    place: Place<'a>,
-    /// Names that `dynamic` blocks around bind.
-    bound: Vec<Str>,
-    diagnostics: Diagnostics,
-}
-
-impl<'a> Walk<'a> {
-    fn module(&mut self) {
-        let module = self.module;
-        for provider in module.providers.values() {
-            self.body(&provider.body);
-        }
-        for variable in module.variables.values() {
-            self.rules(&variable.validations);
-        }
-        for local in module.locals.values() {
-            self.expr(&local.expr);
-        }
-        for call in module.calls.values() {
-            self.repetition(call.count.as_deref(), call.for_each.as_deref(), Place::default());
-            self.place = Place::in_call(call);
-            for argument in &call.arguments {
-                self.expr(&argument.expr);
-            }
-            self.place = Place::default();
-            self.depends_on(&call.depends_on);
-        }
-        for resource in module.resources.values() {
-            self.resource(resource);
-        }
-        for check in module.checks.values() {
-            self.place = Place { check: Some(&check.name), ..Place::default() };
-            self.rules(&check.asserts);
-        }
-        self.place = Place::default();
-        for output in module.outputs.values() {
-            self.expr(&output.value);
-            self.rules(&output.preconditions);
-            self.depends_on(&output.depends_on);
-        }
-        for import in &module.imports {
-            self.repetition(None, import.for_each.as_deref(), Place::default());
-            self.place = Place { for_each: import.for_each.is_some(), ..Place::default() };
-            self.expr(&import.id);
-            self.place = Place::default();
-        }
-    }
-
-    fn resource(&mut self, resource: &'a ResourceBlock) {
-        let inside = Place::in_resource(resource);
-        let outside = Place { check: inside.check, ..Place::default() };
-        self.repetition(resource.count.as_deref(), resource.for_each.as_deref(), outside);
-        self.place = inside;
-        self.body(&resource.body);
-        self.rules(&resource.preconditions);
-        self.place = inside.with_self();
-        self.rules(&resource.postconditions);
-        let connections = resource.connection.iter().chain(resource.provisioners.iter().flat_map(|p| &p.connection));
-        for connection in connections {
-            self.body(&connection.body);
-        }
-        for provisioner in &resource.provisioners {
-            self.body(&provisioner.body);
-        }
-        self.place = outside;
-        self.depends_on(&resource.depends_on);
-        self.place = Place::default();
-    }
-
-    fn repetition(&mut self, count: Option<&Expr>, for_each: Option<&Expr>, place: Place<'a>) {
-        self.place = place;
-        for expr in count.into_iter().chain(for_each) {
-            self.expr(expr);
-        }
-    }
-
-    fn rules(&mut self, rules: &[CheckRule]) {
-        for rule in rules {
-            self.expr(&rule.condition);
-            self.expr(&rule.error_message);
-        }
-    }
-
-    fn depends_on(&mut self, traversals: &[Traversal]) {
-        for traversal in traversals {
-            let Some(reference) = self.traversal(traversal) else { continue };
-            let extra = match &reference.subject {
-                // An output is an attribute of the module as far as this goes.
-                Subject::ModuleOutput(..) => None,
-                _ => reference.remaining().first().map(|step| step.range.to(traversal.range.at_end())),
-            };
-            if let Some(range) = extra {
-                self.diagnostics.push(depends_on_attribute(range));
-            }
-        }
-    }
-
-    fn body(&mut self, body: &Body) {
-        // Of blocks among the JSON properties it is enough that they hold expressions, too.
-        for attribute in &body.just_attributes().0 {
-            self.expr(&attribute.expr);
-        }
-        if let Body::Native(native) = body {
-            for block in &native.blocks {
-                self.block(block);
-            }
-        }
-    }
-
-    /// A block inside of a body; `dynamic` binds its iterator inside of `content`.
-    fn block(&mut self, block: &Block) {
-        let (Body::Native(native), true, Some(label)) = (&block.body, block.kind == "dynamic", block.labels.first())
-        else {
-            return self.body(&block.body);
-        };
-        let iterator = native.attributes.iter().find(|a| a.name == "iterator");
-        let name = iterator.and_then(|a| a.expr.as_keyword()).map_or_else(|| label.text.clone(), Str::from);
-        for attribute in native.attributes.iter().filter(|a| a.name == "for_each") {
-            self.expr(&attribute.expr);
-        }
-        self.bound.push(name);
-        for attribute in native.attributes.iter().filter(|a| a.name == "labels") {
-            self.expr(&attribute.expr);
-        }
-        for content in &native.blocks {
-            self.body(&content.body);
-        }
-        self.bound.pop();
-    }
-
-    /// Mistakes about resources, modules and `self` hide the others of an expression: Terraform looks for them first.
-    fn expr(&mut self, expr: &Expr) {
-        let (mut first, mut second) = (Vec::new(), Vec::new());
-        for traversal in expr.traversals() {
-            if self.bound.contains(&traversal.root) {
-                continue;
-            }
-            match Reference::parse(traversal) {
-                Err(error) => self.diagnostics.push(error),
-                Ok(reference) => {
-                    let Err(error) = self.module.check_reference(&reference, self.place) else { continue };
-                    let is_first = match reference.subject {
-                        Subject::Resource(_) | Subject::ResourceInstance(..) | Subject::SelfObject => true,
-                        Subject::Module(ref call)
-                        | Subject::ModuleInstance(ref call, _)
-                        | Subject::ModuleOutput(ref call, ..) => !self.module.calls.contains_key(call),
-                        _ => false,
-                    };
-                    if is_first { first.push(error) } else { second.push(error) }
-                }
-            }
-        }
-        self.diagnostics.extend(if first.is_empty() { second } else { first });
-    }
-
-    fn traversal<'t>(&mut self, traversal: &'t Traversal) -> Option<Reference<'t>> {
-        let found = Reference::parse(traversal).and_then(|reference| {
-            self.module.check_reference(&reference, self.place)?;
-            Ok(reference)
-        });
-        found.map_err(|error| self.diagnostics.push(error)).ok()
-    }
-}
-
-fn depends_on_attribute(range: Range) -> Diagnostic {
-    Diagnostic::error(
-        "Invalid depends_on reference",
-        "References in depends_on must be to a whole object (resource, etc), not to an attribute of an object.",
-    )
-    .at(range)
 }

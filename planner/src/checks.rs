@@ -90,8 +90,12 @@ fn evaluate_rule(
     if diagnostics.iter().skip(before).any(Diagnostic::is_error) {
         return (CheckStatus::Error, None);
     }
+    let (summary, what) = match kind {
+        RuleKind::Validation { .. } => ("Invalid variable validation result", "validation condition"),
+        _ => ("Invalid condition result", "condition"),
+    };
     let invalid = |detail: String| {
-        Diagnostic::error("Invalid condition result", detail)
+        Diagnostic::error(summary, detail)
             .at(rule.condition.range)
             .with_values(referenced_values(&rule.condition, scope))
     };
@@ -99,13 +103,13 @@ fn evaluate_rule(
         return (CheckStatus::Unknown, None);
     }
     if result.is_null() {
-        diagnostics.push(invalid("Condition expression must return either true or false, not null.".to_owned()));
+        diagnostics.push(invalid(if summary.starts_with("Invalid v") { "Validation condition expression must return either true or false, not null." } else { "Condition expression must return either true or false, not null." }.to_owned()));
         return (CheckStatus::Error, None);
     }
     let holds = match result.convert(&Type::Bool) {
         Ok(value) => value.as_bool(),
         Err(error) => {
-            diagnostics.push(invalid(format!("Invalid condition result value: {error}.")));
+            diagnostics.push(invalid(format!("Invalid {what} result value: {error}.")));
             return (CheckStatus::Error, None);
         }
     };

@@ -1,5 +1,6 @@
 //! Root outputs: their checks and changes.
 
+use config::module::Output;
 use lang::values::Marks;
 use lang::{Diagnostic, Str, Type, Value};
 
@@ -39,16 +40,27 @@ pub(crate) fn visit(planning: &Planning<'_>, module: &ModuleScope, name: &Str) -
         return true;
     }
     let value = world.output(module, name);
-    if !module.address.is_root() {
-        return true;
-    }
-    if !output.sensitive && value.deep_marks().contains(Marks::SENSITIVE) {
-        let diagnostic = Diagnostic::error("Output refers to sensitive values", SENSITIVE_DETAIL).at(output.range);
+    if let Some(diagnostic) = refused(module, output, &value) {
         world.report(diagnostic.into());
         return false;
     }
+    if !module.address.is_root() {
+        return true;
+    }
     plan_change(planning, name, value, output.sensitive);
     true
+}
+
+/// Why an output cannot have a value: because of the value's marks.
+pub(crate) fn refused(module: &ModuleScope, output: &Output, value: &Value) -> Option<Diagnostic> {
+    let marks = value.deep_marks();
+    if !output.sensitive && module.address.is_root() && marks.contains(Marks::SENSITIVE) {
+        return Some(Diagnostic::error("Output refers to sensitive values", SENSITIVE_DETAIL).at(output.range));
+    }
+    let detail = "This output value is not declared as returning an ephemeral value, so it cannot be set to a result derived \
+                  from an ephemeral value.";
+    (!output.ephemeral && marks.contains(Marks::EPHEMERAL))
+        .then(|| Diagnostic::error("Ephemeral value not allowed", detail).at(output.value.range))
 }
 
 /// Plans the change of a root output from the stored value to `after`.

@@ -81,10 +81,8 @@ pub async fn plan(
     }
     let dependencies = graph.resource_dependencies();
     let selection = Selection::new(&graph, options);
-    let mut functions = workspace.functions.clone();
-    functions.planning = true;
-    let timestamp = functions.plan_timestamp.map(|time| time.to_string()).unwrap_or_default();
-    let world = World::new(workspace, Phase::Plan, options.variables.clone(), lang::functions::table(functions));
+    let timestamp = workspace.functions.plan_timestamp.map(|time| time.to_string()).unwrap_or_default();
+    let world = World::new(workspace, Phase::Plan, options.variables.clone(), planning_functions(workspace));
     let create_before_destroy = forced_create_before_destroy(workspace, &dependencies);
     let planning = Planning {
         world,
@@ -110,16 +108,32 @@ pub async fn plan(
     planning.finish(workspace, timestamp)
 }
 
-/// Checks a configuration without state, variables or calls.
+fn planning_functions(workspace: &Workspace) -> lang::functions::Functions {
+    let context = lang::functions::CallContext { planning: true, ..workspace.functions.clone() };
+    crate::functions::table(workspace, context)
+}
+
+/// Checks a configuration without state, variables or calls. Stops at the first stage with mistakes: what is linked in,
+/// the arguments of modules, the graph, and at last the contents of every block.
 pub async fn validate(workspace: &Workspace) -> Diagnostics {
+    let missing = crate::requirements::missing(workspace);
+    if missing.has_errors() {
+        return missing;
+    }
+    let arguments = config::reference_checks::check_module_arguments(&workspace.config);
+    if arguments.has_errors() {
+        return arguments;
+    }
+    let configurations = crate::requirements::missing_configurations(workspace);
+    if configurations.has_errors() {
+        return configurations;
+    }
     let graph = ConfigGraph::build(workspace, &BTreeSet::new());
     let cycles = graph.cycles();
     if cycles.has_errors() {
         return cycles;
     }
-    let mut functions = workspace.functions.clone();
-    functions.planning = true;
-    let world = World::new(workspace, Phase::Validate, BTreeMap::new(), lang::functions::table(functions));
+    let world = World::new(workspace, Phase::Validate, BTreeMap::new(), planning_functions(workspace));
     walk(&graph, 1, |index| {
         let visit = graph.node(index).map_or(Visit::Done, |node| crate::validation::visit(&world, node));
         async move { visit }

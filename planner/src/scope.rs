@@ -217,6 +217,11 @@ impl<'w> World<'w> {
                 fine = false;
                 continue;
             };
+            // One instance stands for all while validating.
+            let expansion = match (self.phase, &expansion) {
+                (Phase::Validate, Expansion::Count(_) | Expansion::ForEach(_)) => Expansion::Unknown,
+                _ => expansion,
+            };
             if matches!(expansion, Expansion::Unknown) {
                 self.add_module(child, parent.address.child(call.name.clone(), InstanceKey::None), Repetition::Any);
             } else {
@@ -243,9 +248,15 @@ impl<'w> World<'w> {
             let value = if module.address.is_root() {
                 variables::root_value(self, variable, self.given.get(name), &mut diagnostics)
             } else {
-                self.argument(module, name, &mut diagnostics)
+                let value = self
+                    .argument(module, name, &mut diagnostics)
                     .map(|(value, place)| variables::accept(self, variable, value, place, &mut diagnostics))
-                    .unwrap_or_else(|| variables::default_value(variable))
+                    .unwrap_or_else(|| variables::default_value(variable));
+                // What holds for one call need not hold for another: a module is validated for all values.
+                match self.phase {
+                    Phase::Validate => variables::mark(variable, Value::unknown(variable.ty.clone())),
+                    Phase::Plan | Phase::Apply => value,
+                }
             };
             self.report(diagnostics);
             value
@@ -320,7 +331,11 @@ impl<'w> World<'w> {
     }
 
     fn all_outputs(&self, module: &ModuleScope) -> Value {
-        Value::object(module.config.outputs.keys().map(|name| (name.clone(), self.output(module, name))))
+        let value = |name: &Str| match self.phase {
+            Phase::Validate => Value::dynamic(),
+            Phase::Plan | Phase::Apply => self.output(module, name),
+        };
+        Value::object(module.config.outputs.keys().map(|name| (name.clone(), value(name))))
     }
 }
 
@@ -382,6 +397,7 @@ impl BlockScope<'_> {
         let (key, next) = match (&expansion, step_key(traversal, 1)) {
             (Expansion::Single, _) => (InstanceKey::None, 1),
             (_, Some(key)) if expansion.contains(&key) => (key, 2),
+            (Expansion::Unknown, _) => return Ok((Value::dynamic(), traversal.steps.len())),
             _ => return Ok((self.world.whole_module(self.module, name), 1)),
         };
         let output = traversal.steps.get(next).map(|step| &step.kind);
@@ -389,6 +405,9 @@ impl BlockScope<'_> {
             && let Some(module) = self.world.module(&self.module.address.child(name.clone(), key))
             && module.config.outputs.contains_key(output)
         {
+            if self.world.phase == Phase::Validate {
+                return Ok((Value::dynamic(), next + 1));
+            }
             return Ok((self.world.output(&module, output), next + 1));
         }
         Ok((self.world.whole_module(self.module, name), 1))

@@ -6,7 +6,7 @@ use lang::functions::FunctionTable;
 use lang::values::Marks;
 use lang::{Diagnostic, Diagnostics, Range, Value};
 
-use config::module::Variable;
+use config::module::{CheckRule, Variable};
 
 use crate::checks::{self, RuleKind};
 use crate::plan::{CheckStatus, Checkable};
@@ -111,7 +111,8 @@ pub fn accept(
     mark(variable, value)
 }
 
-fn mark(variable: &Variable, value: Value) -> Value {
+/// Marks a value as its variable is declared.
+pub fn mark(variable: &Variable, value: Value) -> Value {
     let mut marks = Marks::empty();
     marks.set(Marks::SENSITIVE, variable.sensitive);
     marks.set(Marks::EPHEMERAL, variable.ephemeral);
@@ -120,23 +121,25 @@ fn mark(variable: &Variable, value: Value) -> Value {
 
 /// Checks the validations of a variable in one module instance. Returns whether all hold or are not known yet.
 pub fn validate(world: &World<'_>, module: &crate::scope::ModuleScope, variable: &Variable) -> bool {
-    if variable.validations.is_empty() || world.phase == Phase::Validate {
+    validate_rules(world, module, variable, &variable.validations)
+}
+
+/// The same for some of its rules.
+pub fn validate_rules(
+    world: &World<'_>,
+    module: &crate::scope::ModuleScope,
+    variable: &Variable,
+    rules: &[CheckRule],
+) -> bool {
+    if rules.is_empty() {
         return true;
     }
     let value = world.variable(module, &variable.name);
     let scope = world.scope(module);
     let scope = WithVariable { name: &variable.name, value: &value, inner: &scope };
-    let place = variable_place(world, module, variable);
+    let kind = RuleKind::Validation { place: variable_place(world, module, variable) };
     let object = Checkable::Variable(variable.name.clone());
-    let status = checks::evaluate_rules(
-        world,
-        &module.address,
-        object,
-        &variable.validations,
-        &scope,
-        RuleKind::Validation { place },
-        None,
-    );
+    let status = checks::evaluate_rules(world, &module.address, object, rules, &scope, kind, None);
     matches!(status, CheckStatus::Pass | CheckStatus::Unknown)
 }
 

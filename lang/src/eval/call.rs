@@ -188,25 +188,36 @@ impl Env<'_> {
                 .at(call.name_range.to(call.close));
         }
         let name = call.name.as_str();
-        let detail = match name.rfind("::") {
-            Some(at) => {
-                let (namespace, name) = name.split_at(at + 2);
-                let available: Vec<&str> = names.iter().filter_map(|n| n.strip_prefix(namespace)).collect();
-                if available.is_empty() {
-                    format!("There are no functions in namespace {namespace:?}.")
-                } else {
-                    let hint = suggest(name, available.into_iter())
-                        .map_or_else(String::new, |s| format!(" Did you mean {namespace}{s}?"));
-                    format!("There is no function named {name:?} in namespace {namespace}.{hint}")
-                }
-            }
-            None => {
-                let available = names.iter().map(String::as_str).filter(|n| !n.contains("::"));
-                let hint = suggest(name, available).map_or_else(String::new, |s| format!(" Did you mean {s:?}?"));
-                format!("There is no function named {name:?}.{hint}")
-            }
-        };
+        if let Some(at) = name.rfind("::") {
+            let detail = unknown_provider_function(name, at, &names);
+            return Diagnostic::error("Unknown provider function", detail).at(call.name_range);
+        }
+        let available = names.iter().map(String::as_str).filter(|n| !n.contains("::"));
+        let hint = suggest(name, available).map_or_else(String::new, |s| format!(" Did you mean {s:?}?"));
+        let detail = format!("There is no function named {name:?}.{hint}");
         Diagnostic::error("Call to unknown function", detail).at(call.name_range)
+    }
+}
+
+/// Why there is no function of a name with a namespace; `at` is where its last `::` is.
+fn unknown_provider_function(name: &str, at: usize, names: &[String]) -> String {
+    let (namespace, function) = (&name[..at], &name[at + 2..]);
+    match namespace.strip_prefix("provider") {
+        Some("") => "The function call must include the provider name after the \"provider::\" prefix.".to_owned(),
+        Some(provider) if provider.starts_with("::") => {
+            let provider = &provider[2..];
+            if names.iter().any(|n| n.strip_prefix(namespace).is_some_and(|rest| rest.starts_with("::"))) {
+                return format!("The function {function:?} is not available from the provider {provider:?}.");
+            }
+            format!(
+                "There is no function named {name:?}. Ensure that provider name {provider:?} is declared in this module's \
+                 required_providers block, and that this provider offers a function named {function:?}."
+            )
+        }
+        _ => format!(
+            "The function namespace {namespace:?} is not valid. Provider function calls must use the \"provider::\" \
+             namespace prefix."
+        ),
     }
 }
 

@@ -10,7 +10,7 @@ use sdk::{
     ProviderDiagnostic, ProviderSchema, ReadRequest, ReadResponse, RecoverRequest, RecoverResponse,
 };
 
-use crate::terraform_data;
+use crate::{remote_state, terraform_data};
 
 /// The built-in provider.
 pub struct Builtin {
@@ -21,6 +21,7 @@ impl Default for Builtin {
     fn default() -> Builtin {
         let mut schema = ProviderSchema::default();
         schema.resources.insert(terraform_data::NAME.into(), terraform_data::schema());
+        schema.data_sources.insert(remote_state::NAME.into(), remote_state::schema());
         Builtin { schema }
     }
 }
@@ -43,8 +44,11 @@ impl Provider for Builtin {
         Vec::new()
     }
 
-    fn validate(&self, _mode: Mode, _type_name: &str, _config: &Value) -> Vec<ProviderDiagnostic> {
-        Vec::new()
+    fn validate(&self, mode: Mode, type_name: &str, config: &Value) -> Vec<ProviderDiagnostic> {
+        match (mode, type_name) {
+            (Mode::Managed, terraform_data::NAME) => terraform_data::validate(config),
+            _ => Vec::new(),
+        }
     }
 
     async fn configure(&self, _config: Value) -> Result<Arc<dyn Configured>, Vec<ProviderDiagnostic>> {

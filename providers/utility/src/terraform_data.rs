@@ -2,7 +2,7 @@
 
 use lang::values::{Path, PathStep};
 use lang::{Str, Type, Value};
-use sdk::{ApplyRequest, ApplyResponse, Attribute, Block, PlanRequest, PlanResponse, Schema};
+use sdk::{ApplyRequest, ApplyResponse, Attribute, Block, PlanRequest, PlanResponse, ProviderDiagnostic, Schema};
 
 /// The name of the type.
 pub const NAME: &str = "terraform_data";
@@ -18,6 +18,12 @@ pub fn schema() -> Schema {
     ];
     let attributes = attributes.into_iter().map(|(name, attribute)| (Str::new_static(name), attribute));
     Schema { version: 0, block: Block::new(attributes.collect(), Default::default()), ..Schema::default() }
+}
+
+/// What the provider alone decides cannot be configured.
+pub fn validate(config: &Value) -> Vec<ProviderDiagnostic> {
+    let set = ["id", "output"].into_iter().filter(|name| part(config, name).is_some_and(|value| !value.is_null()));
+    set.map(|name| ProviderDiagnostic::error(format!("{name:?} attribute is read-only"), "")).collect()
 }
 
 fn part<'v>(object: &'v Value, name: &str) -> Option<&'v Value> {
