@@ -103,7 +103,14 @@ fn evaluate_rule(
         return (CheckStatus::Unknown, None);
     }
     if result.is_null() {
-        diagnostics.push(invalid(if summary.starts_with("Invalid v") { "Validation condition expression must return either true or false, not null." } else { "Condition expression must return either true or false, not null." }.to_owned()));
+        diagnostics.push(invalid(
+            if summary.starts_with("Invalid v") {
+                "Validation condition expression must return either true or false, not null."
+            } else {
+                "Condition expression must return either true or false, not null."
+            }
+            .to_owned(),
+        ));
         return (CheckStatus::Error, None);
     }
     let holds = match result.convert(&Type::Bool) {

@@ -21,7 +21,8 @@ pub(crate) fn validate(
     diagnostics: &mut Diagnostics,
 ) {
     let root = &check.workspace.config;
-    let own = |import: &&Import| import.resource.module == module.config.path && import.resource.resource == block.address;
+    let own =
+        |import: &&Import| import.resource.module == module.config.path && import.resource.resource == block.address;
     for import in root.imports.iter().filter(own) {
         validate_target(import, block, diagnostics);
         let place = Place { for_each: import.for_each.is_some(), ..Place::default() };

@@ -43,10 +43,28 @@ static REMOTE_EXEC: LazyLock<Block> = LazyLock::new(|| {
 
 static CONNECTION: LazyLock<Block> = LazyLock::new(|| {
     let texts = [
-        "type", "user", "password", "port", "timeout", "script_path", "target_platform", "private_key", "certificate",
-        "host_key", "agent_identity", "proxy_scheme", "proxy_host", "proxy_user_name", "proxy_user_password",
-        "bastion_host", "bastion_host_key", "bastion_user", "bastion_password", "bastion_private_key",
-        "bastion_certificate", "cacert",
+        "type",
+        "user",
+        "password",
+        "port",
+        "timeout",
+        "script_path",
+        "target_platform",
+        "private_key",
+        "certificate",
+        "host_key",
+        "agent_identity",
+        "proxy_scheme",
+        "proxy_host",
+        "proxy_user_name",
+        "proxy_user_password",
+        "bastion_host",
+        "bastion_host_key",
+        "bastion_user",
+        "bastion_password",
+        "bastion_private_key",
+        "bastion_certificate",
+        "cacert",
     ];
     let mut attributes: Vec<_> = texts.into_iter().map(|name| (name, Type::String, false)).collect();
     attributes.extend(["agent", "https", "insecure", "use_ntlm"].map(|name| (name, Type::Bool, false)));

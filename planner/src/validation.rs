@@ -9,7 +9,7 @@ use lang::{Diagnostic, Diagnostics, Str, Value};
 
 use crate::checks::{RuleKind, evaluate_rules};
 use crate::decode::{decode_body, visit_references};
-use crate::expansion::{Expansion, Repetition, UnknownExpansion, expand};
+use crate::expansion::{Repetition, UnknownExpansion, expand};
 use crate::graph::Node;
 use crate::locate::located;
 use crate::plan::Checkable;
@@ -321,7 +321,7 @@ pub(crate) fn unknown_type(workspace: &Workspace, block: &ResourceBlock) -> Diag
     let what = match block.address.mode {
         Mode::Managed => "resource type",
         Mode::Data => "data source",
-        Mode::Ephemeral => "ephemeral resource type",
+        Mode::Ephemeral => "ephemeral resource",
     };
     let schema = provider.schema();
     let other = match block.address.mode {

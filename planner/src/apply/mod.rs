@@ -100,7 +100,12 @@ pub async fn apply(
     functions.planning = false;
     functions.plan_timestamp = plan.timestamp.parse().ok();
     let applying = Applying {
-        world: World::new(workspace, Phase::Apply, given_variables(plan, options), crate::functions::table(workspace, functions)),
+        world: World::new(
+            workspace,
+            Phase::Apply,
+            given_variables(plan, options),
+            crate::functions::table(workspace, functions),
+        ),
         plan,
         hooks,
         recorder: Recorder::new(plan.prior_state.clone(), snapshots, journal),
