@@ -8,7 +8,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_http_client::Builder as HttpClient;
 use aws_smithy_http_client::tls;
-use sdk::{Context, Error, Pace, Result, ResultExt, TagPolicy};
+use sdk::{Context, Error, Pace, Result, ResultExt, TagPolicy, Tags};
 use tokio::sync::OnceCell;
 
 use crate::config::ProviderConfig;
@@ -176,6 +176,12 @@ impl Aws {
     /// The domain of the partition's services: `amazonaws.com`, …
     pub fn dns_suffix(&self) -> &'static str {
         partition(&self.region).1
+    }
+
+    /// The tags of an object that a data source shows: those that aren't the cloud's own and aren't to be left alone.
+    pub fn visible_tags(&self, mut tags: Tags) -> Tags {
+        tags.retain(|key, _| !self.policy.is_ignored(key));
+        tags
     }
 
     /// Who the credentials belong to. Asked once, when first needed.

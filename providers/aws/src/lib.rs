@@ -42,6 +42,7 @@ use sdk::{Configured, Model, Provider, ProviderDiagnostic, ProviderSchema, Regis
 mod client;
 mod config;
 mod credentials;
+pub mod eks;
 mod endpoints;
 mod errors;
 pub mod iam;
@@ -61,6 +62,7 @@ pub const VERSION: &str = "5.100.0";
 
 static REGISTRY: LazyLock<Arc<Registry<Aws>>> = LazyLock::new(|| {
     let mut registry = Registry::new(config::schema());
+    eks::register(&mut registry);
     iam::register(&mut registry);
     kms::register(&mut registry);
     logs::register(&mut registry);

@@ -4,8 +4,10 @@ mod document;
 pub mod instance_profile;
 pub mod openid_connect_provider;
 pub mod policy;
+pub mod policy_data;
 pub mod policy_document;
 pub mod role;
+pub mod role_data;
 pub mod role_policy;
 pub mod role_policy_attachment;
 
@@ -31,7 +33,9 @@ pub(crate) fn register(registry: &mut Registry<Aws>) {
     registry.resource::<role::IamRole>();
     registry.resource::<role_policy::RolePolicy>();
     registry.resource::<role_policy_attachment::RolePolicyAttachment>();
+    registry.data_source::<policy_data::PolicyData>();
     registry.data_source::<policy_document::PolicyDocument>();
+    registry.data_source::<role_data::RoleData>();
 }
 
 /// All roles by name, as `ListRoles` reports them: without tags and boundary. One paged call per refresh.

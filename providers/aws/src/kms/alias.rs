@@ -78,9 +78,10 @@ impl Resource for KmsAlias {
                 .into_iter()
                 .map(|prior| Ok(aliases.get(&prior.id).cloned().and_then(|alias| merged(prior, alias))))
                 .collect(),
-            Err(error) => {
-                priors.iter().map(|alias| Err(error.clone().context(format!("reading KMS Alias ({})", alias.id)))).collect()
-            }
+            Err(error) => priors
+                .iter()
+                .map(|alias| Err(error.clone().context(format!("reading KMS Alias ({})", alias.id))))
+                .collect(),
         }
     }
 

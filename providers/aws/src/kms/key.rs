@@ -301,7 +301,8 @@ async fn rotate(cx: &Cx<Aws>, id: &str, on: bool, days: Option<i64>) -> Result<(
         let answer = cx.kms().get_key_rotation_status().key_id(id).send().await;
         let answer = answer.map_err(api("KMS", "GetKeyRotationStatus")).if_found()?;
         Ok(answer.map(|answer| {
-            let period = answer.rotation_period_in_days.is_none() || days.is_none() || answer.rotation_period_in_days == days;
+            let period =
+                answer.rotation_period_in_days.is_none() || days.is_none() || answer.rotation_period_in_days == days;
             ((), (answer.key_rotation_enabled == on && (period || !on)).to_string())
         }))
     };
