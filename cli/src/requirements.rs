@@ -79,3 +79,40 @@ pub fn check(requirements: &BTreeMap<ProviderSource, Requirement>, providers: &P
     }
     diagnostics
 }
+
+/// Version constraints in the normal form of Terraform's documents and lock files: `>= 5.0.0, < 6.0.0`.
+pub fn canonical_constraints(texts: &[&str]) -> String {
+    let mut all: Vec<(Version, &str, String)> = Vec::new();
+    for item in texts.iter().flat_map(|text| text.split(',')).map(str::trim) {
+        let digits = item.find(|c: char| c.is_ascii_digit() || c == 'v').unwrap_or(item.len());
+        let (operator, number) = item.split_at(digits);
+        let Ok(version) = number.parse::<Version>() else { continue };
+        let text = match operator.trim() {
+            "" | "=" => version.to_string(),
+            "~>" if number.matches('.').count() < 2 => {
+                let full = version.to_string();
+                format!("~> {}", full.rsplit_once('.').map_or(full.as_str(), |(minor, _)| minor))
+            }
+            operator => format!("{operator} {version}"),
+        };
+        all.push((version, operator, text));
+    }
+    all.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+    let mut texts: Vec<String> = all.into_iter().map(|(_, _, text)| text).collect();
+    texts.dedup();
+    texts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::canonical_constraints;
+
+    #[test]
+    fn constraints_are_written_as_in_lock_files() {
+        assert_eq!(canonical_constraints(&["<6.0, >= 5"]), ">= 5.0.0, < 6.0.0");
+        assert_eq!(
+            canonical_constraints(&["~> 5.0", "~> 5.31.0", "= 5.100.0", "~> 5.0"]),
+            "~> 5.0, ~> 5.31.0, 5.100.0"
+        );
+    }
+}

@@ -72,7 +72,14 @@ fn show_plan(session: &Session, args: &ShowArgs, path: &str) -> Exit {
         return Exit::Success;
     }
     let schemas = RegistrySchemas(&session.providers);
-    let document = crate::json_views::plan::plan_document(&saved.plan, &schemas, None);
+    let configuration = match crate::saved_plan::workspace(session, &saved) {
+        Ok(workspace) => crate::json_views::config::configuration(&workspace),
+        Err(diagnostics) => {
+            session.show(&diagnostics);
+            return Exit::Failure;
+        }
+    };
+    let document = crate::json_views::plan::plan_document(&saved.plan, &schemas, Some(configuration));
     session.ui.print(&format!("{}\n", serde_json::to_string(&document).unwrap_or_default()));
     Exit::Success
 }

@@ -1,8 +1,10 @@
 //! The documents that other tools read: `show -json` of plans and states, diagnostics, event streams.
 
 pub mod checks;
+pub mod config;
 pub mod diagnostic;
 pub mod document;
+pub mod expression;
 pub mod modules;
 pub mod plan;
 pub mod state;
