@@ -118,12 +118,14 @@ pub struct EncryptionProvider {
 }
 
 impl EncryptionConfig {
+    #[expect(deprecated, reason = "the service still demands, and reports, what is encrypted")]
     pub(crate) fn request(&self) -> ApiEncryptionConfig {
         let provider = self.provider.first().map(|p| ApiProvider::builder().key_arn(&p.key_arn).build());
         let resources = self.resources.iter().cloned().collect();
         ApiEncryptionConfig::builder().set_provider(provider).set_resources(Some(resources)).build()
     }
 
+    #[expect(deprecated, reason = "the service still demands, and reports, what is encrypted")]
     pub(crate) fn read(read: ApiEncryptionConfig) -> EncryptionConfig {
         let provider = read.provider.map(|p| EncryptionProvider { key_arn: p.key_arn.unwrap_or_default() });
         EncryptionConfig {
