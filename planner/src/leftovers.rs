@@ -50,6 +50,10 @@ impl Planning<'_> {
         if self.options.mode == PlanMode::Destroy && self.is_protected(&address) {
             return;
         }
+        let root = &self.world.workspace.config;
+        let forget = self.options.mode == PlanMode::Normal
+            && deposed.is_none()
+            && crate::removed::block_for(root, &address).is_some_and(|removed| !removed.destroy);
         let absent = Value::null(current.ty());
         self.record(ResourceChange {
             create_before_destroy: prior.object.create_before_destroy,
@@ -59,7 +63,7 @@ impl Planning<'_> {
             previous_address: None,
             deposed,
             provider,
-            action: Action::Delete,
+            action: if forget { Action::Forget } else { Action::Delete },
             reason,
             before: current,
             after: absent.clone(),

@@ -9,7 +9,7 @@ use lang::addr::{ConfigResource, InstanceKey, ProviderConfig, ResourceInstance};
 use lang::values::{Marks, Path, PathStep};
 use lang::{Diagnostic, Diagnostics, Severity, Value};
 use sdk::{Configured, PlanRequest, Schema};
-use state::ObjectStatus;
+use state::{InstanceObject, ObjectStatus};
 
 use crate::checks::{RuleKind, evaluate_rules};
 use crate::decode::decode_body;
@@ -94,6 +94,7 @@ impl Planning<'_> {
         if self.options.mode != PlanMode::Normal || !selected {
             return Some(current.unwrap_or_else(absent));
         }
+        self.refresh_dependencies(&instance);
         let scope = BlockScope { world: &self.world, module, repetition: &repetition, self_value: None };
         if !self.check_preconditions(module, &instance, &scope) {
             return None;
@@ -119,6 +120,32 @@ impl Planning<'_> {
         let (before, _) = current.clone().unwrap_or_else(absent).unmark_deep();
         let planned = self.ask(&instance, &before, &plain, &marks, tainted).await?;
         self.decide(module, &scope, instance, config, current, planned, tainted).await
+    }
+
+    /// The state learns what an instance depends on now, and keeps what it was made after: both have to outlive it.
+    fn refresh_dependencies(&self, instance: &Instance<'_>) {
+        if !self.options.refresh {
+            return;
+        }
+        let mut state = lock(&self.refreshed);
+        let Some(stored) = state.current(&instance.address) else { return };
+        let known = &stored.dependencies;
+        let merged = match (known.is_empty(), instance.dependencies.iter().all(|d| known.contains(d))) {
+            (_, true) => known.clone(),
+            (true, false) => instance.dependencies.clone(),
+            (false, false) => {
+                state::model::sorted_dependencies(known.iter().chain(instance.dependencies.iter()).cloned())
+            }
+        };
+        if merged == *known && stored.create_before_destroy == instance.create_before_destroy {
+            return;
+        }
+        let object = InstanceObject {
+            dependencies: merged,
+            create_before_destroy: instance.create_before_destroy,
+            ..stored.clone()
+        };
+        state.set_current(&instance.address, &instance.provider, Some(object));
     }
 
     fn check_preconditions(&self, module: &ModuleScope, instance: &Instance<'_>, scope: &BlockScope<'_>) -> bool {

@@ -45,8 +45,11 @@ pub(crate) struct Planning<'w> {
     pub hooks: Arc<dyn Hooks>,
     pub graph: ConfigGraph,
     pub selection: Selection,
-    /// The state as stored.
+    /// The state as stored, and then as moved.
+    pub previous_state: State,
     pub stored: State,
+    /// Old addresses of moved instances by the new ones.
+    pub moved: crate::moves::Previous,
     /// The state as refreshed so far.
     pub refreshed: Mutex<State>,
     pub prior: RwLock<HashMap<ObjectKey, Prior>>,
@@ -68,10 +71,14 @@ pub async fn plan(
     options: &PlanOptions,
     hooks: Arc<dyn Hooks>,
 ) -> (Option<Plan>, Diagnostics) {
-    let refused = crate::unsupported::refuse(&workspace.config);
+    let mut refused = crate::unsupported::refuse(&workspace.config);
+    refused.append(crate::removed::check(&workspace.config, &workspace.config));
     if refused.has_errors() {
         return (None, refused);
     }
+    let previous_state = state.clone();
+    let mut state = state;
+    let (moved, warnings) = crate::moves::apply(&workspace.config, &mut state);
     let stored_providers: BTreeSet<ProviderConfig> =
         state.resources.values().map(|resource| resource.provider.clone()).collect();
     let graph = ConfigGraph::build(workspace, &stored_providers);
@@ -92,6 +99,8 @@ pub async fn plan(
         selection,
         refreshed: Mutex::new(state.clone()),
         stored: state,
+        previous_state,
+        moved,
         prior: RwLock::default(),
         providers: RwLock::default(),
         dependencies,
@@ -101,6 +110,7 @@ pub async fn plan(
         outputs: Mutex::default(),
         create_before_destroy,
     };
+    planning.world.report(warnings);
     let failed = walk(&planning.graph, options.parallelism, |index| planning.visit(index)).await;
     if failed.is_empty() {
         planning.plan_leftovers().await;
@@ -266,7 +276,10 @@ impl Planning<'_> {
     }
 
     /// Records a change, and that what depends on it has to wait.
-    pub fn record(&self, change: ResourceChange) {
+    pub fn record(&self, mut change: ResourceChange) {
+        if change.deposed.is_none() {
+            change.previous_address = self.moved.get(&change.address).cloned();
+        }
         if change.action != crate::plan::Action::NoOp {
             write(&self.pending).insert(change.address.config());
         }
@@ -274,7 +287,7 @@ impl Planning<'_> {
     }
 
     fn finish(self, workspace: &Workspace, timestamp: String) -> (Option<Plan>, Diagnostics) {
-        let diagnostics = self.world.take_diagnostics();
+        let mut diagnostics = self.world.take_diagnostics();
         let checks = self.world.check_outcomes();
         let variables = self.root_variables(workspace);
         let drift = self.drift();
@@ -291,12 +304,13 @@ impl Planning<'_> {
             relevant_attributes: crate::relevance::relevant_attributes(workspace),
             variables,
             prior_state: self.refreshed.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()),
-            previous_state: self.stored,
+            previous_state: self.previous_state,
             targets: self.selection.target_names,
             force_replace: self.options.force_replace.clone(),
             errored: diagnostics.has_errors(),
             complete: !targeted && !diagnostics.has_errors(),
         };
+        diagnostics.extend(crate::removed::forgotten(&plan));
         (Some(plan), diagnostics)
     }
 

@@ -10,17 +10,11 @@ pub(crate) fn refuse(module: &Module) -> Diagnostics {
         let detail = format!("This version of windlass does not carry out {what}. {way_out}");
         diagnostics.push(Diagnostic::error("Unsupported block", detail).at(place));
     };
-    for moved in &module.moved {
-        add("moved blocks", "Use `terraform state mv`, then remove the block.", moved.range);
-    }
-    for removed in &module.removed {
-        add("removed blocks", "Use `terraform state rm`, then remove the block.", removed.range);
-    }
     for import in &module.imports {
         add("import blocks", "Use `terraform import`, then remove the block.", import.range);
     }
     let provisioners = module.resources.values().flat_map(|block| &block.provisioners);
-    for provisioner in provisioners {
+    for provisioner in provisioners.chain(module.removed.iter().flat_map(|removed| &removed.provisioners)) {
         add("provisioners", "Remove the block, or apply this configuration with Terraform.", provisioner.range);
     }
     module.children.values().for_each(|child| diagnostics.append(refuse(child)));

@@ -121,6 +121,7 @@ pub async fn apply(
             .collect(),
         deposed: std::sync::Mutex::default(),
     };
+    applying.forget();
     let walking = async {
         walk(&graph, options.parallelism, &applying).await;
         applying.recorder.end();

@@ -11,10 +11,20 @@ use crate::apply::Applying;
 use crate::checks::{RuleKind, evaluate_rules};
 use crate::expansion::{UnknownExpansion, expand};
 use crate::objects;
-use crate::plan::{CheckStatus, Checkable, PlanMode};
+use crate::plan::{Action, CheckStatus, Checkable, PlanMode};
 use crate::scope::{BlockScope, ModuleScope, ResourceValues};
+use crate::sync::lock;
 
 impl Applying<'_> {
+    /// Takes out of the state what the plan gives up.
+    pub(super) fn forget(&self) {
+        let forgotten = self.plan.changes.iter().filter(|change| change.action == Action::Forget);
+        for change in forgotten {
+            self.recorder.change(|state| state.set_current(&change.address, &change.provider, None));
+            lock(&self.counts).forget += 1;
+        }
+    }
+
     pub(super) fn visit_call(&self, path: &ModulePath) -> bool {
         let root = &self.world.workspace.config;
         let Some(parent) = path.parent() else { return true };

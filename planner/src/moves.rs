@@ -1,0 +1,153 @@
+//! `moved` blocks: objects of the state get new addresses before anything is planned. A resource that gains or loses `count`
+//! moves by itself between its address without key and `[0]`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use config::addresses::AbsoluteAddress;
+use config::module::Module;
+use lang::addr::{InstanceKey, Mode, ModuleInstance, ModulePath, ResourceInstance};
+use lang::{Diagnostic, Diagnostics};
+use state::{ResourceState, State};
+
+/// Where objects were before: the old address by the new one.
+pub(crate) type Previous = BTreeMap<ResourceInstance, ResourceInstance>;
+
+/// A `moved` block with the module that holds it.
+struct Statement<'a> {
+    module: &'a ModulePath,
+    from: &'a AbsoluteAddress,
+    to: &'a AbsoluteAddress,
+}
+
+/// Moves the objects of a state as the configuration says.
+pub(crate) fn apply(root: &Arc<Module>, state: &mut State) -> (Previous, Diagnostics) {
+    let mut statements = Vec::new();
+    collect(root, &mut statements);
+    let mut previous = Previous::new();
+    let mut blocked = BTreeMap::new();
+    // A chain of moves needs as many rounds as it has links, whatever the order of its blocks.
+    for _ in 0..=statements.len() {
+        let mut moved = false;
+        for statement in &statements {
+            let addresses: Vec<ResourceInstance> = state.instances().map(|(address, ..)| address).collect();
+            for address in addresses {
+                let Some(target) = statement.target(&address) else { continue };
+                if target == address {
+                    continue;
+                }
+                if rename(state, &address, &target) {
+                    moved = true;
+                    let origin = previous.remove(&address).unwrap_or(address);
+                    previous.insert(target, origin);
+                } else {
+                    blocked.insert(address, target);
+                }
+            }
+        }
+        if !moved {
+            break;
+        }
+    }
+    move_implied(root, state, &mut previous);
+    (previous, unresolved(&blocked))
+}
+
+fn collect<'a>(module: &'a Module, statements: &mut Vec<Statement<'a>>) {
+    let own = module.moved.iter();
+    statements.extend(own.map(|moved| Statement {
+        module: &module.path,
+        from: &moved.from_address,
+        to: &moved.to_address,
+    }));
+    module.children.values().for_each(|child| collect(child, statements));
+}
+
+impl Statement<'_> {
+    /// The new address of an instance that the statement selects.
+    fn target(&self, address: &ResourceInstance) -> Option<ResourceInstance> {
+        let depth = self.module.0.len();
+        let names = address.module.0.iter().map(|(name, _)| name);
+        if address.module.0.len() < depth || !names.take(depth).eq(self.module.0.iter()) {
+            return None;
+        }
+        let (prefix, rest) = address.module.0.split_at(depth);
+        match (self.from, self.to) {
+            (AbsoluteAddress::Resource(from), AbsoluteAddress::Resource(to)) => {
+                // Without a key on either side the statement speaks of all instances.
+                let whole = from.key == InstanceKey::None && to.key == InstanceKey::None;
+                let selected = from.module.0[..] == *rest
+                    && from.resource == address.resource
+                    && (whole || from.key == address.key);
+                let module = ModuleInstance(prefix.iter().chain(to.module.0.iter()).cloned().collect());
+                let key = if whole { address.key.clone() } else { to.key.clone() };
+                selected.then(|| ResourceInstance { module, resource: to.resource.clone(), key })
+            }
+            (AbsoluteAddress::Module(from), AbsoluteAddress::Module(to)) => {
+                let ((from_name, from_key), from_path) = from.0.split_last()?;
+                let ((to_name, to_key), to_path) = to.0.split_last()?;
+                let (step, below) = rest.get(from_path.len()..)?.split_first()?;
+                let whole = *from_key == InstanceKey::None && *to_key == InstanceKey::None;
+                let selected = rest.starts_with(from_path) && step.0 == *from_name && (whole || step.1 == *from_key);
+                let key = if whole { step.1.clone() } else { to_key.clone() };
+                let call = [(to_name.clone(), key)];
+                let module = prefix.iter().chain(to_path).chain(&call).chain(below).cloned().collect();
+                let (resource, key) = (address.resource.clone(), address.key.clone());
+                selected.then_some(ResourceInstance { module: ModuleInstance(module), resource, key })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Gives an instance a new address; false if that is taken.
+fn rename(state: &mut State, from: &ResourceInstance, to: &ResourceInstance) -> bool {
+    if state.instance(to).is_some() {
+        return false;
+    }
+    let old = from.abs_resource();
+    let Some(resource) = state.resources.get_mut(&old) else { return false };
+    let Some(instance) = resource.instances.remove(&from.key) else { return false };
+    let provider = resource.provider.clone();
+    if resource.instances.is_empty() {
+        state.resources.remove(&old);
+    }
+    let target = state
+        .resources
+        .entry(to.abs_resource())
+        .or_insert_with(|| ResourceState { provider, instances: BTreeMap::new() });
+    target.instances.insert(to.key.clone(), instance);
+    true
+}
+
+fn move_implied(root: &Arc<Module>, state: &mut State, previous: &mut Previous) {
+    let addresses: Vec<ResourceInstance> = state.instances().map(|(address, ..)| address).collect();
+    for address in addresses.into_iter().filter(|address| address.resource.mode == Mode::Managed) {
+        let module = crate::workspace::module_at(root, &address.module.path());
+        let Some(block) = module.and_then(|module| module.resources.get(&address.resource)) else { continue };
+        let key = match (&address.key, block.count.is_some(), block.for_each.is_some()) {
+            (InstanceKey::None, true, _) => InstanceKey::Index(0),
+            (InstanceKey::Index(0), false, false) => InstanceKey::None,
+            _ => continue,
+        };
+        let target = address.abs_resource().instance(key);
+        if rename(state, &address, &target) {
+            let origin = previous.remove(&address).unwrap_or(address);
+            previous.insert(target, origin);
+        }
+    }
+}
+
+fn unresolved(blocked: &BTreeMap<ResourceInstance, ResourceInstance>) -> Diagnostics {
+    if blocked.is_empty() {
+        return Diagnostics::new();
+    }
+    let lines: String = blocked.iter().map(|(from, to)| format!("\n  - {from} could not move to {to}")).collect();
+    let detail = format!(
+        "Terraform tried to adjust resource instance addresses in the prior state based on change information recorded in the \
+         configuration, but some adjustments did not succeed due to existing objects already at the intended \
+         addresses:{lines}\n\nTerraform has planned to destroy these objects. If Terraform's proposed changes aren't \
+         appropriate, you must first resolve the conflicts using the \"terraform state\" subcommands and then create a new plan."
+    );
+    Diagnostic::warning("Unresolved resource instance address changes", detail).into()
+}

@@ -1,0 +1,76 @@
+//! `removed` blocks: objects that the configuration gives up without destroying them.
+
+use config::addresses::ConfigAddress;
+use config::module::{Module, Removed};
+use lang::addr::{ConfigResource, ModulePath, ResourceInstance};
+use lang::{Diagnostic, Diagnostics};
+
+use crate::plan::{Action, Plan};
+
+/// The block that speaks of an instance, if there is one.
+pub(crate) fn block_for<'m>(module: &'m Module, address: &ResourceInstance) -> Option<&'m Removed> {
+    let config = address.config();
+    let own = module.removed.iter().find(|removed| match absolute(&module.path, &removed.address) {
+        ConfigAddress::Module(path) => config.module.0.starts_with(&path.0),
+        ConfigAddress::Resource(resource) => resource == config,
+    });
+    own.or_else(|| module.children.values().find_map(|child| block_for(child, address)))
+}
+
+fn absolute(module: &ModulePath, address: &ConfigAddress) -> ConfigAddress {
+    let join = |below: &ModulePath| ModulePath(module.0.iter().chain(below.0.iter()).cloned().collect());
+    match address {
+        ConfigAddress::Module(path) => ConfigAddress::Module(join(path)),
+        ConfigAddress::Resource(resource) => {
+            let (module, resource) = (join(&resource.module), resource.resource.clone());
+            ConfigAddress::Resource(ConfigResource { module, resource })
+        }
+    }
+}
+
+/// An error for every block whose resource or module is still configured.
+pub(crate) fn check(root: &Module, module: &Module) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    for removed in &module.removed {
+        let (what, name, declared) = match absolute(&module.path, &removed.address) {
+            ConfigAddress::Module(path) => {
+                let there = root.descendant(&path).is_some_and(|found| found.path == path);
+                ("module", path.to_string(), there.then_some(removed.range))
+            }
+            ConfigAddress::Resource(resource) => {
+                let owner = root.descendant(&resource.module).filter(|found| found.path == resource.module);
+                let block = owner.and_then(|owner| owner.resources.get(&resource.resource));
+                ("resource", resource.to_string(), block.map(|block| block.range))
+            }
+        };
+        if let Some(place) = declared {
+            let detail = format!(
+                "This statement declares that {name} was removed, but it is still declared in configuration.\n\nRemove the \
+                 {what} block, or the removed block."
+            );
+            diagnostics.push(Diagnostic::error(format!("Removed {what} still exists"), detail).at(place));
+        }
+    }
+    module.children.values().for_each(|child| diagnostics.append(check(root, child)));
+    diagnostics
+}
+
+/// The warning that lists what a plan forgets.
+pub(crate) fn forgotten(plan: &Plan) -> Option<Diagnostic> {
+    let forgotten: Vec<String> = plan
+        .changes
+        .iter()
+        .filter(|change| change.action == Action::Forget)
+        .map(|change| format!("\n - {}", change.address))
+        .collect();
+    if forgotten.is_empty() {
+        return None;
+    }
+    let detail = format!(
+        "If you apply this plan, Terraform will discard its tracking information for the following objects, but it will not \
+         delete them:{}\n\nAfter applying this plan, Terraform will no longer manage these objects. You will need to import them \
+         into Terraform to manage them again.",
+        forgotten.concat()
+    );
+    Some(Diagnostic::warning("Some objects will no longer be managed by Terraform", detail))
+}
