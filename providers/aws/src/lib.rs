@@ -117,4 +117,8 @@ impl Provider for AwsProvider {
     fn is_pure(&self, data_source: &str) -> bool {
         REGISTRY.is_pure(data_source)
     }
+
+    fn estimate_seconds(&self, type_name: &str, operation: sdk::provider::Operation) -> u32 {
+        REGISTRY.estimate_seconds(type_name, operation)
+    }
 }
