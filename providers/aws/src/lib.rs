@@ -48,6 +48,7 @@ mod errors;
 pub mod iam;
 pub mod kms;
 pub mod logs;
+pub mod meta;
 mod names;
 pub mod policy;
 pub mod sts;
@@ -66,6 +67,7 @@ static REGISTRY: LazyLock<Arc<Registry<Aws>>> = LazyLock::new(|| {
     iam::register(&mut registry);
     kms::register(&mut registry);
     logs::register(&mut registry);
+    meta::register(&mut registry);
     sts::register(&mut registry);
     vpc::register(&mut registry);
     Arc::new(registry)

@@ -3,6 +3,7 @@
 //! Most of EC2's creations take no client token. A new object gets a tag with the token instead ([`INTENT`]), by which a
 //! create whose answer was lost finds it; the tag is removed as soon as the id is durable, and never shows.
 
+pub mod data;
 pub mod eip;
 pub mod internet_gateway;
 pub mod nat_gateway;
@@ -38,6 +39,7 @@ const INTENT: &str = "windlass:intent";
 pub(crate) const VISIBLE_WITHIN: Duration = Duration::from_secs(120);
 
 pub(crate) fn register(registry: &mut Registry<Aws>) {
+    data::register(registry);
     registry
         .resource::<eip::Eip>()
         .resource::<internet_gateway::InternetGateway>()

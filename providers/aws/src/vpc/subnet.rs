@@ -179,7 +179,8 @@ async fn describe(cx: &Cx<Aws>, id: &str) -> Result<Option<Ec2Subnet>> {
     Ok(answer.subnets.unwrap_or_default().into_iter().next())
 }
 
-fn associations<'a>(
+/// The ids and blocks of IPv6 associations in this state.
+pub(crate) fn associations<'a>(
     subnet: &'a Ec2Subnet,
     in_state: &'a SubnetCidrBlockStateCode,
 ) -> impl Iterator<Item = (&'a str, &'a str)> {

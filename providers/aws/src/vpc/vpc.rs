@@ -235,7 +235,8 @@ async fn modify(cx: &Cx<Aws>, id: &str, name: &VpcAttributeName, on: bool) -> Re
     Ok(())
 }
 
-async fn attribute(cx: &Cx<Aws>, id: &str, name: &VpcAttributeName) -> Result<Option<bool>> {
+/// One of the attributes that `DescribeVpcs` doesn't report.
+pub(crate) async fn attribute(cx: &Cx<Aws>, id: &str, name: &VpcAttributeName) -> Result<Option<bool>> {
     let request = cx.ec2().describe_vpc_attribute().vpc_id(id).attribute(name.clone());
     let answer = request.send().await.map_err(api("EC2", "DescribeVpcAttribute"))?;
     let value = match name {
