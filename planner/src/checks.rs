@@ -8,7 +8,7 @@ use lang::{Diagnostic, Diagnostics, Range, Type};
 
 use crate::decode::referenced_values;
 use crate::plan::{CheckOutcome, CheckStatus, Checkable};
-use crate::scope::World;
+use crate::scope::{Phase, World};
 use crate::sync::lock;
 
 /// What a rule belongs to, which decides how its failure is told.
@@ -100,6 +100,14 @@ fn evaluate_rule(
             .with_values(referenced_values(&rule.condition, scope))
     };
     if !result.is_known() {
+        if kind == RuleKind::Assertion && world.phase == Phase::Plan {
+            let detail = "The condition could not be evaluated at this time, a result will be known when this plan is applied.";
+            diagnostics.push(
+                Diagnostic::warning("Check block assertion known after apply", detail)
+                    .at(rule.condition.range)
+                    .with_values(referenced_values(&rule.condition, scope)),
+            );
+        }
         return (CheckStatus::Unknown, None);
     }
     if result.is_null() {

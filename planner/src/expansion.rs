@@ -145,7 +145,12 @@ fn expand_count(
     }
     let value = match value.convert(&Type::Number) {
         Ok(value) => value,
-        Err(error) => return refuse(&format!("The given \"count\" argument value is unsuitable: {error}.")),
+        Err(error) => {
+            let detail = format!("Invalid expression value: {error}.");
+            let diagnostic = Diagnostic::error("Incorrect value type", detail).at(expr.range);
+            diagnostics.push(diagnostic.with_values(referenced_values(expr, scope)));
+            return None;
+        }
     };
     if !value.is_known() {
         return match unknown {

@@ -315,8 +315,7 @@ impl Planning<'_> {
     }
 
     fn root_variables(&self, workspace: &Workspace) -> BTreeMap<Str, Value> {
-        let Some(root) = self.world.module(&lang::addr::ModuleInstance::root()) else { return BTreeMap::new() };
-        let names = workspace.config.variables.keys();
-        names.map(|name| (name.clone(), self.world.variable(&root, name))).collect()
+        let variables = workspace.config.variables.values();
+        variables.map(|v| (v.name.clone(), variables::recorded(&self.world, v))).collect()
     }
 }

@@ -190,6 +190,11 @@ impl<'w> World<'w> {
         found
     }
 
+    /// What was given for a root input variable.
+    pub fn given(&self, name: &str) -> Option<&GivenVariable> {
+        self.given.get(name)
+    }
+
     /// Adds messages.
     pub fn report(&self, diagnostics: Diagnostics) {
         lock(&self.diagnostics).append(diagnostics);

@@ -5,7 +5,9 @@ use config::reference_checks::Place;
 use lang::addr::{Mode, ModulePath};
 use lang::ast::Expr;
 use lang::eval::{Locals, Scope, evaluate};
+use lang::values::{Marks, Path};
 use lang::{Diagnostic, Diagnostics, Str, Value};
+use sdk::ProviderDiagnostic;
 
 use crate::checks::{RuleKind, evaluate_rules};
 use crate::decode::{decode_body, visit_references};
@@ -209,7 +211,9 @@ fn validate_resource(world: &World<'_>, module: &ModuleScope, block: &ResourceBl
         Some(schema) => {
             if let Some(config) = validate_body(&inside, &block.body, &schema.block, &scope, &mut diagnostics) {
                 validate_ignored(block, &schema.block, &mut diagnostics);
-                let (config, _) = config.unmark_deep();
+                let (config, marks) = config.unmark_deep();
+                let refused = ephemeral_refused(&marks, &schema.block);
+                diagnostics.extend(refused.into_iter().map(|problem| located(problem, &block.body, &address)));
                 if let Some(provider) = workspace.providers.get(&block.provider_source) {
                     let problems = provider.validate(block.address.mode, &block.address.kind, &config);
                     diagnostics.extend(problems.into_iter().map(|problem| located(problem, &block.body, &address)));
@@ -232,6 +236,26 @@ fn validate_resource(world: &World<'_>, module: &ModuleScope, block: &ResourceBl
     provisioners::validate(&after, block, &scope, world.error_count() > before, &mut diagnostics);
     imports::validate(&outside, module, block, &world.scope(module), &mut diagnostics);
     world.report(diagnostics.into_iter().map(|diagnostic| diagnostic.with_address(address.as_str())).collect());
+}
+
+/// A message for every attribute that is stored, but has an ephemeral value.
+pub(crate) fn ephemeral_refused(marks: &[(Path, Marks)], schema: &sdk::Block) -> Vec<ProviderDiagnostic> {
+    let write_only = |path: &Path| match path.0.first().and_then(|step| step.name()) {
+        Some(name) => schema.attributes.get(name).is_some_and(|attribute| attribute.write_only),
+        None => false,
+    };
+    let refused = marks.iter().filter(|(path, marks)| marks.contains(Marks::EPHEMERAL) && !write_only(path));
+    refused
+        .map(|(path, _)| {
+            let name = path.to_string();
+            let detail = format!(
+                "Ephemeral values are not valid for {:?}, because it is not a write-only attribute and must be persisted to \
+                 state.",
+                name.trim_start_matches('.')
+            );
+            ProviderDiagnostic::error("Invalid use of ephemeral value", detail).at(path.clone())
+        })
+        .collect()
 }
 
 /// `ignore_changes` has to name what the schema has, and what a configuration can set.

@@ -23,25 +23,42 @@ pub fn root_value(
     if world.phase == Phase::Validate {
         return mark(variable, Value::unknown(variable.ty.clone()));
     }
+    let required = || {
+        Diagnostic::error(
+            "No value for required variable",
+            format!(
+                "The root module input variable \"{}\" is not set, and has no default value. Use a -var or -var-file command \
+                 line argument to provide a value for this variable.",
+                variable.name
+            ),
+        )
+        .at(variable.range)
+    };
     let Some(given) = given else {
         if variable.default.is_some() {
             let value = default_value(variable);
             return accept(world, variable, value, variable.range, diagnostics);
         }
-        diagnostics.push(
-            Diagnostic::error(
-                "No value for required variable",
-                format!(
-                    "The root module input variable \"{}\" is not set, and has no default value. Use a -var or -var-file \
-                     command line argument to provide a value for this variable.",
-                    variable.name
-                ),
-            )
-            .at(variable.range),
-        );
+        diagnostics.push(required());
         return Value::unknown(variable.ty.clone());
     };
     let place = if given.range == Range::NONE { variable.range } else { given.range };
+    let Some(value) = given_value(world, variable, given, diagnostics) else {
+        // A value that cannot be read is none.
+        diagnostics.extend(variable.default.is_none().then(required));
+        return Value::unknown(variable.ty.clone());
+    };
+    accept(world, variable, value, place, diagnostics)
+}
+
+/// A given value as it is written, before it is converted to the variable's type. `None` after an error.
+fn given_value(
+    world: &World<'_>,
+    variable: &Variable,
+    given: &GivenVariable,
+    diagnostics: &mut Diagnostics,
+) -> Option<Value> {
+    let before = diagnostics.error_count();
     let value = match &given.value {
         VariableValue::Value(value) => value.clone(),
         VariableValue::Expr(expr) => evaluate(expr, &Constants(world), diagnostics),
@@ -53,15 +70,20 @@ pub fn root_value(
             let failed = problems.has_errors();
             diagnostics.append(problems);
             if failed {
-                return Value::unknown(variable.ty.clone());
+                return None;
             }
             evaluate(&expr, &Constants(world), diagnostics)
         }
     };
-    if diagnostics.has_errors() {
-        return Value::unknown(variable.ty.clone());
-    }
-    accept(world, variable, value, place, diagnostics)
+    (diagnostics.error_count() == before).then_some(value)
+}
+
+/// What a plan records of a root variable: the value as it was given, or the default; with the variable's marks.
+pub fn recorded(world: &World<'_>, variable: &Variable) -> Value {
+    // Mistakes in it were reported when the variable was visited.
+    let mut ignored = Diagnostics::new();
+    let given = world.given(&variable.name).and_then(|given| given_value(world, variable, given, &mut ignored));
+    mark(variable, given.unwrap_or_else(|| default_value(variable)))
 }
 
 /// The default of a variable, or null.

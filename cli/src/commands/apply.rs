@@ -113,7 +113,12 @@ async fn plan_and_apply(
             }
         },
         None => {
-            let planned = operation::plan(prepared, &snapshots, hooks.clone()).await;
+            let mut planned = operation::plan(prepared, &snapshots, hooks.clone()).await;
+            if !planned.diagnostics.has_errors() {
+                // The apply evaluates the assertions again, when it knows more.
+                let of_check = |d: &lang::Diagnostic| d.summary().starts_with("Check block assertion");
+                planned.diagnostics = planned.diagnostics.into_iter().filter(|d| !of_check(d)).collect();
+            }
             if let Some(plan) = &planned.plan {
                 operation::show_plan(session, plan);
             }
@@ -137,6 +142,14 @@ async fn plan_and_apply(
     if outcome.diagnostics.has_errors() {
         session.show(&outcome.diagnostics);
         return Exit::Failure;
+    }
+    if !plan.targets.is_empty() {
+        let detail = "The plan was created with the -target option in effect, so some changes requested in the configuration \
+                      may have been ignored and the output values may not be fully updated. Run the following command to \
+                      verify that no other changes are pending:\n    terraform plan\n\nNote that the -target option is not \
+                      suitable for routine use, and is provided only for exceptional situations such as recovering from \
+                      errors or mistakes, or when Terraform specifically suggests to use it as part of an error message.";
+        session.show(&lang::Diagnostic::warning("Applied changes may be incomplete", detail).into());
     }
     summary(session, plan.mode == PlanMode::Destroy, &outcome.counts);
     outputs(session, &outcome.state, plan.mode == PlanMode::Destroy);

@@ -199,6 +199,12 @@ pub async fn open_state(
 /// Plans.
 pub async fn plan(prepared: &Prepared, snapshots: &Snapshots, hooks: Arc<dyn Hooks>) -> Planned {
     let state = snapshots.stored().cloned().unwrap_or_default();
+    let mut problems = planner::validate(&prepared.workspace).await;
+    if problems.has_errors() {
+        let mut diagnostics = prepared.warnings.clone();
+        diagnostics.append(std::mem::take(&mut problems));
+        return Planned { plan: None, diagnostics };
+    }
     let (plan, mut diagnostics) = planner::plan(&prepared.workspace, state, &prepared.options, hooks).await;
     let mut all = prepared.warnings.clone();
     all.append(std::mem::take(&mut diagnostics));
@@ -244,9 +250,6 @@ fn stream_plan(session: &Session, plan: &Plan, document: &document::Plan) {
         if !silent && !(data && change.action == Action::Delete) {
             ui.event(&change_event("planned_change", "Plan to", change));
         }
-    }
-    if plan.errored {
-        return;
     }
     let counts = plan.counts();
     let import = if counts.import > 0 { format!("{} to import, ", counts.import) } else { String::new() };

@@ -14,6 +14,11 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+/// Null is a value, too: only what is not there is `None`.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
+    Json::deserialize(deserializer).map(Some)
+}
+
 /// A plan.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -186,8 +191,9 @@ pub struct Change {
     pub actions: Vec<String>,
     /// The value before.
     pub before: Json,
-    /// The value after, without what is unknown.
-    pub after: Json,
+    /// The value after, without what is unknown; missing when all of it is.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub after: Option<Json>,
     /// What is unknown after.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after_unknown: Option<Json>,

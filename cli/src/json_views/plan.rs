@@ -86,7 +86,7 @@ pub fn resource_change(change: &ResourceChange) -> document::ResourceChange {
         change: Change {
             actions: action_names(change.action),
             before: plain(&change.before).unwrap_or(Json::Null),
-            after: after.unwrap_or(Json::Null),
+            after,
             after_unknown: Some(after_unknown),
             before_sensitive: Some(sensitive(&change.before)),
             after_sensitive: Some(sensitive(&change.after)),
@@ -104,7 +104,7 @@ pub fn output_change(change: &OutputChange) -> Change {
     Change {
         actions: action_names(change.action),
         before: plain(&change.before).unwrap_or(Json::Null),
-        after: plain(&change.after).unwrap_or(Json::Null),
+        after: plain(&change.after),
         after_unknown: Some(after_unknown),
         before_sensitive: Some(Json::Bool(change.sensitive)),
         after_sensitive: Some(Json::Bool(change.sensitive)),

@@ -1,7 +1,7 @@
 //! Values in plan and state documents: plain JSON, with trees of booleans beside it for what is unknown or sensitive.
 
 use lang::values::Kind;
-use lang::{Marks, Value};
+use lang::{Marks, Type, Value};
 use sdk::schema::{Block, Nesting};
 use serde_json::{Map, Value as Json};
 
@@ -26,7 +26,7 @@ pub fn plain(value: &Value) -> Option<Json> {
 /// Which parts of a value are unknown.
 pub fn unknown(value: &Value) -> Json {
     tree(value, &|v| match &v.kind {
-        Kind::Unknown(..) => Some(true),
+        Kind::Unknown(..) => Some(Json::Bool(true)),
         _ => None,
     })
 }
@@ -34,15 +34,18 @@ pub fn unknown(value: &Value) -> Json {
 /// Which parts of a value are sensitive.
 pub fn sensitive(value: &Value) -> Json {
     tree(value, &|v| match &v.kind {
-        _ if v.marks.contains(Marks::SENSITIVE) => Some(true),
-        Kind::Unknown(..) => Some(false),
+        _ if v.marks.contains(Marks::SENSITIVE) => Some(Json::Bool(true)),
+        // Nothing can be said about the parts of an unknown value: the tree has its shape without them.
+        Kind::Unknown(Type::List(_) | Type::Set(_) | Type::Tuple(_), _) => Some(Json::Array(Vec::new())),
+        Kind::Unknown(Type::Map(_) | Type::Object(_), _) => Some(Json::Object(Map::new())),
+        Kind::Unknown(..) => Some(Json::Bool(false)),
         _ => None,
     })
 }
 
-fn tree(value: &Value, decide: &dyn Fn(&Value) -> Option<bool>) -> Json {
+fn tree(value: &Value, decide: &dyn Fn(&Value) -> Option<Json>) -> Json {
     if let Some(decided) = decide(value) {
-        return Json::Bool(decided);
+        return decided;
     }
     match &value.kind {
         Kind::List(_, elements) | Kind::Set(_, elements) | Kind::Tuple(elements) => {

@@ -219,7 +219,7 @@ fn output_diff(change: &document::Change) -> Diff {
     let action = Action::of(&change.actions);
     dynamic(Change {
         before: not_null(&change.before),
-        after: not_null(&change.after),
+        after: change.after.as_ref().and_then(not_null),
         before_explicit: action != Action::Create,
         after_explicit: action != Action::Delete,
         unknown: Marker::of(change.after_unknown.as_ref()),

@@ -105,7 +105,7 @@ impl<'a> Resource<'a> {
         let not_null = |json: &'a serde_json::Value| (!json.is_null()).then_some(json);
         let value = Change {
             before: not_null(&change.before),
-            after: not_null(&change.after),
+            after: change.after.as_ref().and_then(not_null),
             before_explicit: false,
             after_explicit: false,
             unknown: Marker::of(change.after_unknown.as_ref()),
