@@ -98,7 +98,8 @@ impl Resource for SecurityGroupRule {
         let read = |mut known: SecurityGroupRule| {
             let Some(group) = groups.get(&known.security_group_id) else { return Ok(None) };
             let Some(description) = known.description_in(known.direction()?, group) else { return Ok(None) };
-            known.description = Some(description);
+            // None and an empty one are the same to the API.
+            known.description = Some(description).filter(|text| !text.is_empty() || known.description.is_some());
             known.protocol = permissions::protocol(&known.protocol);
             Ok(Some(known))
         };
