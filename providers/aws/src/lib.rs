@@ -43,6 +43,7 @@ mod client;
 mod config;
 mod credentials;
 pub mod eks;
+pub mod elbv2;
 mod endpoints;
 mod errors;
 pub mod iam;
@@ -64,6 +65,7 @@ pub const VERSION: &str = "5.100.0";
 static REGISTRY: LazyLock<Arc<Registry<Aws>>> = LazyLock::new(|| {
     let mut registry = Registry::new(config::schema());
     eks::register(&mut registry);
+    elbv2::register(&mut registry);
     iam::register(&mut registry);
     kms::register(&mut registry);
     logs::register(&mut registry);
