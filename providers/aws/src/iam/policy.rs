@@ -103,7 +103,16 @@ impl Resource for IamPolicy {
         let read = |prior: IamPolicy| {
             let detail = details.get(&prior.id).cloned();
             async move {
-                let Some(detail) = detail else { return Ok(None) };
+                let Some(mut detail) = detail else { return Ok(None) };
+                // Only `GetPolicy` is sure to report the description. It never changes, as long as it is the same policy.
+                let same = prior.policy_id.is_some()
+                    && detail.policy_id.as_ref().is_none_or(|id| prior.policy_id.as_ref() == Some(id));
+                if !same {
+                    return IamPolicy::read(cx, prior).await;
+                }
+                detail.description = detail.description.or_else(|| prior.description.clone());
+                detail.policy_name = detail.policy_name.or_else(|| prior.name.clone());
+                detail.policy_id = detail.policy_id.or_else(|| prior.policy_id.clone());
                 let tags = tags(cx, &prior.id).await.if_found();
                 let tags = tags.doing(format!("listing tags for IAM Policy ({})", prior.id))?;
                 let default = |version: &&PolicyVersion| version.is_default_version;
