@@ -57,9 +57,10 @@ impl DataSource for RoleData {
         let answer = cx.iam().get_role().role_name(&name).send().await.map_err(api("IAM", "GetRole")).doing(&doing)?;
         let role = answer.role.ok_or_else(|| Error::not_found(format!("{doing}: empty result")))?;
         let seconds = |time: DateTime| DateTime::from_secs(time.secs()).fmt(Format::DateTime).ok();
-        let used = role
-            .role_last_used
-            .map(|used| RoleLastUsed { last_used_date: used.last_used_date.and_then(seconds), region: used.region });
+        let used = role.role_last_used.map(|used| RoleLastUsed {
+            last_used_date: used.last_used_date.and_then(seconds),
+            region: Some(used.region.unwrap_or_default()),
+        });
         let boundary = role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn);
         Ok(RoleData {
             arn: role.arn,
