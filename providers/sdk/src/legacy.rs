@@ -86,7 +86,8 @@ impl Planner {
             };
             return self.collection(&nested, prior, config, path, in_set, true);
         }
-        if !config.is_known() {
+        // A set with an element that isn't known yet is not known as a whole: the element may be one of the others.
+        if !config.is_known() || matches!(attribute.ty, Type::Set(_)) && !config.is_wholly_known() {
             self.replaced(attribute.force_new, path);
             return Value::unknown(attribute.ty.clone());
         }
