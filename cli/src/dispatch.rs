@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use planner::ProviderRegistry;
+use state::model::ObjectStatus;
 
 use crate::args::words;
 use crate::commands::{self, Exit, LIST, prepare};
@@ -52,7 +53,9 @@ async fn command(arguments: Vec<String>, environment: Environment, mut ui: Ui, p
         return Exit::Usage;
     };
     let (name, tail) = match tail.split_first() {
-        Some((sub, tail)) if name == "state" && !sub.starts_with('-') => (format!("state {sub}"), tail),
+        Some((sub, tail)) if GROUPS.contains(&name.as_str()) && !sub.starts_with('-') => {
+            (format!("{name} {sub}"), tail)
+        }
         _ => (name.clone(), tail),
     };
     let mut arguments = Vec::new();
@@ -70,6 +73,9 @@ async fn command(arguments: Vec<String>, environment: Environment, mut ui: Ui, p
     dispatch(&name, &arguments, &mut ui, environment, providers).await.unwrap_or_else(|exit| exit)
 }
 
+/// Commands that have subcommands.
+const GROUPS: [&str; 4] = ["metadata", "providers", "state", "workspace"];
+
 async fn dispatch(
     name: &str,
     arguments: &[String],
@@ -77,7 +83,10 @@ async fn dispatch(
     environment: Environment,
     providers: ProviderRegistry,
 ) -> Result<Exit, Exit> {
-    use commands::{apply, get, init, output, plan, show, state_list, state_show, validate, version};
+    use commands::{
+        apply, fmt, force_unlock, get, init, metadata, output, plan, providers as needs, show, state_list, state_mv,
+        state_replace_provider, state_rm, state_show, state_transfer, taint, validate, version, workspace,
+    };
     let session = |ui: &mut Ui| {
         let ui = std::mem::replace(ui, Ui::silent());
         Session::new(Arc::new(ui), environment, providers)
@@ -140,8 +149,77 @@ async fn dispatch(
             let args = prepare(ui, "version [options]", arguments, |_: &version::VersionArgs| text(false))?;
             version::run(ui, &args)
         }
-        "state" => {
-            ui.print(STATE_USAGE);
+        "state mv" => {
+            let usage = "state mv [options] SOURCE DESTINATION";
+            let args = prepare(ui, usage, arguments, |_: &state_mv::StateMvArgs| text(false))?;
+            state_mv::run(&session(ui), &args).await
+        }
+        "state rm" => {
+            let args =
+                prepare(ui, "state rm [options] ADDRESS...", arguments, |_: &state_rm::StateRmArgs| text(false))?;
+            state_rm::run(&session(ui), &args).await
+        }
+        "state pull" => {
+            prepare(ui, "state pull [options]", arguments, |_: &state_transfer::StatePullArgs| text(false))?;
+            state_transfer::pull(&session(ui)).await
+        }
+        "state push" => {
+            let usage = "state push [options] PATH";
+            let args = prepare(ui, usage, arguments, |_: &state_transfer::StatePushArgs| text(false))?;
+            state_transfer::push(&session(ui), &args).await
+        }
+        "state replace-provider" => {
+            let usage = "state replace-provider [options] FROM_PROVIDER_FQN TO_PROVIDER_FQN";
+            let args =
+                prepare(ui, usage, arguments, |_: &state_replace_provider::StateReplaceProviderArgs| text(false))?;
+            state_replace_provider::run(&session(ui), &args).await
+        }
+        "taint" | "untaint" => {
+            let usage = format!("{name} [options] <address>");
+            let args = prepare(ui, &usage, arguments, |a: &taint::TaintArgs| text(a.no_color))?;
+            let status = if name == "taint" { ObjectStatus::Tainted } else { ObjectStatus::Ready };
+            taint::run(&session(ui), &args, status).await
+        }
+        "fmt" => {
+            let args = prepare(ui, "fmt [options] [target...]", arguments, |a: &fmt::FmtArgs| text(a.no_color))?;
+            fmt::run(&session(ui), &args)
+        }
+        "force-unlock" => {
+            let args = prepare(ui, "force-unlock LOCK_ID", arguments, |_: &force_unlock::ForceUnlockArgs| text(false))?;
+            force_unlock::run(&session(ui), &args).await
+        }
+        "refresh" => {
+            let mut all = vec!["-refresh-only".to_owned(), "-auto-approve".to_owned()];
+            all.extend(arguments.iter().cloned());
+            let args = prepare(ui, "refresh [options]", &all, |a: &apply::ApplyArgs| Settings {
+                no_color: a.view.no_color,
+                compact_warnings: a.view.compact_warnings,
+                json: a.json,
+            })?;
+            apply::run(&session(ui), &args).await
+        }
+        "providers" => {
+            prepare(ui, "providers [options]", arguments, |a: &needs::ProvidersArgs| text(a.no_color))?;
+            needs::run(&session(ui)).await
+        }
+        "metadata functions" => {
+            let usage = "metadata functions -json";
+            let args = prepare(ui, usage, arguments, |_: &metadata::MetadataFunctionsArgs| text(false))?;
+            metadata::functions(&session(ui), &args)
+        }
+        "workspace list" | "workspace show" | "workspace new" | "workspace select" | "workspace delete" => {
+            let usage = format!("{name} [options] [NAME]");
+            let args = prepare(ui, &usage, arguments, |a: &workspace::WorkspaceArgs| text(a.no_color))?;
+            let subcommand = name.rsplit(' ').next().unwrap_or_default();
+            workspace::run(&session(ui), subcommand, &args).await
+        }
+        group if GROUPS.iter().any(|g| group.split(' ').next() == Some(g)) => {
+            ui.print(match group.split(' ').next() {
+                Some("state") => include_str!("commands/usage/state.txt"),
+                Some("workspace") => workspace::USAGE,
+                Some("metadata") => METADATA_USAGE,
+                _ => PROVIDERS_USAGE,
+            });
             let asked = arguments.iter().any(|a| matches!(a.as_str(), "-help" | "--help" | "-h"));
             if asked { Exit::Success } else { Exit::Failure }
         }
@@ -157,22 +235,18 @@ async fn dispatch(
     })
 }
 
-const STATE_USAGE: &str = "Usage: terraform [global options] state <subcommand> [options] [args]
+const METADATA_USAGE: &str = "Usage: terraform [global options] metadata <subcommand> [options] [args]
 
-  This command has subcommands for advanced state management.
-
-  These subcommands can be used to slice and dice the Terraform state.
-  This is sometimes necessary in advanced cases. For your safety, all
-  state management commands that modify the state create a timestamped
-  backup of the state prior to making modifications.
-
-  The structure and output of the commands is specifically tailored to work
-  well with the common Unix utilities such as grep, awk, etc. We recommend
-  using those tools to perform more advanced state tasks.
+  This command has subcommands for metadata related purposes.
 
 Subcommands:
-    list                List resources in the state
-    show                Show a resource in the state
+    functions    Show signatures and descriptions for the available functions
+";
+
+const PROVIDERS_USAGE: &str = "Usage: terraform [global options] providers [options]
+
+  Prints out a tree of modules in the referenced configuration annotated with
+  their provider requirements.
 ";
 
 /// Whether two names differ by at most two letters inserted, dropped or changed.

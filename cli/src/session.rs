@@ -127,6 +127,14 @@ impl Session {
         crate::backend::selected(&self.environment.data_dir(), block)
     }
 
+    /// The file that the state is written to.
+    ///
+    /// # Errors
+    /// As [`Session::backend`].
+    pub fn state_path(&self, given: Option<&str>) -> Result<PathBuf, Diagnostics> {
+        Ok(self.paths(given, None)?.write)
+    }
+
     fn paths(&self, path: Option<&str>, out: Option<&StateOutArgs>) -> Result<LocalPaths, Diagnostics> {
         let backend = self.backend()?;
         let mut paths = match path {

@@ -1,16 +1,27 @@
 //! The commands, one per file, and the table that finds them.
 
 pub mod apply;
+pub mod fmt;
+pub mod force_unlock;
 pub mod get;
 pub mod init;
+pub mod metadata;
 pub mod operation;
 pub mod output;
 pub mod plan;
+pub mod providers;
 pub mod show;
+pub mod state_edit;
 pub mod state_list;
+pub mod state_mv;
+pub mod state_replace_provider;
+pub mod state_rm;
 pub mod state_show;
+pub mod state_transfer;
+pub mod taint;
 pub mod validate;
 pub mod version;
+pub mod workspace;
 
 use crate::args::{FlagError, help, parse};
 use crate::session::Session;
@@ -25,6 +36,10 @@ pub enum Exit {
     Failure,
     /// With changes, when these are asked for (`-detailed-exitcode`).
     Changes,
+    /// With files that could not be formatted (`fmt`).
+    Unreadable,
+    /// With files that are not in the canonical form (`fmt -check`).
+    Unformatted,
     /// Without a command.
     Usage,
 }
@@ -35,7 +50,8 @@ impl Exit {
         match self {
             Exit::Success => 0,
             Exit::Failure => 1,
-            Exit::Changes => 2,
+            Exit::Changes | Exit::Unreadable => 2,
+            Exit::Unformatted => 3,
             Exit::Usage => 127,
         }
     }
@@ -58,11 +74,19 @@ pub const LIST: &[Listed] = &[
     Listed { name: "plan", synopsis: "Show changes required by the current configuration", main: true },
     Listed { name: "apply", synopsis: "Create or update infrastructure", main: true },
     Listed { name: "destroy", synopsis: "Destroy previously-created infrastructure", main: true },
+    Listed { name: "fmt", synopsis: "Reformat your configuration in the standard style", main: false },
+    Listed { name: "force-unlock", synopsis: "Release a stuck lock on the current workspace", main: false },
     Listed { name: "get", synopsis: "Install or upgrade remote Terraform modules", main: false },
+    Listed { name: "metadata", synopsis: "Metadata related commands", main: false },
     Listed { name: "output", synopsis: "Show output values from your root module", main: false },
+    Listed { name: "providers", synopsis: "Show the providers required for this configuration", main: false },
+    Listed { name: "refresh", synopsis: "Update the state to match remote systems", main: false },
     Listed { name: "show", synopsis: "Show the current state or a saved plan", main: false },
     Listed { name: "state", synopsis: "Advanced state management", main: false },
+    Listed { name: "taint", synopsis: "Mark a resource instance as not fully functional", main: false },
+    Listed { name: "untaint", synopsis: "Remove the 'tainted' state from a resource instance", main: false },
     Listed { name: "version", synopsis: "Show the current Terraform version", main: false },
+    Listed { name: "workspace", synopsis: "Workspace management", main: false },
 ];
 
 /// Reads a command's arguments and sets up how it prints. After a mistake, or `-help`, the exit status.

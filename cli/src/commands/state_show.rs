@@ -30,11 +30,9 @@ pub struct StateShowArgs {
 /// Runs the command.
 pub async fn run(session: &Session, args: &StateShowArgs) -> Exit {
     let [address] = args.address.as_slice() else {
-        return super::misuse::<StateShowArgs>(
-            session,
-            "state show [options] ADDRESS",
-            "Exactly one argument expected.\n",
-        );
+        session.ui.eprint("Exactly one argument expected.\n\n");
+        session.ui.print(include_str!("usage/state_show.txt"));
+        return Exit::Failure;
     };
     let address: ResourceInstance = match address.parse() {
         Ok(address) => address,

@@ -1,0 +1,74 @@
+//! `providers`
+
+use clap::ArgAction;
+use config::module::Module;
+use lang::addr::ProviderSource;
+
+use super::Exit;
+use crate::requirements::{self, canonical_constraints};
+use crate::session::Session;
+
+/// Prints out a tree of modules in the referenced configuration annotated with their provider requirements.
+#[derive(Debug, clap::Parser)]
+pub struct ProvidersArgs {
+    /// If specified, output won't contain any color.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub no_color: bool,
+    /// Set the directory of the tests.
+    #[arg(long, value_name = "path", default_value = "tests")]
+    pub test_directory: String,
+}
+
+/// Runs the command.
+pub async fn run(session: &Session) -> Exit {
+    let (workspace, diagnostics) = session.load(false);
+    let Some(workspace) = workspace.filter(|_| !diagnostics.has_errors()) else {
+        session.show(&diagnostics);
+        return Exit::Failure;
+    };
+    let state = match session.read_state(None).await {
+        Ok(state) => state,
+        Err(diagnostics) => {
+            session.show(&diagnostics);
+            return Exit::Failure;
+        }
+    };
+    let mut text = "\nProviders required by configuration:\n.\n".to_owned();
+    tree(&workspace.config, "", &mut text);
+    let mut sources: Vec<ProviderSource> =
+        state.iter().flat_map(|state| state.resources.values()).map(|r| r.provider.source.clone()).collect();
+    sources.sort();
+    sources.dedup();
+    if !sources.is_empty() {
+        text.push_str("\nProviders required by state:\n\n");
+        for source in &sources {
+            text.push_str(&format!("    provider[{source}]\n\n"));
+        }
+    }
+    session.ui.print(&format!("{text}\n"));
+    Exit::Success
+}
+
+/// The lines below a module: its own requirements, then the modules it calls.
+fn tree(module: &Module, margin: &str, text: &mut String) {
+    let alone = Module { children: Default::default(), ..module.clone() };
+    let own: Vec<String> = requirements::requirements(&alone)
+        .iter()
+        .map(|(source, requirement)| {
+            let constraints: Vec<&str> = requirement.constraints.iter().map(|c| c.value.as_str()).collect();
+            let constraints = canonical_constraints(&constraints);
+            let gap = if constraints.is_empty() { "" } else { " " };
+            format!("provider[{source}]{gap}{constraints}")
+        })
+        .collect();
+    let total = own.len() + module.children.len();
+    let branch = |index: usize| if index + 1 == total { ("└── ", "    ") } else { ("├── ", "│   ") };
+    for (index, line) in own.iter().enumerate() {
+        text.push_str(&format!("{margin}{}{line}\n", branch(index).0));
+    }
+    for (index, (name, child)) in module.children.iter().enumerate() {
+        let (head, below) = branch(own.len() + index);
+        text.push_str(&format!("{margin}{head}module.{name}\n"));
+        tree(child, &format!("{margin}{below}"), text);
+    }
+}

@@ -1,0 +1,170 @@
+//! `state mv`
+
+use clap::ArgAction;
+use lang::addr::{AbsResource, InstanceKey, ModuleInstance, ResourceInstance};
+use lang::{Diagnostic, Diagnostics};
+use planner::Target;
+use state::State;
+use state::model::ResourceState;
+
+use super::Exit;
+use super::state_edit::{Backup, EditArgs, edit};
+use crate::session::Session;
+
+/// This command will move an item matched by the address given to the destination address.
+#[derive(Debug, clap::Parser)]
+pub struct StateMvArgs {
+    /// If set, prints out what would've been moved but doesn't actually move anything.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub dry_run: bool,
+    /// The state.
+    #[command(flatten)]
+    pub edit: EditArgs,
+    /// Source and destination.
+    pub addresses: Vec<String>,
+}
+
+const USAGE: &str = include_str!("usage/state_mv.txt");
+
+/// Runs the command.
+pub async fn run(session: &Session, args: &StateMvArgs) -> Exit {
+    let [source, destination] = args.addresses.as_slice() else {
+        session.ui.eprint("Exactly two arguments expected.\n\n");
+        session.ui.print(USAGE);
+        return Exit::Failure;
+    };
+    let result = edit(session, &args.edit, Backup::Timestamped, |state| {
+        let (from, to) = (crate::targets::parse(source)?, crate::targets::parse(destination)?);
+        let mut changed = state.clone();
+        let moves = relocate(&mut changed, &from, &to)?;
+        if !args.dry_run {
+            *state = changed;
+        }
+        Ok(moves)
+    })
+    .await;
+    match result {
+        Ok(moves) => {
+            let verb = if args.dry_run { "Would move" } else { "Move" };
+            for (from, to) in &moves {
+                session.ui.print(&format!("{verb} \"{from}\" to \"{to}\"\n"));
+            }
+            if !args.dry_run {
+                session.ui.print(&format!("Successfully moved {} object(s).\n", moves.len()));
+            }
+            Exit::Success
+        }
+        Err(diagnostics) => {
+            session.show(&diagnostics);
+            Exit::Failure
+        }
+    }
+}
+
+type Moves = Vec<(String, String)>;
+
+fn missing(from: &dyn std::fmt::Display) -> Diagnostics {
+    let detail = format!("Cannot move {from}: does not match anything in the current state.");
+    Diagnostic::error("Invalid source address", detail).into()
+}
+
+fn occupied(to: &dyn std::fmt::Display, what: &str) -> Diagnostics {
+    let detail = format!("Cannot move to {to}: there is already a {what} at that address in the current state.");
+    Diagnostic::error("Invalid target address", detail).into()
+}
+
+fn mismatch(detail: String) -> Diagnostics {
+    Diagnostic::error("Invalid state move request", detail).into()
+}
+
+/// Moves within a state. Returns what was moved where.
+fn relocate(state: &mut State, from: &Target, to: &Target) -> Result<Moves, Diagnostics> {
+    match (from, to) {
+        (Target::Module(from), Target::Module(to)) => move_module(state, from, to),
+        (Target::Module(from), _) => Err(mismatch(format!("Cannot move {from}: the target must also be a module."))),
+        (_, Target::Module(to)) => Err(mismatch(format!("Cannot move to {to}: the source is not a module."))),
+        (Target::Resource(from_module, from), Target::Resource(to_module, to)) => {
+            move_resource(state, &from_module.resource(from.clone()), &to_module.resource(to.clone()))
+        }
+        _ => move_instance(state, &single(from), &single(to)),
+    }
+}
+
+/// The instance that a target names, where a resource stands for its instance without a key.
+fn single(target: &Target) -> ResourceInstance {
+    match target {
+        Target::Instance(instance) => instance.clone(),
+        Target::Resource(module, resource) => module.resource(resource.clone()).instance(InstanceKey::None),
+        Target::Module(module) => module.resource(lang::addr::Resource::managed("", "")).instance(InstanceKey::None),
+    }
+}
+
+fn check_kinds(
+    from: &lang::addr::Resource,
+    to: &lang::addr::Resource,
+    shown: (String, String),
+) -> Result<(), Diagnostics> {
+    let (shown_from, shown_to) = shown;
+    if from.mode != to.mode {
+        return Err(mismatch(format!("Cannot move {shown_from} to {shown_to}: resource modes don't match.")));
+    }
+    if from.kind != to.kind {
+        return Err(mismatch(format!("Cannot move {shown_from} to {shown_to}: resource types don't match.")));
+    }
+    Ok(())
+}
+
+fn move_module(state: &mut State, from: &ModuleInstance, to: &ModuleInstance) -> Result<Moves, Diagnostics> {
+    let inside = |address: &AbsResource, module: &ModuleInstance| address.module.0.starts_with(&module.0);
+    let sources: Vec<AbsResource> = state.resources.keys().filter(|address| inside(address, from)).cloned().collect();
+    if sources.is_empty() {
+        return Err(missing(from));
+    }
+    if state.resources.keys().any(|address| inside(address, to)) {
+        return Err(occupied(to, "module"));
+    }
+    for address in sources {
+        let Some(resource) = state.resources.remove(&address) else { continue };
+        let below = address.module.0.iter().skip(from.0.len()).cloned();
+        let module = ModuleInstance(to.0.iter().cloned().chain(below).collect());
+        state.resources.insert(module.resource(address.resource), resource);
+    }
+    Ok(vec![(from.to_string(), to.to_string())])
+}
+
+fn move_resource(state: &mut State, from: &AbsResource, to: &AbsResource) -> Result<Moves, Diagnostics> {
+    check_kinds(&from.resource, &to.resource, (from.to_string(), to.to_string()))?;
+    if !state.resources.contains_key(from) {
+        return Err(missing(from));
+    }
+    if state.resources.contains_key(to) {
+        return Err(occupied(to, "resource"));
+    }
+    if let Some(resource) = state.resources.remove(from) {
+        state.resources.insert(to.clone(), resource);
+    }
+    Ok(vec![(from.to_string(), to.to_string())])
+}
+
+fn move_instance(state: &mut State, from: &ResourceInstance, to: &ResourceInstance) -> Result<Moves, Diagnostics> {
+    check_kinds(&from.resource, &to.resource, (from.to_string(), to.to_string()))?;
+    if state.instance(from).is_none() {
+        return Err(missing(from));
+    }
+    if state.instance(to).is_some() {
+        return Err(occupied(to, "resource instance"));
+    }
+    let source = from.abs_resource();
+    let Some(resource) = state.resources.get_mut(&source) else { return Err(missing(from)) };
+    let Some(instance) = resource.instances.remove(&from.key) else { return Err(missing(from)) };
+    let provider = resource.provider.clone();
+    if resource.instances.is_empty() {
+        state.resources.remove(&source);
+    }
+    let target = state
+        .resources
+        .entry(to.abs_resource())
+        .or_insert_with(|| ResourceState { provider, instances: Default::default() });
+    target.instances.insert(to.key.clone(), instance);
+    Ok(vec![(from.to_string(), to.to_string())])
+}
