@@ -101,7 +101,8 @@ fn evaluate_rule(
     };
     if !result.is_known() {
         if kind == RuleKind::Assertion && world.phase == Phase::Plan {
-            let detail = "The condition could not be evaluated at this time, a result will be known when this plan is applied.";
+            let detail =
+                "The condition could not be evaluated at this time, a result will be known when this plan is applied.";
             diagnostics.push(
                 Diagnostic::warning("Check block assertion known after apply", detail)
                     .at(rule.condition.range)

@@ -47,8 +47,8 @@ impl Planning<'_> {
             },
         };
         let Some(provider) = self.provider_of(&address) else { return };
-        if self.options.mode == PlanMode::Destroy && self.is_protected(&address) {
-            return;
+        if self.options.mode == PlanMode::Destroy {
+            self.report_protected(&address);
         }
         let root = &self.world.workspace.config;
         let forget = self.options.mode == PlanMode::Normal
@@ -79,12 +79,12 @@ impl Planning<'_> {
     }
 
     /// Reports `prevent_destroy` in a destroy plan.
-    fn is_protected(&self, address: &ResourceInstance) -> bool {
+    fn report_protected(&self, address: &ResourceInstance) {
         let root = &self.world.workspace.config;
         let module = crate::workspace::module_at(root, &address.module.path());
-        let Some(block) = module.and_then(|module| module.resources.get(&address.resource)) else { return false };
+        let Some(block) = module.and_then(|module| module.resources.get(&address.resource)) else { return };
         if !block.prevent_destroy {
-            return false;
+            return;
         }
         let detail = format!(
             "Resource {address} has lifecycle.prevent_destroy set, but the plan calls for this resource to be destroyed. To \
@@ -92,7 +92,6 @@ impl Planning<'_> {
              plan using the -target option."
         );
         self.world.report(Diagnostic::error("Instance cannot be destroyed", detail).at(block.range).into());
-        true
     }
 
     /// Why an instance of the state is not wanted; `None` if it is.

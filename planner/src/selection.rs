@@ -6,11 +6,14 @@ use lang::addr::{InstanceKey, ModuleInstance, ResourceInstance};
 use petgraph::graph::NodeIndex;
 
 use crate::graph::{ConfigGraph, Node};
+use crate::plan::PlanMode;
 use crate::workspace::{PlanOptions, Target};
 
 /// The selected part of a configuration.
 pub struct Selection {
     included: Option<HashSet<NodeIndex>>,
+    /// What goes when targets are destroyed: not what they need, which is walked too.
+    destroyed: Option<HashSet<NodeIndex>>,
     targets: Vec<Target>,
     excludes: Vec<Target>,
     /// The targets as text.
@@ -22,8 +25,10 @@ impl Selection {
     pub fn new(graph: &ConfigGraph, options: &PlanOptions) -> Selection {
         let included =
             if options.targets.is_empty() && options.excludes.is_empty() { None } else { Some(select(graph, options)) };
+        let destroying = options.mode == PlanMode::Destroy && !options.targets.is_empty();
         Selection {
             included,
+            destroyed: destroying.then(|| targeted(graph, options).into_iter().collect()),
             targets: options.targets.clone(),
             excludes: options.excludes.clone(),
             target_names: options.targets.iter().map(Target::to_string).collect(),
@@ -45,7 +50,7 @@ impl Selection {
             return named.iter().any(|target| target.matches(address));
         }
         match graph.index_of(&Node::Resource(address.config())) {
-            Some(index) => self.includes(index),
+            Some(index) => self.destroyed.as_ref().map_or_else(|| self.includes(index), |set| set.contains(&index)),
             None => self.targets.is_empty(),
         }
     }
@@ -57,26 +62,37 @@ impl Selection {
 }
 
 fn select(graph: &ConfigGraph, options: &PlanOptions) -> HashSet<NodeIndex> {
-    let resources = |targets: &[Target]| -> Vec<NodeIndex> {
-        let hit = |index: &NodeIndex| match graph.node(*index) {
-            Some(Node::Resource(resource)) => targets.iter().any(|target| target.matches_config(resource)),
-            _ => false,
-        };
-        graph.indices().filter(hit).collect()
-    };
     let mut included: HashSet<NodeIndex> = match options.targets.is_empty() {
         true => graph.indices().collect(),
-        false => reach(resources(&options.targets), |index| graph.dependencies(index).collect()),
+        false => reach(targeted(graph, options), |index| graph.dependencies(index).collect()),
     };
     if !options.targets.is_empty() {
         add_complete_outputs(graph, &mut included);
     }
     let whole: Vec<Target> =
         options.excludes.iter().filter(|target| !matches!(target, Target::Instance(_))).cloned().collect();
-    for index in reach(resources(&whole), |index| graph.dependents(index).collect()) {
+    for index in reach(resources(graph, &whole), |index| graph.dependents(index).collect()) {
         included.remove(&index);
     }
     included
+}
+
+/// The resources that targets name.
+fn resources(graph: &ConfigGraph, targets: &[Target]) -> Vec<NodeIndex> {
+    let hit = |index: &NodeIndex| match graph.node(*index) {
+        Some(Node::Resource(resource)) => targets.iter().any(|target| target.matches_config(resource)),
+        _ => false,
+    };
+    graph.indices().filter(hit).collect()
+}
+
+/// What the targets of a plan name; where they are destroyed, with what needs them and cannot stay.
+fn targeted(graph: &ConfigGraph, options: &PlanOptions) -> Vec<NodeIndex> {
+    let named = resources(graph, &options.targets);
+    if options.mode != PlanMode::Destroy {
+        return named;
+    }
+    reach(named, |index| graph.dependents(index).collect()).into_iter().collect()
 }
 
 /// Root outputs all of whose resources are selected are planned too, with the locals that they need.

@@ -47,6 +47,7 @@ impl Provider for Builtin {
     fn validate(&self, mode: Mode, type_name: &str, config: &Value) -> Vec<ProviderDiagnostic> {
         match (mode, type_name) {
             (Mode::Managed, terraform_data::NAME) => terraform_data::validate(config),
+            (Mode::Data, remote_state::NAME) => remote_state::validate(config),
             _ => Vec::new(),
         }
     }
@@ -91,7 +92,10 @@ impl Configured for Running {
     }
 
     async fn read_data(&self, request: DataRequest<'_>) -> Result<Value, Vec<ProviderDiagnostic>> {
-        Err(vec![no_data_source(request.type_name)])
+        match request.type_name {
+            remote_state::NAME => remote_state::read(request.config).map_err(|problem| vec![problem]),
+            other => Err(vec![no_data_source(other)]),
+        }
     }
 
     async fn recover(&self, request: RecoverRequest<'_>) -> RecoverResponse {

@@ -1,10 +1,19 @@
 //! `terraform_remote_state`: the outputs of another state.
 
-use lang::{Str, Type};
-use sdk::{Attribute, Block, Schema};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use lang::values::{Path, PathStep};
+use lang::{Str, Type, Value};
+use sdk::{Attribute, Block, ProviderDiagnostic, Schema};
+use serde_json::Value as Json;
 
 /// The name of the type.
 pub const NAME: &str = "terraform_remote_state";
+
+/// The backends that there are. Only `local` can be read.
+const BACKENDS: [&str; 12] =
+    ["azurerm", "consul", "cos", "gcs", "http", "inmem", "kubernetes", "local", "oss", "pg", "remote", "s3"];
 
 /// Its schema.
 pub fn schema() -> Schema {
@@ -18,4 +27,108 @@ pub fn schema() -> Schema {
     ];
     let attributes = attributes.into_iter().map(|(name, attribute)| (Str::new_static(name), attribute));
     Schema { version: 0, block: Block::new(attributes.collect(), Default::default()), ..Schema::default() }
+}
+
+fn at(name: &'static str) -> Path {
+    Path(vec![PathStep::Attribute(Str::new_static(name))])
+}
+
+fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
+    value.get(name)?.as_str().map(Str::as_str)
+}
+
+/// Whether there is such a backend, and whether the defaults are an object.
+pub fn validate(config: &Value) -> Vec<ProviderDiagnostic> {
+    let mut problems = Vec::new();
+    if let Some(backend) = text(config, "backend").filter(|backend| !BACKENDS.contains(backend)) {
+        let detail = format!("There is no backend type named {backend:?}.");
+        problems.push(ProviderDiagnostic::error("Invalid backend configuration", detail).at(at("backend")));
+    }
+    if let Some(defaults) = config.get("defaults")
+        && defaults.is_known()
+        && !defaults.is_null()
+        && defaults.entries().is_none()
+    {
+        let detail = "Defaults must be given in an object value.";
+        problems.push(ProviderDiagnostic::error("Invalid default values", detail).at(at("defaults")));
+    }
+    problems
+}
+
+/// Reads the outputs. A relative path starts in the working directory of the process, as it does for the backend itself.
+pub fn read(config: &Value) -> Result<Value, ProviderDiagnostic> {
+    let backend = text(config, "backend").unwrap_or_default();
+    if backend != "local" {
+        let detail =
+            format!("windlass cannot read the outputs of a state in the backend {backend:?} yet; it reads \"local\".");
+        return Err(ProviderDiagnostic::error("Unsupported backend", detail).at(at("backend")));
+    }
+    let bytes = match std::fs::read(state_path(config)) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let detail = "No stored state was found for the given workspace in the given backend.";
+            return Err(ProviderDiagnostic::error("Unable to find remote state", detail));
+        }
+        Err(error) => return Err(unreadable(error)),
+    };
+    let state: Json = serde_json::from_slice(&bytes).map_err(unreadable)?;
+    let defaults = config.get("defaults").and_then(Value::entries);
+    let mut outputs: BTreeMap<Str, Value> = defaults.map(|entries| BTreeMap::clone(entries)).unwrap_or_default();
+    for (name, output) in state.get("outputs").and_then(Json::as_object).into_iter().flatten() {
+        let ty = Type::from_json(output.get("type").unwrap_or(&Json::Null)).map_err(unreadable)?;
+        let value = Value::from_json(output.get("value").unwrap_or(&Json::Null), &ty).map_err(unreadable)?;
+        outputs.insert(Str::new(name), value);
+    }
+    let mut object = config.entries().map(|entries| BTreeMap::clone(entries)).unwrap_or_default();
+    object.insert(Str::new_static("outputs"), Value::object(outputs));
+    Ok(Value::object(object))
+}
+
+fn unreadable(error: impl std::fmt::Display) -> ProviderDiagnostic {
+    ProviderDiagnostic::error("Error loading state error", format!("error loading the remote state: {error}"))
+}
+
+fn state_path(config: &Value) -> PathBuf {
+    let own = config.get("config");
+    let setting = |name: &str| own.and_then(|own| text(own, name));
+    match text(config, "workspace").filter(|name| *name != "default") {
+        None => setting("path").unwrap_or("terraform.tfstate").into(),
+        Some(name) => PathBuf::from(setting("workspace_dir").unwrap_or("terraform.tfstate.d"))
+            .join(name)
+            .join("terraform.tfstate"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(path: &str) -> Value {
+        Value::object([
+            ("backend", Value::string("local")),
+            ("config", Value::object([("path", Value::string(path))])),
+            ("defaults", Value::object([("a", Value::string("default")), ("b", Value::string("default"))])),
+            ("outputs", Value::null(Type::Dynamic)),
+            ("workspace", Value::null(Type::String)),
+        ])
+    }
+
+    #[test]
+    fn outputs_win_over_defaults() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("other.tfstate");
+        std::fs::write(&path, r#"{"version": 4, "outputs": {"a": {"value": [1], "type": ["list", "number"]}}}"#)
+            .unwrap();
+        let read = read(&config(path.to_str().unwrap())).unwrap();
+        let outputs = read.get("outputs").unwrap();
+        assert!(outputs.get("a").unwrap().raw_equals(&Value::list(Type::Number, [Value::number(1)])));
+        assert!(outputs.get("b").unwrap().raw_equals(&Value::string("default")));
+    }
+
+    #[test]
+    fn a_state_that_is_missing_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let problem = read(&config(dir.path().join("none").to_str().unwrap())).unwrap_err();
+        assert_eq!(problem.summary, "Unable to find remote state");
+    }
 }
