@@ -3,6 +3,7 @@
 use config::module::Output;
 use lang::values::Marks;
 use lang::{Diagnostic, Str, Type, Value};
+use state::{Json, OutputValue};
 
 use crate::checks::{RuleKind, evaluate_rules};
 use crate::plan::{Action, Checkable, OutputChange, PlanMode};
@@ -47,6 +48,13 @@ pub(crate) fn visit(planning: &Planning<'_>, module: &ModuleScope, name: &Str) -
     if !module.address.is_root() {
         return true;
     }
+    let known = stored(value.clone(), output.sensitive);
+    let mut state = lock(&planning.refreshed);
+    match known {
+        Some(known) => state.outputs.insert(name.clone(), known),
+        None => state.outputs.remove(name),
+    };
+    drop(state);
     plan_change(planning, name, value, output.sensitive);
     true
 }
@@ -61,6 +69,19 @@ pub(crate) fn refused(module: &ModuleScope, output: &Output, value: &Value) -> O
                   from an ephemeral value.";
     (!output.ephemeral && marks.contains(Marks::EPHEMERAL))
         .then(|| Diagnostic::error("Ephemeral value not allowed", detail).at(output.value.range))
+}
+
+/// A root output as the state holds it: what is not known of it is null. `None` for null.
+pub(crate) fn stored(value: Value, sensitive: bool) -> Option<OutputValue> {
+    let (plain, marks) = value.unmark_deep();
+    let plain = plain.transform(&mut |_, part| if part.is_known() { part } else { Value::null(part.ty()) });
+    if plain.is_null() {
+        return None;
+    }
+    let ty = plain.ty();
+    let json = plain.to_json_as(&ty).ok()?;
+    let sensitive = sensitive || marks.iter().any(|(_, marks)| marks.contains(Marks::SENSITIVE));
+    Some(OutputValue { value: Json::from_value(&json), ty: Json::from_value(&ty.to_json()), sensitive })
 }
 
 /// Plans the change of a root output from the stored value to `after`.

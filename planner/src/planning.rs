@@ -293,15 +293,22 @@ impl Planning<'_> {
         let drift = self.drift();
         let mut changes = self.changes.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         changes.sort_by(|a, b| (&a.address, &a.deposed).cmp(&(&b.address, &b.deposed)));
+        let outputs = self.outputs.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let resources = changes.iter().filter(|change| change.action != crate::plan::Action::NoOp);
+        let resources = resources.map(|change| Node::Resource(change.address.config()));
+        let root = lang::addr::ModulePath::root();
+        let named = outputs.iter().filter(|(_, change)| change.action != crate::plan::Action::NoOp);
+        let changed = resources.chain(named.map(|(name, _)| Node::Output(root.clone(), name.clone())));
+        let relevant = crate::relevance::relevant_attributes(workspace, &self.graph, changed);
         let targeted = !self.options.targets.is_empty() || !self.options.excludes.is_empty();
         let plan = Plan {
             mode: self.options.mode,
             timestamp,
             changes,
             drift,
-            outputs: self.outputs.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()),
+            outputs,
             checks,
-            relevant_attributes: crate::relevance::relevant_attributes(workspace),
+            relevant_attributes: relevant,
             variables,
             prior_state: self.refreshed.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()),
             previous_state: self.previous_state,

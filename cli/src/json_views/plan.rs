@@ -38,7 +38,10 @@ pub fn plan_document(plan: &Plan, schemas: &dyn Schemas, configuration: Option<J
         resource_drift: plan.drift.iter().map(resource_change).collect(),
         resource_changes: plan.changes.iter().filter(shown).map(resource_change).collect(),
         output_changes: plan.outputs.iter().map(|(n, c)| (n.to_string(), output_change(c))).collect(),
-        prior_state: (!plan.prior_state.is_empty()).then(|| state::state_document(&plan.prior_state, schemas)),
+        prior_state: (!plan.prior_state.is_empty()).then(|| {
+            // How the checks stood is part of a state's document only where it stands alone.
+            document::State { checks: Vec::new(), ..state::state_document(&plan.prior_state, schemas) }
+        }),
         configuration,
         relevant_attributes: relevant.collect(),
         checks: checks::of_plan(&plan.checks),

@@ -1,5 +1,7 @@
 //! Logarithm and power as Go computes them: not correctly rounded, so a platform's own would differ in the last digit.
 
+#![expect(clippy::excessive_precision, reason = "the constants are written as they are published")]
+
 /// The natural logarithm: reduction to [√½, √2), then the polynomial of fdlibm (Sun's `e_log.c`).
 pub(super) fn log(x: f64) -> f64 {
     if x.is_nan() || x == f64::INFINITY {

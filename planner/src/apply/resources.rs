@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use lang::addr::{AbsResource, ConfigResource, InstanceKey, ModulePath};
-use lang::values::Marks;
 use lang::{Diagnostics, Str, Value};
-use state::{CheckObject, CheckResult, Json, OutputValue};
+use state::{CheckObject, CheckResult};
 
 use crate::apply::Applying;
 use crate::checks::{RuleKind, evaluate_rules};
@@ -61,7 +60,7 @@ impl Applying<'_> {
             fine &= self.world.error_count() == before;
             // What `-target` left out keeps its value.
             if fine && path.is_root() && !output.ephemeral && self.plan.outputs.contains_key(name) {
-                self.recorder.set_output(name, stored_output(value, output.sensitive));
+                self.recorder.set_output(name, crate::outputs::stored(value, output.sensitive));
             }
         }
         fine
@@ -181,17 +180,6 @@ impl Applying<'_> {
         }
         fine
     }
-}
-
-fn stored_output(value: Value, sensitive: bool) -> Option<OutputValue> {
-    let (plain, marks) = value.unmark_deep();
-    if plain.is_null() || !plain.is_wholly_known() {
-        return None;
-    }
-    let ty = plain.ty();
-    let json = plain.to_json_as(&ty).ok()?;
-    let sensitive = sensitive || marks.iter().any(|(_, marks)| marks.contains(Marks::SENSITIVE));
-    Some(OutputValue { value: Json::from_value(&json), ty: Json::from_value(&ty.to_json()), sensitive })
 }
 
 impl Applying<'_> {
