@@ -8,14 +8,12 @@ use sdk::ProviderDiagnostic;
 /// A provider's message about an object that `body` configures.
 pub fn located(problem: ProviderDiagnostic, body: &Body, address: &str) -> Diagnostic {
     let place = locate(body, &problem.path.0);
-    let at_root = problem.path.is_root();
+    let placeless = problem.placeless;
     let diagnostic = match problem.severity {
         Severity::Error => Diagnostic::error(problem.summary, problem.detail),
         Severity::Warning => Diagnostic::warning(problem.summary, problem.detail),
     };
-    // A plain error, one without an explanation, has no place of its own in Terraform either.
-    let plain = at_root && diagnostic.detail().is_empty();
-    if plain { diagnostic.with_address(address) } else { diagnostic.at(place).with_address(address) }
+    if placeless { diagnostic.with_address(address) } else { diagnostic.at(place).with_address(address) }
 }
 
 /// A provider's message about an object that no configuration describes any more.

@@ -233,7 +233,6 @@ impl Planning<'_> {
         let root = &self.world.workspace.config;
         let module = crate::workspace::module_at(root, &address.module.path());
         match module.and_then(|module| module.resources.get(&address.resource)) {
-            Some(block) if problem.path.is_root() => located(problem, &block.body, text).at(block.range),
             Some(block) => located(problem, &block.body, text),
             None => without_place(problem, text),
         }

@@ -43,7 +43,6 @@ impl Step<'_> {
 
     fn place(&self, problem: ProviderDiagnostic) -> Diagnostic {
         match self.block() {
-            Some(block) if problem.path.is_root() => located(problem, &block.body, &self.text).at(block.range),
             Some(block) => located(problem, &block.body, &self.text),
             None => without_place(problem, &self.text),
         }

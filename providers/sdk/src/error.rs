@@ -130,7 +130,7 @@ impl Error {
     /// As a diagnostic.
     pub fn into_diagnostic(self) -> ProviderDiagnostic {
         let Inner { message, detail, path, .. } = *self.0;
-        ProviderDiagnostic { severity: Severity::Error, summary: message, detail, path }
+        ProviderDiagnostic { severity: Severity::Error, summary: message, detail, path, placeless: false }
     }
 }
 

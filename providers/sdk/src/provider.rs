@@ -23,6 +23,8 @@ pub struct ProviderDiagnostic {
     pub detail: String,
     /// The attribute that it is about; empty: the whole object.
     pub path: Path,
+    /// Whether it is shown without a place in the configuration.
+    pub placeless: bool,
 }
 
 impl ProviderDiagnostic {
@@ -33,7 +35,15 @@ impl ProviderDiagnostic {
             summary: summary.into(),
             detail: detail.into(),
             path: Path::default(),
+            placeless: false,
         }
+    }
+
+    /// The same without a place.
+    #[must_use]
+    pub fn without_place(mut self) -> ProviderDiagnostic {
+        self.placeless = true;
+        self
     }
 
     /// The same about an attribute.

@@ -23,7 +23,7 @@ pub fn schema() -> Schema {
 /// What the provider alone decides cannot be configured.
 pub fn validate(config: &Value) -> Vec<ProviderDiagnostic> {
     let set = ["id", "output"].into_iter().filter(|name| part(config, name).is_some_and(|value| !value.is_null()));
-    set.map(|name| ProviderDiagnostic::error(format!("{name:?} attribute is read-only"), "")).collect()
+    set.map(|name| ProviderDiagnostic::error(format!("{name:?} attribute is read-only"), "").without_place()).collect()
 }
 
 fn part<'v>(object: &'v Value, name: &str) -> Option<&'v Value> {
