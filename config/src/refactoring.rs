@@ -171,11 +171,7 @@ impl Reader<'_> {
 
 /// Whether both are of one kind. Whether the move makes sense is found out when the state is known.
 fn may_move(from: &AbsoluteAddress, to: &AbsoluteAddress) -> bool {
-    match (from, to) {
-        (AbsoluteAddress::Module(_), AbsoluteAddress::Module(_)) => true,
-        (AbsoluteAddress::Resource(_), AbsoluteAddress::Resource(_)) => true,
-        _ => false,
-    }
+    std::mem::discriminant(from) == std::mem::discriminant(to)
 }
 
 /// The static steps of an expression whose keys may be calculated: `module.a[each.key].x.y[each.value]` without both.

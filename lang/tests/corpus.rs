@@ -1,6 +1,8 @@
 //! Evaluates a recorded corpus of expressions: files `expressions/*.jsonl` in the folder that `WINDLASS_CORPUS` names, one
 //! case a line with `expr`, `vars` and `result` or `error`. Skipped without that variable.
 
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail as the test does")]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -48,13 +48,14 @@ pub(crate) fn visit(planning: &Planning<'_>, module: &ModuleScope, name: &Str) -
     if !module.address.is_root() {
         return true;
     }
-    let known = stored(value.clone(), output.sensitive);
-    let mut state = lock(&planning.refreshed);
-    match known {
-        Some(known) => state.outputs.insert(name.clone(), known),
-        None => state.outputs.remove(name),
-    };
-    drop(state);
+    if value.is_wholly_known() {
+        let known = stored(value.clone(), output.sensitive);
+        let mut state = lock(&planning.refreshed);
+        match known {
+            Some(known) => state.outputs.insert(name.clone(), known),
+            None => state.outputs.remove(name),
+        };
+    }
     plan_change(planning, name, value, output.sensitive);
     true
 }
@@ -71,11 +72,10 @@ pub(crate) fn refused(module: &ModuleScope, output: &Output, value: &Value) -> O
         .then(|| Diagnostic::error("Ephemeral value not allowed", detail).at(output.value.range))
 }
 
-/// A root output as the state holds it: what is not known of it is null. `None` for null.
+/// A root output as the state holds it. `None` for null, and for what is not known.
 pub(crate) fn stored(value: Value, sensitive: bool) -> Option<OutputValue> {
     let (plain, marks) = value.unmark_deep();
-    let plain = plain.transform(&mut |_, part| if part.is_known() { part } else { Value::null(part.ty()) });
-    if plain.is_null() {
+    if plain.is_null() || !plain.is_wholly_known() {
         return None;
     }
     let ty = plain.ty();

@@ -132,8 +132,8 @@ fn validate_output(world: &World<'_>, module: &ModuleScope, name: &Str) {
 fn validate_call(world: &World<'_>, caller: &Module, call: &ModuleCall) {
     for module in world.instances(&caller.path) {
         let references = check(world, &module, Place::default());
-        let repetition = [&call.count, &call.for_each].into_iter().flatten();
-        let fine = repetition.fold(true, |fine, expr| sound(world, &references, expr) && fine);
+        let mut repetition = [&call.count, &call.for_each].into_iter().flatten();
+        let fine = repetition.all(|expr| sound(world, &references, expr));
         let mut diagnostics = Diagnostics::new();
         references.depends_on(&call.depends_on, &mut diagnostics);
         world.report(diagnostics);
@@ -195,8 +195,8 @@ fn validate_resource(world: &World<'_>, module: &ModuleScope, block: &ResourceBl
     let mut diagnostics = Diagnostics::new();
     let outside = check(world, module, Place::of_resource(block));
     let inside = ReferenceCheck { place: Place::in_resource(block), ..outside };
-    let repetition = [&block.count, &block.for_each].into_iter().flatten();
-    let fine = repetition.fold(true, |fine, expr| outside.expr(expr, &mut diagnostics) == References::Sound && fine);
+    let mut repetition = [&block.count, &block.for_each].into_iter().flatten();
+    let fine = repetition.all(|expr| outside.expr(expr, &mut diagnostics) == References::Sound);
     if fine {
         let (count, for_each) = (block.count.as_deref(), block.for_each.as_deref());
         expand(count, for_each, &world.scope(module), UnknownExpansion::Accept, &mut diagnostics);

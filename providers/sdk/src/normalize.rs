@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn null_or_empty_is_what_the_source_has() {
-        let list = |elements: &[&str]| strings(|t, e| Value::list(t, e), elements);
+        let list = |elements: &[&str]| strings(Value::list, elements);
         let null_list = Value::null(Type::list(Type::String));
         let null = Value::null(Type::String);
         let empty = Value::string("");
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn an_applied_set_is_the_planned_one() {
-        let set = |elements: &[&str]| strings(|t, e| Value::set(t, e), elements);
+        let set = |elements: &[&str]| strings(Value::set, elements);
         assert!(normalize(set(&["b"]), &set(&["a"]), true).raw_equals(&set(&["a"])));
         assert!(normalize(set(&["b"]), &set(&["a"]), false).raw_equals(&set(&["b"])));
     }

@@ -17,10 +17,13 @@ const LIFETIME: Duration = Duration::from_secs(60);
 
 type Answer = Result<Arc<dyn Any + Send + Sync>>;
 
+/// When a question was asked, and its answer once it is there.
+type Entry = (Instant, Arc<OnceCell<Answer>>);
+
 /// Answers by key. Forgotten when anything is applied, and after a minute.
 #[derive(Default)]
 pub struct SharedReads {
-    entries: Mutex<HashMap<String, (Instant, Arc<OnceCell<Answer>>)>>,
+    entries: Mutex<HashMap<String, Entry>>,
 }
 
 impl SharedReads {

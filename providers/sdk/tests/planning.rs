@@ -1,5 +1,7 @@
 //! Planning as terraform-plugin-sdk v2 does it, through everything from the derive to the planner's trait.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test's helpers fail as the test does")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 

@@ -73,13 +73,13 @@ pub fn read(config: &Value) -> Result<Value, ProviderDiagnostic> {
     };
     let state: Json = serde_json::from_slice(&bytes).map_err(unreadable)?;
     let defaults = config.get("defaults").and_then(Value::entries);
-    let mut outputs: BTreeMap<Str, Value> = defaults.map(|entries| BTreeMap::clone(entries)).unwrap_or_default();
+    let mut outputs: BTreeMap<Str, Value> = defaults.cloned().unwrap_or_default();
     for (name, output) in state.get("outputs").and_then(Json::as_object).into_iter().flatten() {
         let ty = Type::from_json(output.get("type").unwrap_or(&Json::Null)).map_err(unreadable)?;
         let value = Value::from_json(output.get("value").unwrap_or(&Json::Null), &ty).map_err(unreadable)?;
         outputs.insert(Str::new(name), value);
     }
-    let mut object = config.entries().map(|entries| BTreeMap::clone(entries)).unwrap_or_default();
+    let mut object = config.entries().cloned().unwrap_or_default();
     object.insert(Str::new_static("outputs"), Value::object(outputs));
     Ok(Value::object(object))
 }
