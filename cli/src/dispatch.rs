@@ -84,8 +84,9 @@ async fn dispatch(
     providers: ProviderRegistry,
 ) -> Result<Exit, Exit> {
     use commands::{
-        apply, fmt, force_unlock, get, init, metadata, output, plan, providers as needs, show, state_list, state_mv,
-        state_replace_provider, state_rm, state_show, state_transfer, taint, validate, version, workspace,
+        apply, console, fmt, force_unlock, get, graph, init, metadata, output, plan, providers as needs, show,
+        state_list, state_mv, state_replace_provider, state_rm, state_show, state_transfer, taint, validate, version,
+        workspace,
     };
     let session = |ui: &mut Ui| {
         let ui = std::mem::replace(ui, Ui::silent());
@@ -183,6 +184,14 @@ async fn dispatch(
         "fmt" => {
             let args = prepare(ui, "fmt [options] [target...]", arguments, |a: &fmt::FmtArgs| text(a.no_color))?;
             fmt::run(&session(ui), &args)
+        }
+        "console" => {
+            let args = prepare(ui, "console [options]", arguments, |a: &console::ConsoleArgs| text(a.no_color))?;
+            console::run(&session(ui), &args).await
+        }
+        "graph" => {
+            let args = prepare(ui, "graph [options]", arguments, |_: &graph::GraphArgs| text(false))?;
+            graph::run(&session(ui), &args)
         }
         "force-unlock" => {
             let args = prepare(ui, "force-unlock LOCK_ID", arguments, |_: &force_unlock::ForceUnlockArgs| text(false))?;

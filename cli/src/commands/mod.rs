@@ -1,9 +1,11 @@
 //! The commands, one per file, and the table that finds them.
 
 pub mod apply;
+pub mod console;
 pub mod fmt;
 pub mod force_unlock;
 pub mod get;
+pub mod graph;
 pub mod init;
 pub mod metadata;
 pub mod operation;
@@ -74,9 +76,11 @@ pub const LIST: &[Listed] = &[
     Listed { name: "plan", synopsis: "Show changes required by the current configuration", main: true },
     Listed { name: "apply", synopsis: "Create or update infrastructure", main: true },
     Listed { name: "destroy", synopsis: "Destroy previously-created infrastructure", main: true },
+    Listed { name: "console", synopsis: "Try Terraform expressions at an interactive command prompt", main: false },
     Listed { name: "fmt", synopsis: "Reformat your configuration in the standard style", main: false },
     Listed { name: "force-unlock", synopsis: "Release a stuck lock on the current workspace", main: false },
     Listed { name: "get", synopsis: "Install or upgrade remote Terraform modules", main: false },
+    Listed { name: "graph", synopsis: "Generate a Graphviz graph of the steps in an operation", main: false },
     Listed { name: "metadata", synopsis: "Metadata related commands", main: false },
     Listed { name: "output", synopsis: "Show output values from your root module", main: false },
     Listed { name: "providers", synopsis: "Show the providers required for this configuration", main: false },

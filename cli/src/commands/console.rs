@@ -1,0 +1,170 @@
+//! `console`
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use clap::ArgAction;
+use config::reference_checks::Place;
+use config::references::Reference;
+use lang::addr::{AbsResource, InstanceKey};
+use lang::ast::Expr;
+use lang::eval::evaluate;
+use lang::{Diagnostics, Type, Value};
+use planner::Workspace;
+use planner::expansion::Expansion;
+use planner::scope::{ModuleScope, Phase, ResourceValues, World};
+use state::State;
+
+use super::Exit;
+use crate::args::groups::VariableArgs;
+use crate::render::value::format_value;
+use crate::session::Session;
+
+/// Starts an interactive console for experimenting with Terraform interpolations. It reads expressions line by line from
+/// the standard input; objects are as the state holds them.
+#[derive(Debug, clap::Parser)]
+pub struct ConsoleArgs {
+    /// Path to the state file to read.
+    #[arg(long, value_name = "path")]
+    pub state: Option<String>,
+    /// Accepted: values are those of the state all the same.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub plan: bool,
+    /// If specified, output won't contain any color.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub no_color: bool,
+    /// Values of input variables.
+    #[command(flatten)]
+    pub variables: VariableArgs,
+}
+
+const HELP: &str = "The Terraform console allows you to experiment with Terraform interpolations.\nYou may access resources \
+                    in the state (if you have one) just as you would\nfrom a configuration. For example: \
+                    \"aws_instance.foo.id\" would evaluate\nto the ID of \"aws_instance.foo\" if it exists in your \
+                    state.\n\nType in the interpolation to test and hit <enter> to see the result.\n\nTo exit the console, \
+                    type \"exit\" and hit <enter>, or use Control-C or\nControl-D.";
+
+/// Runs the command.
+pub async fn run(session: &Session, args: &ConsoleArgs) -> Exit {
+    let fail = |diagnostics: &Diagnostics| {
+        session.show(diagnostics);
+        Exit::Failure
+    };
+    let state = match session.read_state(args.state.as_deref()).await {
+        Ok(state) => state.unwrap_or_default(),
+        Err(diagnostics) => return fail(&diagnostics),
+    };
+    let (workspace, diagnostics) = session.load(false);
+    let Some(workspace) = workspace.filter(|_| !diagnostics.has_errors()) else { return fail(&diagnostics) };
+    let (given, diagnostics) = crate::variables::collect(session, &workspace.config, &args.variables.given);
+    if diagnostics.has_errors() {
+        return fail(&diagnostics);
+    }
+    let functions = lang::functions::table(workspace.functions.clone());
+    let world = World::new(&workspace, Phase::Plan, given, functions);
+    expand(&world, &workspace.config);
+    if let Err(diagnostics) = fill(&world, &workspace, &state) {
+        return fail(&diagnostics);
+    }
+    let Some(root) = world.module(&lang::addr::ModuleInstance::root()) else { return Exit::Failure };
+    world.take_diagnostics();
+    let mut last = String::new();
+    while let Some(line) = session.ui.read_line() {
+        last = match line.trim() {
+            "" => String::new(),
+            "exit" => return Exit::Success,
+            "help" => HELP.to_owned(),
+            line => match answer(session, &world, &root, line) {
+                Ok(text) => text,
+                Err(diagnostics) => return fail(&diagnostics),
+            },
+        };
+    }
+    session.ui.print(&format!("{last}\n"));
+    Exit::Success
+}
+
+/// Expands all module calls, callers first.
+fn expand(world: &World<'_>, module: &config::module::Module) {
+    for call in module.calls.values() {
+        world.expand_call(&module.path, call);
+    }
+    for child in module.children.values() {
+        expand(world, child);
+    }
+}
+
+/// Gives the resources the values that the state holds.
+fn fill(world: &World<'_>, workspace: &Workspace, state: &State) -> Result<(), Diagnostics> {
+    let mut values: BTreeMap<AbsResource, BTreeMap<InstanceKey, Value>> = BTreeMap::new();
+    for (address, provider, instance) in state.instances() {
+        let Some(object) = &instance.current else { continue };
+        let Some(linked) = workspace.providers.get(&provider.source) else { continue };
+        let Some(schema) = workspace.providers.schema(&provider.source, &address.resource) else { continue };
+        let kind = &address.resource.kind;
+        let value = planner::objects::decode(object, linked.as_ref(), kind, schema, &address.to_string())?;
+        values.entry(address.abs_resource()).or_default().insert(address.key.clone(), value);
+    }
+    for (address, instances) in values {
+        let Some(module) = world.module(&address.module) else { continue };
+        let expansion = Expansion::of_keys(instances.keys());
+        world.set_resource(&module, &address.resource, ResourceValues::new(expansion, instances));
+    }
+    Ok(())
+}
+
+fn answer(session: &Session, world: &World<'_>, root: &Arc<ModuleScope>, line: &str) -> Result<String, Diagnostics> {
+    let (expr, mut diagnostics) = lang::syntax::parse_expression(&session.sources, "<console-input>", line);
+    if diagnostics.has_errors() {
+        return Err(diagnostics);
+    }
+    for traversal in expr.traversals() {
+        match Reference::parse(traversal) {
+            Ok(reference) => {
+                if let Err(problem) = root.config.check_reference(&reference, Place::default()) {
+                    diagnostics.push(problem);
+                }
+            }
+            Err(problem) => diagnostics.push(problem),
+        }
+    }
+    if diagnostics.has_errors() {
+        return Err(diagnostics);
+    }
+    let scope = world.scope(root);
+    let value = |expr: &Expr, diagnostics: &mut Diagnostics| evaluate(expr, &scope, diagnostics);
+    let asked = expr.static_call().filter(|call| call.name.as_str() == "type");
+    let text = match asked.and_then(|call| call.arguments.first()) {
+        Some(argument) => type_text(&value(argument, &mut diagnostics).ty(), 0),
+        None => format_value(&value(&expr, &mut diagnostics), 0),
+    };
+    diagnostics.append(world.take_diagnostics());
+    if diagnostics.has_errors() { Err(diagnostics) } else { Ok(text) }
+}
+
+/// A type as the console's `type` shows it, `indent` columns deep.
+fn type_text(ty: &Type, indent: usize) -> String {
+    let inner = " ".repeat(indent + 4);
+    let end = " ".repeat(indent);
+    match ty {
+        Type::Dynamic => "dynamic".to_owned(),
+        Type::List(element) => format!("list({})", type_text(element, indent)),
+        Type::Set(element) => format!("set({})", type_text(element, indent)),
+        Type::Map(element) => format!("map({})", type_text(element, indent)),
+        Type::Object(object) if object.attributes.is_empty() => "object({})".to_owned(),
+        Type::Object(object) => {
+            let items: String = object
+                .attributes
+                .iter()
+                .map(|(name, ty)| format!("{inner}{name}: {},\n", type_text(ty, indent + 4)))
+                .collect();
+            format!("object({{\n{items}{end}}})")
+        }
+        Type::Tuple(elements) if elements.is_empty() => "tuple([])".to_owned(),
+        Type::Tuple(elements) => {
+            let items: String = elements.iter().map(|ty| format!("{inner}{},\n", type_text(ty, indent + 4))).collect();
+            format!("tuple([\n{items}{end}])")
+        }
+        primitive => primitive.to_string(),
+    }
+}
