@@ -207,6 +207,11 @@ async fn dispatch(
             })?;
             apply::run(&session(ui), &args).await
         }
+        "providers schema" => {
+            let usage = "providers schema -json";
+            let args = prepare(ui, usage, arguments, |_: &needs::ProvidersSchemaArgs| text(false))?;
+            needs::schema(&session(ui), &args).await
+        }
         "providers" => {
             prepare(ui, "providers [options]", arguments, |a: &needs::ProvidersArgs| text(a.no_color))?;
             needs::run(&session(ui)).await
@@ -256,6 +261,9 @@ const PROVIDERS_USAGE: &str = "Usage: terraform [global options] providers [opti
 
   Prints out a tree of modules in the referenced configuration annotated with
   their provider requirements.
+
+Subcommands:
+    schema    Show schemas for the providers used in the configuration
 ";
 
 /// Whether two names differ by at most two letters inserted, dropped or changed.

@@ -1,10 +1,15 @@
 //! `providers`
 
+use std::collections::BTreeSet;
+
 use clap::ArgAction;
 use config::module::Module;
 use lang::addr::ProviderSource;
 
+use serde_json::{Map, Value as Json};
+
 use super::Exit;
+use crate::json_views::schema::provider_schema;
 use crate::requirements::{self, canonical_constraints};
 use crate::session::Session;
 
@@ -46,6 +51,48 @@ pub async fn run(session: &Session) -> Exit {
         }
     }
     session.ui.print(&format!("{text}\n"));
+    Exit::Success
+}
+
+/// Prints out a json representation of the schemas for all providers used in the current configuration.
+#[derive(Debug, clap::Parser)]
+pub struct ProvidersSchemaArgs {
+    /// Required: the output is JSON.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub json: bool,
+}
+
+/// Runs `providers schema`.
+pub async fn schema(session: &Session, args: &ProvidersSchemaArgs) -> Exit {
+    if !args.json {
+        let message = "The `terraform providers schema` command requires the `-json` flag.";
+        return super::misuse::<ProvidersSchemaArgs>(session, "providers schema -json", message);
+    }
+    let (workspace, diagnostics) = session.load(false);
+    let Some(workspace) = workspace.filter(|_| !diagnostics.has_errors()) else {
+        session.show(&diagnostics);
+        return Exit::Failure;
+    };
+    let state = match session.read_state(None).await {
+        Ok(state) => state,
+        Err(diagnostics) => {
+            session.show(&diagnostics);
+            return Exit::Failure;
+        }
+    };
+    let stored = state.iter().flat_map(|state| state.resources.values()).map(|r| r.provider.source.clone());
+    let sources: BTreeSet<ProviderSource> =
+        requirements::requirements(&workspace.config).into_keys().chain(stored).collect();
+    let schemas: Map<String, Json> = sources
+        .iter()
+        .filter_map(|source| Some((source.to_string(), provider_schema(session.providers.get(source)?.schema()))))
+        .collect();
+    let mut document = Map::new();
+    document.insert("format_version".to_owned(), "1.0".into());
+    if !schemas.is_empty() {
+        document.insert("provider_schemas".to_owned(), schemas.into());
+    }
+    session.ui.print(&format!("{}\n", Json::Object(document)));
     Exit::Success
 }
 

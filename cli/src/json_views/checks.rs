@@ -76,9 +76,12 @@ fn instance_address(module: &ModuleInstance, object: &Checkable) -> Json {
     Json::Object(document)
 }
 
+/// The address of a checked object, its status, its instances.
+type Checked = (Map<String, Json>, CheckStatus, Vec<Json>);
+
 /// The checks of a plan.
 pub fn of_plan(outcomes: &[CheckOutcome]) -> Vec<Json> {
-    let mut objects: BTreeMap<String, (Map<String, Json>, CheckStatus, Vec<Json>)> = BTreeMap::new();
+    let mut objects: BTreeMap<String, Checked> = BTreeMap::new();
     for outcome in outcomes {
         let (key, address) = static_address(&outcome.module, &outcome.object);
         let entry = objects.entry(key).or_insert_with(|| (address, CheckStatus::Pass, Vec::new()));

@@ -7,6 +7,7 @@ pub mod document;
 pub mod expression;
 pub mod modules;
 pub mod plan;
+pub mod schema;
 pub mod state;
 pub mod stream;
 pub mod values;

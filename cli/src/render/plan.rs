@@ -45,7 +45,7 @@ pub fn render_plan(plan: &Plan, schemas: &dyn Schemas, settings: Settings) -> St
 
     let shown: Vec<&Resource<'_>> = resources
         .iter()
-        .filter(|r| !r.is_silent() && !(r.action == Action::Delete && r.document.mode == "data"))
+        .filter(|r| !(r.is_silent() || r.action == Action::Delete && r.document.mode == "data"))
         .collect();
     let empty = resources.iter().all(|r| r.action == Action::NoOp && !r.moved()) && outputs.is_empty();
     let drift = render_drift(plan, schemas, settings, empty);

@@ -1,0 +1,99 @@
+//! Provider schemas as `providers schema -json` shows them (format 1.0).
+
+use lang::Type;
+use sdk::schema::{Attribute, Block, NestedBlock, Nesting, ProviderSchema, Schema};
+use serde_json::{Map, Value as Json, json};
+
+/// All schemas of a provider.
+pub fn provider_schema(schema: &ProviderSchema) -> Json {
+    let mut document = Map::new();
+    document.insert("provider".to_owned(), one(&schema.provider));
+    let groups = [
+        ("resource_schemas", &schema.resources),
+        ("data_source_schemas", &schema.data_sources),
+        ("ephemeral_resource_schemas", &schema.ephemeral_resources),
+    ];
+    for (name, schemas) in groups {
+        let all: Map<String, Json> = schemas.iter().map(|(kind, schema)| (kind.to_string(), one(schema))).collect();
+        if !all.is_empty() {
+            document.insert(name.to_owned(), all.into());
+        }
+    }
+    document.into()
+}
+
+fn one(schema: &Schema) -> Json {
+    json!({"version": schema.version, "block": block(&schema.block)})
+}
+
+fn block(block: &Block) -> Json {
+    let mut document = Map::new();
+    if !block.attributes.is_empty() {
+        document.insert("attributes".to_owned(), attributes(block).into());
+    }
+    if !block.blocks.is_empty() {
+        let types: Map<String, Json> =
+            block.blocks.iter().map(|(name, nested)| (name.to_string(), nested_block(nested))).collect();
+        document.insert("block_types".to_owned(), types.into());
+    }
+    document.insert("description_kind".to_owned(), "plain".into());
+    if block.deprecated {
+        document.insert("deprecated".to_owned(), true.into());
+    }
+    document.into()
+}
+
+fn nested_block(nested: &NestedBlock) -> Json {
+    let nesting = match nested.nesting {
+        Nesting::Single => "single",
+        Nesting::Group => "group",
+        Nesting::List => "list",
+        Nesting::Set => "set",
+        Nesting::Map => "map",
+    };
+    let mut document = Map::new();
+    document.insert("nesting_mode".to_owned(), nesting.into());
+    document.insert("block".to_owned(), block(&nested.block));
+    for (name, bound) in [("min_items", nested.min), ("max_items", nested.max)] {
+        if bound > 0 {
+            document.insert(name.to_owned(), bound.into());
+        }
+    }
+    document.into()
+}
+
+fn attributes(block: &Block) -> Map<String, Json> {
+    block.attributes.iter().map(|(name, item)| (name.to_string(), attribute(item))).collect()
+}
+
+fn attribute(attribute: &Attribute) -> Json {
+    let mut document = Map::new();
+    match &attribute.nested {
+        Some(nested) => {
+            let nesting = match &attribute.ty {
+                Type::List(_) => "list",
+                Type::Set(_) => "set",
+                Type::Map(_) => "map",
+                _ => "single",
+            };
+            let nested = json!({"attributes": attributes(nested), "nesting_mode": nesting});
+            document.insert("nested_type".to_owned(), nested);
+        }
+        None => {
+            document.insert("type".to_owned(), attribute.ty.to_json());
+        }
+    }
+    document.insert("description_kind".to_owned(), "plain".into());
+    let flags = [
+        ("required", attribute.required),
+        ("optional", attribute.optional),
+        ("computed", attribute.computed),
+        ("sensitive", attribute.sensitive),
+        ("write_only", attribute.write_only),
+        ("deprecated", attribute.deprecated.is_some()),
+    ];
+    for (name, _) in flags.iter().filter(|(_, set)| *set) {
+        document.insert((*name).to_owned(), true.into());
+    }
+    document.into()
+}
