@@ -141,8 +141,9 @@ impl Module {
             Subject::Terraform(name) if !["workspace", "applying"].contains(&name.as_str()) => error(
                 "Invalid \"terraform\" attribute",
                 format!(
-                    "The \"terraform\" object does not have an attribute named {name:?}. The only supported attribute \
-                     is terraform.workspace, the name of the currently-selected workspace."
+                    "The \"terraform\" object does not have an attribute named {name:?}. The only supported attributes are \
+                     terraform.workspace, the name of the currently-selected workspace, and terraform.applying, a boolean \
+                     which is true only during apply."
                 ),
             ),
             Subject::SelfObject if !place.has_self => error(

@@ -372,10 +372,13 @@ impl Builder<'_> {
         match &reference.subject {
             Subject::Variable(name) => self.edge(node, Node::Variable(path.clone(), name.clone())),
             Subject::Local(name) => self.edge(node, Node::Local(path.clone(), name.clone())),
-            Subject::ModuleOutput(call, _, output) => {
+            Subject::ModuleOutput(call, _, output)
+                if module.children.get(call).is_none_or(|child| child.outputs.contains_key(output)) =>
+            {
                 self.edge(node, Node::Output(path.child(call.clone()), output.clone()));
             }
-            Subject::Module(call) | Subject::ModuleInstance(call, _) => {
+            // An output that is not declared is looked for in the whole module.
+            Subject::Module(call) | Subject::ModuleInstance(call, _) | Subject::ModuleOutput(call, ..) => {
                 self.edge(node, Node::Call(path.child(call.clone())));
                 let outputs = module.children.get(call).map(|child| child.outputs.keys().cloned().collect::<Vec<_>>());
                 for output in outputs.unwrap_or_default() {

@@ -106,11 +106,12 @@ impl<'a> ReferenceCheck<'a> {
 
     /// Checks what `depends_on` names.
     pub fn depends_on(&self, traversals: &[Traversal], diagnostics: &mut Diagnostics) {
+        let mut own = Diagnostics::new();
         for traversal in traversals {
             let reference = match Reference::parse(traversal) {
                 Ok(reference) => reference,
                 Err(error) => {
-                    diagnostics.push(error);
+                    own.push(error);
                     continue;
                 }
             };
@@ -120,9 +121,13 @@ impl<'a> ReferenceCheck<'a> {
                 let detail = "References in depends_on must be to a whole object (resource, etc), not to an attribute of \
                               an object.";
                 let range = step.range.to(traversal.range.at_end());
-                diagnostics.push(Diagnostic::error("Invalid depends_on reference", detail).at(range));
+                own.push(Diagnostic::error("Invalid depends_on reference", detail).at(range));
             }
-            self.traversals([traversal], diagnostics);
+            // After a mistake, whether the others exist is not asked.
+            if !own.has_errors() {
+                self.traversals([traversal], &mut own);
+            }
         }
+        diagnostics.append(own);
     }
 }

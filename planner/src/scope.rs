@@ -231,7 +231,11 @@ impl<'w> World<'w> {
                 self.add_module(child, parent.address.child(call.name.clone(), InstanceKey::None), Repetition::Any);
             } else {
                 for key in expansion.keys() {
-                    let repetition = expansion.repetition(&key);
+                    let repetition = match self.phase {
+                        // Terraform leaves it to the plan to refuse `count` and `each` without a repetition.
+                        Phase::Validate => Repetition::Any,
+                        Phase::Plan | Phase::Apply => expansion.repetition(&key),
+                    };
                     self.add_module(child.clone(), parent.address.child(call.name.clone(), key), repetition);
                 }
             }
@@ -255,7 +259,9 @@ impl<'w> World<'w> {
             } else {
                 let value = self
                     .argument(module, name, &mut diagnostics)
-                    .map(|(value, place)| variables::accept(self, variable, value, place, &mut diagnostics))
+                    .map(|(value, place)| {
+                        variables::accept(self, &module.address, variable, value, place, &mut diagnostics)
+                    })
                     .unwrap_or_else(|| variables::default_value(variable));
                 // What holds for one call need not hold for another: a module is validated for all values.
                 match self.phase {
@@ -279,6 +285,12 @@ impl<'w> World<'w> {
         let value = evaluate(&argument.expr, &scope, diagnostics);
         let failed = diagnostics.iter().skip(before).any(Diagnostic::is_error);
         let value = if failed { Value::dynamic() } else { value };
+        let accepts = module.config.variables.get(name).is_some_and(|variable| variable.ephemeral);
+        if !accepts && value.deep_marks().contains(Marks::EPHEMERAL) {
+            let detail = "This input variable is not declared as accepting a ephemeral values, so it cannot be set to a \
+                          result derived from an ephemeral value.";
+            diagnostics.push(Diagnostic::error("Ephemeral value not allowed", detail).at(argument.expr.range));
+        }
         Some((value, argument.expr.range))
     }
 

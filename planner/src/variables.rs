@@ -1,5 +1,6 @@
 //! Input variables: from what is given to a checked value.
 
+use lang::addr::ModuleInstance;
 use lang::ast::Traversal;
 use lang::eval::{Scope, evaluate};
 use lang::functions::FunctionTable;
@@ -37,7 +38,7 @@ pub fn root_value(
     let Some(given) = given else {
         if variable.default.is_some() {
             let value = default_value(variable);
-            return accept(world, variable, value, variable.range, diagnostics);
+            return accept(world, &ModuleInstance::root(), variable, value, variable.range, diagnostics);
         }
         diagnostics.push(required());
         return Value::unknown(variable.ty.clone());
@@ -48,7 +49,7 @@ pub fn root_value(
         diagnostics.extend(variable.default.is_none().then(required));
         return Value::unknown(variable.ty.clone());
     };
-    accept(world, variable, value, place, diagnostics)
+    accept(world, &ModuleInstance::root(), variable, value, place, diagnostics)
 }
 
 /// A given value as it is written, before it is converted to the variable's type. `None` after an error.
@@ -94,11 +95,14 @@ pub fn default_value(variable: &Variable) -> Value {
 /// Converts a value to the variable's type, applies defaults and marks, and checks the validations.
 pub fn accept(
     world: &World<'_>,
+    module: &ModuleInstance,
     variable: &Variable,
     value: Value,
     place: Range,
     diagnostics: &mut Diagnostics,
 ) -> Value {
+    let dot = if module.is_root() { "" } else { "." };
+    let name = format!("{module}{dot}var.{}", variable.name);
     // A null stands for "not given" where null is no value of its own.
     let value = match &variable.default {
         Some(default) if value.is_null() && !variable.nullable => default.clone(),
@@ -109,11 +113,10 @@ pub fn accept(
         Ok(value) => value,
         Err(error) => {
             let detail = if place == variable.range {
-                format!("Unsuitable value for var.{} set from outside of the configuration: {error}.", variable.name)
+                format!("Unsuitable value for {name} set from outside of the configuration: {error}.")
             } else {
                 format!(
-                    "The given value is not suitable for var.{} declared at {}: {error}.",
-                    variable.name,
+                    "The given value is not suitable for {name} declared at {}: {error}.",
                     world.place(variable.range)
                 )
             };
@@ -123,8 +126,7 @@ pub fn accept(
     };
     if value.is_null() && !variable.nullable {
         let detail = format!(
-            "The given value is not suitable for var.{} declared at {}: required variable may not be set to null.",
-            variable.name,
+            "The given value is not suitable for {name} declared at {}: required variable may not be set to null.",
             world.place(variable.range)
         );
         diagnostics.push(Diagnostic::error("Invalid value for input variable", detail).at(place));
