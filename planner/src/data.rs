@@ -7,13 +7,13 @@ use std::time::Instant;
 use config::module::ResourceBlock;
 use config::references::Reference;
 use futures::StreamExt;
-use lang::addr::{ConfigResource, InstanceKey, ProviderConfig, ResourceInstance};
+use lang::addr::{ConfigResource, InstanceKey, Mode, ProviderConfig, ResourceInstance};
 use lang::{Diagnostics, Type, Value};
 use sdk::{Block, Configured, DataRequest, Schema};
 use state::ObjectStatus;
 
 use crate::checks::{RuleKind, evaluate_rules};
-use crate::decode::decode_body;
+use crate::decode::{decode_body, visit_references};
 use crate::expansion::{Repetition, UnknownExpansion, expand};
 use crate::objects;
 use crate::plan::{Action, ActionReason, CheckStatus, Checkable, ResourceChange};
@@ -63,6 +63,19 @@ impl Planning<'_> {
         let pending = read(&self.pending);
         if pending.is_empty() {
             return false;
+        }
+        // A managed resource that a data source refers to may change what is there to read, even where the reference
+        // itself is known.
+        let mut refers = false;
+        let schema = self.world.workspace.providers.block(&block.provider_source, &block.address);
+        visit_references(&block.body, schema, &mut |traversal| {
+            let Ok(reference) = Reference::parse(traversal) else { return };
+            let Some(resource) = reference.subject.resource().filter(|r| r.mode == Mode::Managed) else { return };
+            let resource = ConfigResource { module: module.config.path.clone(), resource: resource.clone() };
+            refers |= pending.contains(&resource);
+        });
+        if refers {
+            return true;
         }
         let own = block.depends_on.iter().map(|traversal| (module.config.path.clone(), traversal));
         let mut around = Vec::new();

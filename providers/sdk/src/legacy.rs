@@ -86,8 +86,8 @@ impl Planner {
             };
             return self.collection(&nested, prior, config, path, in_set, true);
         }
-        // A set with an element that isn't known yet is not known as a whole: the element may be one of the others.
-        if !config.is_known() || matches!(attribute.ty, Type::Set(_)) && !config.is_wholly_known() {
+        // A set or map with an element that isn't known yet is not known as a whole.
+        if !config.is_known() || matches!(attribute.ty, Type::Set(_) | Type::Map(_)) && !config.is_wholly_known() {
             self.replaced(attribute.force_new, path);
             return Value::unknown(attribute.ty.clone());
         }
@@ -139,7 +139,13 @@ impl Planner {
             return prior.clone();
         }
         self.replaced(attribute.force_new, path);
-        Value::null(attribute.ty.clone())
+        // Of a collection its elements are removed; the collection stays.
+        match &attribute.ty {
+            Type::List(element) => Value::list((**element).clone(), []),
+            Type::Set(element) => Value::set((**element).clone(), []),
+            Type::Map(element) => Value::map((**element).clone(), []),
+            ty => Value::null(ty.clone()),
+        }
     }
 
     fn nested(

@@ -230,7 +230,7 @@ async fn updates_follow_the_table() {
         ("equivalent texts are no change", json!({"kind": "LARGE"}), json!({}), vec![]),
         ("empty is null", json!({"description": "", "tags": {}}), json!({}), vec![]),
         ("another name replaces", json!({"name": "b"}), json!({"name": "b"}), vec![".name"]),
-        ("a removed value is null", json!({"subnets": null}), json!({"subnets": null}), vec![]),
+        ("a removed collection is empty", json!({"subnets": null}), json!({"subnets": []}), vec![]),
         ("a computed value stays when it isn't configured", json!({"version": null}), json!({}), vec![]),
         ("a default comes back", json!({"retries": 5}), json!({"retries": 5}), vec![]),
         ("a block that goes is gone", json!({"logging": []}), json!({"logging": null}), vec![]),
