@@ -1,0 +1,121 @@
+//! The process dies at every point of every operation; the next run clears up, and nothing is lost or made twice.
+
+use sdk::provider::Operation;
+
+use crate::cloud::Fault;
+use crate::run::Stack;
+
+const POINTS: [Fault; 4] = [Fault::DiesBefore, Fault::DiesUnanswered, Fault::DiesWaiting, Fault::DiesAfterOutcome];
+
+/// `b` stands on `a`.
+fn pair(a: &str, b: &str, value: &str, lifecycle: &str) -> String {
+    format!(
+        r#"
+resource "sim_thing" "a" {{
+  name = "{a}"
+  {lifecycle}
+}}
+resource "sim_thing" "b" {{
+  name  = "{b}"
+  value = sim_thing.a.id
+  tags  = {{ v = "{value}" }}
+}}
+"#
+    )
+}
+
+/// Lets `before` stand, dies while `after` is applied, then applies `after` again. Returns what recovery told.
+fn die_and_go_on(before: &str, after: &str, operation: Operation, name: &str, point: Fault, end: &[&str]) -> String {
+    let what = format!("{operation:?} of {name}, {point:?}");
+    let stack = Stack::new();
+    let ran = stack.apply(before);
+    assert!(ran.problems.is_empty(), "{what}: {:?}", ran.problems);
+    stack.cloud.order(operation, name, point);
+    let ran = stack.apply(after);
+    assert!(ran.died, "{what}: did not die: {:?} {:?}", ran.planned, ran.problems);
+    let ran = stack.apply(after);
+    assert!(ran.problems.is_empty(), "{what}: {:?}", ran.problems);
+    stack.assert_settled(end);
+    assert_eq!(stack.plan(after).planned, Vec::<String>::new(), "{what}: a plan after it");
+    ran.recovered.join("; ")
+}
+
+fn told(before: &str, after: &str, operation: Operation, name: &str, end: &[&str]) -> Vec<String> {
+    POINTS
+        .into_iter()
+        // Only a create hands over.
+        .filter(|point| operation == Operation::Create || *point != Fault::DiesWaiting)
+        .map(|point| format!("{point:?}: {}", die_and_go_on(before, after, operation, name, point, end)))
+        .collect()
+}
+
+#[test]
+fn death_during_a_create_leaves_no_orphan_and_no_duplicate() {
+    let stack = pair("a", "b", "1", "");
+    let created = |address: &str| {
+        vec![
+            format!("DiesBefore: {address}: was never made"),
+            format!("DiesUnanswered: {address}: found and adopted"),
+            format!("DiesWaiting: {address}: found and adopted"),
+            "DiesAfterOutcome: ".to_owned(),
+        ]
+    };
+    assert_eq!(told("", &stack, Operation::Create, "a", &["a", "b"]), created("sim_thing.a"));
+    assert_eq!(told("", &stack, Operation::Create, "b", &["a", "b"]), created("sim_thing.b"));
+}
+
+#[test]
+fn death_during_an_update_reads_the_object_again() {
+    let (before, after) = (pair("a", "b", "1", ""), pair("a", "b", "2", ""));
+    assert_eq!(
+        told(&before, &after, Operation::Update, "b", &["a", "b"]),
+        [
+            "DiesBefore: sim_thing.b: read again after an interrupted change",
+            "DiesUnanswered: sim_thing.b: read again after an interrupted change",
+            "DiesAfterOutcome: ",
+        ]
+    );
+}
+
+#[test]
+fn death_during_a_destroy_removes_the_rest() {
+    let before = pair("a", "b", "1", "");
+    for name in ["b", "a"] {
+        assert_eq!(
+            told(&before, "", Operation::Delete, name, &[]),
+            [
+                format!("DiesBefore: sim_thing.{name}: still there: it will be removed again"),
+                format!("DiesUnanswered: sim_thing.{name}: is gone"),
+                "DiesAfterOutcome: ".to_owned(),
+            ]
+        );
+    }
+}
+
+#[test]
+fn death_during_a_replacement_that_removes_first() {
+    let before = "resource \"sim_thing\" \"a\" {\n name = \"a\"\n}\n";
+    let after = "resource \"sim_thing\" \"a\" {\n name = \"a2\"\n}\n";
+    for (operation, name) in [(Operation::Delete, "a"), (Operation::Create, "a2")] {
+        told(before, after, operation, name, &["a2"]);
+    }
+}
+
+#[test]
+fn death_during_a_replacement_that_makes_first() {
+    let first = "lifecycle {\n create_before_destroy = true\n }";
+    let (before, after) = (pair("a", "b", "1", first), pair("a2", "b", "1", first));
+    for (operation, name) in [(Operation::Create, "a2"), (Operation::Update, "b"), (Operation::Delete, "a")] {
+        told(&before, &after, operation, name, &["a2", "b"]);
+    }
+}
+
+#[test]
+fn an_adopted_object_is_still_removed_before_what_it_was_made_after() {
+    let stack = Stack::new();
+    stack.cloud.order(Operation::Create, "b", Fault::DiesUnanswered);
+    assert!(stack.apply(&pair("a", "b", "1", "")).died);
+    let ran = stack.apply("");
+    assert_eq!(ran.problems, Vec::<String>::new());
+    stack.assert_settled(&[]);
+}

@@ -1,0 +1,121 @@
+//! What is planned, and in which order it is done.
+
+use planner::PlanOptions;
+use planner::plan::PlanMode;
+use sdk::provider::Operation;
+
+use crate::cloud::Fault;
+use crate::run::Stack;
+
+fn thing(name: &str, body: &str) -> String {
+    format!("resource \"sim_thing\" \"{name}\" {{\n  name = \"{name}\"\n  {body}\n}}\n")
+}
+
+fn calls(stack: &Stack) -> Vec<String> {
+    stack.cloud.take_log().into_iter().filter(|line| !line.starts_with("read ")).collect()
+}
+
+const MAKE_FIRST: &str = "lifecycle {\n create_before_destroy = true\n }";
+
+#[test]
+fn objects_are_made_after_their_dependencies_and_removed_before_them() {
+    let stack = Stack::new();
+    let text = thing("a", "") + &thing("b", "value = sim_thing.a.id") + &thing("c", "value = sim_thing.b.id");
+    assert_eq!(stack.apply(&text).planned, ["sim_thing.a Create", "sim_thing.b Create", "sim_thing.c Create"]);
+    assert_eq!(calls(&stack), ["create a", "create b", "create c"]);
+    let destroy = PlanOptions { mode: PlanMode::Destroy, ..PlanOptions::default() };
+    assert!(stack.run(&text, &destroy, true).problems.is_empty());
+    assert_eq!(calls(&stack), ["delete c", "delete b", "delete a"]);
+    stack.assert_settled(&[]);
+}
+
+#[test]
+fn a_replacement_made_first_waits_with_the_removal_for_its_dependents() {
+    let stack = Stack::new();
+    let dependent = thing("b", "value = sim_thing.a.id");
+    stack.apply(&(thing("a", MAKE_FIRST) + &dependent));
+    calls(&stack);
+    let after = thing("a", MAKE_FIRST).replace("name = \"a\"", "name = \"a2\"") + &dependent;
+    let ran = stack.apply(&after);
+    assert_eq!(ran.planned, ["sim_thing.a CreateThenDelete replace_because_cannot_update", "sim_thing.b Update"]);
+    assert_eq!(calls(&stack), ["create a2", "update b", "delete a"]);
+    stack.assert_settled(&["a2", "b"]);
+}
+
+#[test]
+fn what_depends_on_a_make_first_resource_is_not_forced_but_what_it_depends_on_is() {
+    let stack = Stack::new();
+    let text = thing("a", "") + &thing("b", &format!("value = sim_thing.a.name\n{MAKE_FIRST}"));
+    stack.apply(&text);
+    let after = text.replace("name = \"a\"", "name = \"a2\"");
+    assert_eq!(stack.plan(&after).planned[0], "sim_thing.a CreateThenDelete replace_because_cannot_update");
+}
+
+#[test]
+fn a_deposed_object_whose_removal_fails_is_removed_by_the_next_apply() {
+    let stack = Stack::new();
+    stack.apply(&thing("a", MAKE_FIRST));
+    let after = thing("a", MAKE_FIRST).replace("name = \"a\"", "name = \"a2\"");
+    stack.cloud.order(Operation::Delete, "a", Fault::Refused);
+    assert_eq!(stack.apply(&after).problems, ["refused a"]);
+    stack.assert_settled(&["a", "a2"]);
+    assert_eq!(stack.apply(&after).planned, ["sim_thing.a (deposed) Delete"]);
+    stack.assert_settled(&["a2"]);
+}
+
+#[test]
+fn a_failed_create_does_not_hold_up_the_rest_and_what_was_made_is_tainted() {
+    let stack = Stack::new();
+    let text = thing("a", "") + &thing("b", "value = sim_thing.a.id") + &thing("c", "");
+    stack.cloud.order(Operation::Create, "a", Fault::Broken);
+    assert_eq!(stack.apply(&text).problems, ["broken a"]);
+    stack.assert_settled(&["a", "c"]);
+    let ran = stack.apply(&text);
+    assert_eq!(ran.planned, ["sim_thing.a DeleteThenCreate replace_because_tainted", "sim_thing.b Create"]);
+    stack.assert_settled(&["a", "b", "c"]);
+}
+
+#[test]
+fn instances_beyond_count_and_for_each_are_removed_for_that_reason() {
+    let stack = Stack::new();
+    let text = |count: &str, keys: &str| {
+        format!(
+            "resource \"sim_thing\" \"n\" {{\n count = {count}\n name = \"n${{count.index}}\"\n}}\n\
+             resource \"sim_thing\" \"k\" {{\n for_each = toset({keys})\n name = each.key\n}}\n"
+        )
+    };
+    stack.apply(&text("2", "[\"x\", \"y\"]"));
+    let ran = stack.apply(&text("1", "[\"y\"]"));
+    assert_eq!(
+        ran.planned,
+        ["sim_thing.k[\"x\"] Delete delete_because_each_key", "sim_thing.n[1] Delete delete_because_count_index"]
+    );
+    stack.assert_settled(&["n0", "y"]);
+}
+
+#[test]
+fn all_objects_of_a_type_are_refreshed_in_one_call_and_drift_is_undone() {
+    let stack = Stack::new();
+    let text = thing("a", "value = \"1\"") + &thing("b", "value = \"1\"") + &thing("c", "");
+    stack.apply(&text);
+    stack.cloud.take_log();
+    stack.cloud.tamper("a", Some("2"));
+    stack.cloud.tamper("b", None);
+    assert_eq!(stack.plan(&text).planned, ["sim_thing.a Update", "sim_thing.b Create"]);
+    assert_eq!(stack.cloud.take_log(), ["read 3"]);
+}
+
+#[test]
+fn data_sources_wait_for_what_they_depend_on_unless_they_are_pure() {
+    let stack = Stack::new();
+    let data = |kind: &str, body: &str| format!("data \"{kind}\" \"d\" {{\n {body}\n}}\n");
+    let text = thing("a", "")
+        + &data("sim_lookup", "name = \"x\"\n depends_on = [sim_thing.a]")
+        + &data("sim_pure", "name = \"y\"\n depends_on = [sim_thing.a]");
+    let ran = stack.plan(&text);
+    assert_eq!(ran.planned, ["data.sim_lookup.d Read read_because_dependency_pending", "sim_thing.a Create"]);
+    assert_eq!(calls(&stack), ["sim_pure y"]);
+    stack.apply(&text);
+    calls(&stack);
+    assert_eq!(stack.plan(&text).planned, Vec::<String>::new());
+}
