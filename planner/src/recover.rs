@@ -213,8 +213,8 @@ async fn recover_one(
                     .filter(|_| intent.operation != Operation::Create)
                     .map_or(ObjectStatus::Ready, |o| o.status),
             };
-            let dependencies = known.map(|object| object.dependencies.clone()).unwrap_or_else(|| Arc::from([]));
-            let first = known.is_some_and(|object| object.create_before_destroy);
+            let dependencies = known.map_or_else(|| intent.dependencies.clone(), |object| object.dependencies.clone());
+            let first = known.map_or(intent.create_before_destroy, |object| object.create_before_destroy);
             let marked = objects::mark_sensitive(object, &schema.block);
             let private = known.and_then(objects::private_bytes);
             match objects::encode(&marked, schema, private.as_deref(), status, dependencies, first) {

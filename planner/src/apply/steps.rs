@@ -319,6 +319,8 @@ impl Applying<'_> {
             operation: call.operation,
             planned: Json::from_value(&planned),
             client_token: Some(token.to_owned()),
+            dependencies: step.change.dependencies.clone(),
+            create_before_destroy: step.change.create_before_destroy,
             lineage,
             serial,
         }

@@ -111,11 +111,18 @@ fn death_during_a_replacement_that_makes_first() {
 }
 
 #[test]
-fn an_adopted_object_is_still_removed_before_what_it_was_made_after() {
-    let stack = Stack::new();
-    stack.cloud.order(Operation::Create, "b", Fault::DiesUnanswered);
-    assert!(stack.apply(&pair("a", "b", "1", "")).died);
-    let ran = stack.apply("");
-    assert_eq!(ran.problems, Vec::<String>::new());
-    stack.assert_settled(&[]);
+fn an_adopted_object_keeps_what_it_was_made_after() {
+    for point in [Fault::DiesUnanswered, Fault::DiesWaiting] {
+        let stack = Stack::new();
+        stack.cloud.order(Operation::Create, "b", point);
+        assert!(stack.apply(&pair("a", "b", "1", "")).died);
+        // The configuration no longer tells: only the journal can.
+        assert_eq!(stack.plan("").recovered, ["sim_thing.b: found and adopted"]);
+        let state = stack.state();
+        let object = state.current(&"sim_thing.b".parse().unwrap()).unwrap();
+        let dependencies: Vec<String> = object.dependencies.iter().map(ToString::to_string).collect();
+        assert_eq!(dependencies, ["sim_thing.a"], "{point:?}");
+        assert_eq!(stack.apply("").problems, Vec::<String>::new());
+        stack.assert_settled(&[]);
+    }
 }

@@ -63,6 +63,10 @@ enum Line {
         planned: serde_json::Value,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         client_token: Option<String>,
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        dependencies: Vec<String>,
+        #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+        create_before_destroy: bool,
         lineage: String,
         serial: u64,
     },
@@ -267,6 +271,8 @@ fn intent_line(record: &JournalRecord) -> Result<Line, serde_json::Error> {
         operation: intent.operation.as_str().to_owned(),
         planned: intent.planned.to_value()?,
         client_token: intent.client_token.clone(),
+        dependencies: intent.dependencies.iter().map(ToString::to_string).collect(),
+        create_before_destroy: intent.create_before_destroy,
         lineage: intent.lineage.to_string(),
         serial: intent.serial.0,
     })
@@ -346,7 +352,22 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<(Contents, usize), JournalError> {
 fn apply(contents: &mut Contents, line: Line) -> Result<(), String> {
     match line {
         Line::Header { .. } => {}
-        Line::Intent { id, time, address, deposed, provider, operation, planned, client_token, lineage, serial } => {
+        Line::Intent {
+            id,
+            time,
+            address,
+            deposed,
+            provider,
+            operation,
+            planned,
+            client_token,
+            dependencies,
+            create_before_destroy,
+            lineage,
+            serial,
+        } => {
+            let dependencies: Result<Arc<[_]>, String> =
+                dependencies.iter().map(|text| text.parse().map_err(|error| format!("{error}"))).collect();
             let intent = Intent {
                 address: address.parse().map_err(|error| format!("{error}"))?,
                 deposed: deposed.map(|key| DeposedKey::parse(&key)).transpose().map_err(|error| error.to_string())?,
@@ -355,6 +376,8 @@ fn apply(contents: &mut Contents, line: Line) -> Result<(), String> {
                     .ok_or_else(|| format!("unknown operation {operation:?}"))?,
                 planned: Json::from_value(&planned),
                 client_token,
+                dependencies: dependencies?,
+                create_before_destroy,
                 lineage: Lineage(lineage.into()),
                 serial: Serial(serial),
             };

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use lang::addr::{ProviderConfig, ResourceInstance};
+use lang::addr::{ConfigResource, ProviderConfig, ResourceInstance};
 
 use crate::json::Json;
 use crate::model::{DeposedKey, InstanceObject, Lineage, Serial};
@@ -67,6 +67,10 @@ pub struct Intent {
     pub planned: Json,
     /// The token, unique name or tag by which the object is found again.
     pub client_token: Option<String>,
+    /// What the object depends on, as the state stores it.
+    pub dependencies: Arc<[ConfigResource]>,
+    /// Whether its replacement is made before it is removed.
+    pub create_before_destroy: bool,
     /// The lineage of the state that the plan was made from.
     pub lineage: Lineage,
     /// Its serial.

@@ -9,6 +9,8 @@ fn intent(name: &str) -> Intent {
         planned: Json::parse("{\"cidr\":\"10.0.0.0/16\",\"password\":\"hush\",\"size\":12345678901234567890123.5}")
             .unwrap(),
         client_token: Some("token-1".to_owned()),
+        dependencies: crate::model::sorted_dependencies(["aws_x.y".parse().unwrap()]),
+        create_before_destroy: true,
         lineage: Lineage("l".into()),
         serial: Serial(7),
     }
