@@ -166,6 +166,11 @@ pub(crate) fn configured_endpoints(config: &Value) -> BTreeMap<String, String> {
 }
 
 impl ProviderConfig {
+    /// Whether neither credentials nor account are to be asked for.
+    pub(crate) fn skips_identity(&self) -> bool {
+        self.skip_credentials_validation == Some(true) && self.skip_requesting_account_id == Some(true)
+    }
+
     /// What it says about tags.
     pub(crate) fn tag_policy(&self) -> TagPolicy {
         let mut policy = TagPolicy { system_prefixes: vec!["aws:".to_owned()], ..TagPolicy::default() };

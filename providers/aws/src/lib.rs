@@ -103,9 +103,14 @@ impl Provider for AwsProvider {
 
     async fn configure(&self, config: Value) -> Result<Arc<dyn Configured>, Vec<ProviderDiagnostic>> {
         let failed = |error: sdk::Error| vec![error.into_diagnostic()];
+        let known = config.is_wholly_known();
         let endpoints = config::configured_endpoints(&config);
         let config = ProviderConfig::from_value(&config).map_err(|error| failed(sdk::Error::new(error.to_string())))?;
         let aws = Aws::new(&config, endpoints).await.map_err(failed)?;
+        // One call finds out now what would otherwise fail half-way through an apply: no endpoint, no valid credentials.
+        if known && !config.skips_identity() {
+            aws.identity().await.map_err(failed)?;
+        }
         Ok(Arc::new(Running::new(REGISTRY.clone(), aws)))
     }
 
