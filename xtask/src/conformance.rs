@@ -162,13 +162,15 @@ impl Runner<'_> {
         let text = std::fs::read_to_string(&report).map_err(|error| unreadable(error.to_string()))?;
         let document: Value = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
         let results = document["results"].as_array().ok_or_else(|| unreadable("no results".to_owned()))?;
-        Ok(results
-            .iter()
-            .filter_map(|result| {
-                let reason = result["reason"].as_str().unwrap_or_default().to_owned();
-                Some((result["id"].as_str()?.to_owned(), if result["ok"] == true { None } else { Some(reason) }))
-            })
-            .collect())
+        let mut verdicts = Verdicts::new();
+        for result in results {
+            let Some(id) = result["id"].as_str() else { continue };
+            let failure = (result["ok"] != true).then(|| result["reason"].as_str().unwrap_or_default().to_owned());
+            // A case may be judged twice, in part and in full: it passes if both do.
+            let verdict = verdicts.entry(id.to_owned()).or_default();
+            *verdict = verdict.take().or(failure);
+        }
+        Ok(verdicts)
     }
 
     /// Runs the stacks, or the one whose name is given and those whose names contain it.

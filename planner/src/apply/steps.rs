@@ -263,7 +263,8 @@ impl Applying<'_> {
                 return (None, false);
             }
         };
-        let handover = HandOver { recorder: &self.recorder, id, step, problem: std::sync::Mutex::new(None) };
+        let handover =
+            HandOver { recorder: &self.recorder, id, step, marks: call.marks, problem: std::sync::Mutex::new(None) };
         let request = ApplyRequest {
             type_name: &step.change.address.resource.kind,
             prior: call.prior,
@@ -399,6 +400,8 @@ struct HandOver<'a> {
     recorder: &'a Recorder,
     id: IntentId,
     step: &'a Step<'a>,
+    /// What the configuration marks.
+    marks: &'a [(lang::values::Path, Marks)],
     problem: std::sync::Mutex<Option<JournalError>>,
 }
 
@@ -406,6 +409,7 @@ struct HandOver<'a> {
 impl Observer for HandOver<'_> {
     async fn created(&self, partial: Value) {
         let partial = objects::nulls_for_unknown(partial);
+        let partial = objects::mark_sensitive(partial.mark_paths(self.marks), &self.step.schema.block);
         let change = self.step.change;
         let dependencies = change.dependencies.clone();
         let first = change.create_before_destroy;
