@@ -122,8 +122,8 @@ fn key(session: &Session, create: bool) -> Result<SealingKey, String> {
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
         Err(_) if create => {
-            let random = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()];
-            let bytes: Vec<u8> = random.iter().flat_map(|uuid| *uuid.as_bytes()).collect();
+            let mut bytes = vec![0; 32];
+            getrandom::fill(&mut bytes).map_err(|error| format!("could not be made: {error}"))?;
             let parent = path.parent().unwrap_or(Path::new("."));
             let written = std::fs::create_dir_all(parent).and_then(|()| write_private(&path, &bytes));
             written.map_err(|error| format!("could not be written to {}: {error}", path.display()))?;

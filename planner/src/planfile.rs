@@ -161,12 +161,11 @@ fn checksum(content: &[u8], files: &BTreeMap<String, Vec<u8>>) -> String {
 }
 
 fn seal(content: &[u8], key: &SealingKey) -> Result<Vec<u8>, PlanFileError> {
-    // A random nonce of 96 bits: two random UUIDs give more than enough.
-    let random = uuid::Uuid::new_v4();
-    let nonce = random.as_bytes().first_chunk::<12>().ok_or(PlanFileError::Corrupt)?;
+    let mut nonce = [0; 12];
+    getrandom::fill(&mut nonce).map_err(|error| PlanFileError::Encode(error.to_string()))?;
     let cipher = Aes256Gcm::new(Key::<Aes256Gcm>::from_slice(&key.0));
     let sealed = cipher
-        .encrypt(Nonce::from_slice(nonce), content)
+        .encrypt(Nonce::from_slice(&nonce), content)
         .map_err(|_| PlanFileError::Encode("it could not be sealed".to_owned()))?;
     Ok([nonce.as_slice(), &sealed].concat())
 }
