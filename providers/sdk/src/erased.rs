@@ -156,7 +156,9 @@ impl<R: Resource> TypedResource<R> {
         }
     }
 
-    async fn found(&self, cx: &Cx<R::Context>, request: &RecoverRequest<'_>) -> Result<Option<Value>, Unclear> {
+    /// The object of an operation without outcome, and whether a create came to its end.
+    async fn found(&self, cx: &Cx<R::Context>, request: &RecoverRequest<'_>) -> Result<Option<(Value, bool)>, Unclear> {
+        let mut by_name = false;
         let start: R = match (request.handed_over, request.operation) {
             (Some(partial), _) => model(partial)?,
             (None, Operation::Update | Operation::Delete) => model(request.prior)?,
@@ -164,14 +166,43 @@ impl<R: Resource> TypedResource<R> {
                 let planned = self.planned(cx, request.planned)?;
                 match R::find(cx, &planned, request.client_token).await? {
                     Found::Object(object) => *object,
+                    Found::Named(object) => {
+                        by_name = true;
+                        *object
+                    }
                     Found::Nothing => return Ok(None),
                     Found::Unclear(why) => return Err(Unclear::Because(why)),
                 }
             }
         };
         let known = if request.planned.is_null() { request.prior } else { request.planned };
-        let object = R::read(cx, start).await?;
-        Ok(object.map(|object| self.after_read(self.stored(cx, &object, known), known)))
+        let Some(mut object) = R::read(cx, start).await? else { return Ok(None) };
+        let mut complete = true;
+        if request.operation == Operation::Create {
+            complete = R::settle(cx, &object).await.is_ok();
+            // Waiting may have changed it.
+            let Some(settled) = R::read(cx, object).await? else { return Ok(None) };
+            object = settled;
+        }
+        let value = self.after_read(self.stored(cx, &object, known), known);
+        if by_name && !self.is_as_planned(cx, &value, request.planned) {
+            return Err(Unclear::Because("an object of that name is there, and it is not what was to be made"));
+        }
+        Ok(Some((value, complete)))
+    }
+
+    /// Whether what can't be changed in place, and the tags, are as planned. The rest the next plan mends.
+    fn is_as_planned(&self, cx: &Cx<R::Context>, found: &Value, planned: &Value) -> bool {
+        let lasting = self.schema.block.attributes.iter().filter(|(_, attribute)| attribute.force_new);
+        let same = lasting.into_iter().all(|(name, attribute)| {
+            let (found, planned) = (get(found, name), get(planned, name));
+            planned.is_null()
+                || found.raw_equals(&planned)
+                || attribute.equivalent.is_some_and(|equivalent| !found.is_null() && equivalent(&found, &planned))
+        });
+        let tagged = !self.has_tags()
+            || tags_of(&get(found, "tags_all")) == cx.tag_policy().merge(&tags_of(&get(planned, "tags")));
+        same && tagged
     }
 }
 
@@ -273,7 +304,7 @@ impl<R: Resource> ErasedResource<R::Context> for TypedResource<R> {
 
     async fn recover(&self, cx: &Cx<R::Context>, request: RecoverRequest<'_>) -> RecoverResponse {
         match self.found(cx, &request).await {
-            Ok(Some(object)) => RecoverResponse::Found { object, complete: request.operation != Operation::Create },
+            Ok(Some((object, complete))) => RecoverResponse::Found { object, complete },
             Ok(None) => RecoverResponse::Absent,
             Err(Unclear::Failed(error)) if error.is_not_found() => RecoverResponse::Absent,
             Err(Unclear::Failed(error)) => RecoverResponse::Unclear(vec![error.into_diagnostic()]),

@@ -79,6 +79,12 @@ pub trait Resource: Model + Field {
         Ok(Found::Unclear("it has no name, token or tag to find it by"))
     }
 
+    /// Waits until a new object is usable: for one whose creation an interrupted run began.
+    async fn settle(cx: &Cx<Self::Context>, object: &Self) -> Result<()> {
+        let _ = (cx, object);
+        Ok(())
+    }
+
     /// How long an operation usually takes, in seconds.
     fn estimate_seconds(operation: Operation) -> u32 {
         let _ = operation;
@@ -137,6 +143,9 @@ impl<T> Change<T> {
 pub enum Found<T> {
     /// It made this object (as far as a read needs it).
     Object(Box<T>),
+    /// This object bears the unique name that was planned. It is taken for the one that was to be made if what can't be
+    /// changed in place, and its tags, are as planned.
+    Named(Box<T>),
     /// It made nothing.
     Nothing,
     /// It can't be found out; why.

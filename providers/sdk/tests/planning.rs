@@ -349,5 +349,5 @@ async fn a_lost_answer_is_found_again() {
     };
     assert!(matches!(running.recover(request.clone()).await, RecoverResponse::Absent));
     apply(&running, &null, &planned, &Seen::default()).await;
-    assert!(matches!(running.recover(request).await, RecoverResponse::Found { complete: false, .. }));
+    assert!(matches!(running.recover(request).await, RecoverResponse::Found { complete: true, .. }));
 }

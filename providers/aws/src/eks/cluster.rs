@@ -125,12 +125,14 @@ impl Resource for EksCluster {
         planned.id = cluster.and_then(|cluster| cluster.name).unwrap_or(name);
         created.hand_over(&planned).await;
 
-        let wait = Wait::until(&["ACTIVE"], planned.timeouts.create(CREATED_WITHIN)).pending(&["PENDING", "CREATING"]);
-        let wait = wait.delay(Duration::from_secs(300));
-        cx.wait_for(wait, || status(cx, &planned.id, "ACTIVE"))
-            .await
-            .doing(format!("waiting for EKS Cluster ({}) create", planned.id))?;
+        Self::settle(cx, &planned).await?;
         Ok(planned)
+    }
+
+    async fn settle(cx: &Cx<Aws>, cluster: &EksCluster) -> Result<()> {
+        let wait = Wait::until(&["ACTIVE"], cluster.timeouts.create(CREATED_WITHIN)).pending(&["PENDING", "CREATING"]);
+        let waited = cx.wait_for(wait, || status(cx, &cluster.id, "ACTIVE")).await;
+        waited.doing(format!("waiting for EKS Cluster ({}) create", cluster.id)).map(|_| ())
     }
 
     async fn read(cx: &Cx<Aws>, prior: EksCluster) -> Result<Option<EksCluster>> {
@@ -247,7 +249,7 @@ impl Resource for EksCluster {
             Some(cluster) if cluster.client_request_token.as_deref() == Some(client_token) => {
                 Found::Object(Box::new(EksCluster { id: planned.name.clone(), ..planned.clone() }))
             }
-            Some(_) => Found::Unclear("a cluster of that name may have been there before"),
+            Some(_) => Found::Named(Box::new(EksCluster { id: planned.name.clone(), ..planned.clone() })),
         })
     }
 

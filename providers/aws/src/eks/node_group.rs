@@ -189,11 +189,15 @@ impl Resource for NodeGroup {
         planned.node_group_name = Some(name.clone());
         created.hand_over(&planned).await;
 
-        let wait = Wait::until(&["ACTIVE"], planned.timeouts.create(DONE_WITHIN)).pending(&["CREATING"]);
-        cx.wait_for(wait, || status(cx, &planned.cluster_name, &name, "ACTIVE"))
-            .await
-            .doing(format!("waiting for EKS Node Group ({id}) create"))?;
+        Self::settle(cx, &planned).await?;
         Ok(planned)
+    }
+
+    async fn settle(cx: &Cx<Aws>, group: &NodeGroup) -> Result<()> {
+        let (cluster, name) = parts(&group.id)?;
+        let wait = Wait::until(&["ACTIVE"], group.timeouts.create(DONE_WITHIN)).pending(&["CREATING"]);
+        let waited = cx.wait_for(wait, || status(cx, cluster, name, "ACTIVE")).await;
+        waited.doing(format!("waiting for EKS Node Group ({}) create", group.id)).map(|_| ())
     }
 
     async fn read(cx: &Cx<Aws>, prior: NodeGroup) -> Result<Option<NodeGroup>> {
@@ -277,7 +281,7 @@ impl Resource for NodeGroup {
         Ok(match describe(cx, &planned.cluster_name, &name).await? {
             None => Found::Nothing,
             Some(_) if made_up => Found::Object(Box::new(NodeGroup { id, ..planned.clone() })),
-            Some(_) => Found::Unclear("a node group of that name may have been there before"),
+            Some(_) => Found::Named(Box::new(NodeGroup { id, ..planned.clone() })),
         })
     }
 

@@ -124,7 +124,7 @@ impl Resource for InstanceProfile {
         Ok(match get(cx, &id).await? {
             None => Found::Nothing,
             Some(_) if made_up => Found::Object(Box::new(InstanceProfile { id, ..planned.clone() })),
-            Some(_) => Found::Unclear("an instance profile of that name may have been there before"),
+            Some(_) => Found::Named(Box::new(InstanceProfile { id, ..planned.clone() })),
         })
     }
 

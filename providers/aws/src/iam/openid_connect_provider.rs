@@ -131,7 +131,7 @@ impl Resource for OpenIdConnectProvider {
         let answer = request.send().await.map_err(api("IAM", "GetOpenIDConnectProvider")).if_found()?;
         Ok(match answer {
             None => Found::Nothing,
-            Some(_) => Found::Unclear("a provider for that URL may have been there before"),
+            Some(_) => Found::Named(Box::new(OpenIdConnectProvider { id, ..planned.clone() })),
         })
     }
 }

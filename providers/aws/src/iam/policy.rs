@@ -172,7 +172,7 @@ impl Resource for IamPolicy {
         Ok(match answer {
             None => Found::Nothing,
             Some(_) if made_up => Found::Object(Box::new(IamPolicy { id, name: Some(name), ..planned.clone() })),
-            Some(_) => Found::Unclear("a policy of that name may have been there before"),
+            Some(_) => Found::Named(Box::new(IamPolicy { id, name: Some(name), ..planned.clone() })),
         })
     }
 

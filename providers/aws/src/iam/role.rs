@@ -211,7 +211,7 @@ impl Resource for IamRole {
                 Found::Object(Box::new(IamRole { id: name.clone(), name: Some(name), ..planned.clone() }))
             }
             // The name alone doesn't tell whether this run or somebody else made it.
-            Some(_) => Found::Unclear("a role of that name may have been there before"),
+            Some(_) => Found::Named(Box::new(IamRole { id: name.clone(), name: Some(name), ..planned.clone() })),
         })
     }
 

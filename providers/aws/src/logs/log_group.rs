@@ -166,7 +166,7 @@ impl Resource for LogGroup {
         Ok(match describe(cx, &id).await?.get(&id) {
             None => Found::Nothing,
             Some(_) if made_up => Found::Object(Box::new(LogGroup { id, ..planned.clone() })),
-            Some(_) => Found::Unclear("a log group of that name may have been there before"),
+            Some(_) => Found::Named(Box::new(LogGroup { id, ..planned.clone() })),
         })
     }
 }
