@@ -16,6 +16,7 @@ pub mod security_group;
 pub mod security_group_rule;
 pub mod security_group_rules;
 pub mod subnet;
+#[expect(clippy::module_inception, reason = "the type that gave the family its name, in a file named as all types are")]
 pub mod vpc;
 
 use std::time::Duration;

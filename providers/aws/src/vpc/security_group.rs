@@ -309,8 +309,9 @@ async fn update_rules(
 ) -> Result<()> {
     let name = direction.as_str();
     let grants = |rules: &[InlineRule]| -> BTreeSet<Grant> { rules.iter().flat_map(|rule| rule.grants(id)).collect() };
-    for rule in after.iter().filter(|rule| rule.traffic().protocol == "-1" && (rule.from_port, rule.to_port) != (0, 0))
-    {
+    let has_needless_ports =
+        |rule: &&InlineRule| rule.traffic().protocol == "-1" && (rule.from_port, rule.to_port) != (0, 0);
+    if let Some(rule) = after.iter().find(has_needless_ports) {
         return Err(Error::new(format!(
             "updating Security Group ({id}) {name} rules: updating rules: from_port ({}) and to_port ({}) must both be 0 \
              to use the 'ALL' \"-1\" protocol!",

@@ -184,10 +184,10 @@ impl Resource for SecurityGroupRule {
     async fn find(cx: &Cx<Aws>, planned: &SecurityGroupRule, _client_token: &str) -> Result<Found<SecurityGroupRule>> {
         let group = permissions::describe(cx, &planned.security_group_id).await.if_found()?.flatten();
         let direction = planned.direction()?;
-        if !group.is_some_and(|group| planned.description_in(direction, &group).is_some()) {
-            return Ok(Found::Nothing);
-        }
-        Ok(Found::Object(Box::new(SecurityGroupRule { id: planned.made_up_id(), ..planned.clone() })))
+        Ok(match group.and_then(|group| planned.description_in(direction, &group)) {
+            Some(_) => Found::Object(Box::new(SecurityGroupRule { id: planned.made_up_id(), ..planned.clone() })),
+            None => Found::Nothing,
+        })
     }
 }
 
