@@ -247,7 +247,8 @@ fn stream_plan(session: &Session, plan: &Plan, document: &document::Plan) {
         let data = change.address.resource.mode == lang::addr::Mode::Data;
         let moved = change.previous_address.as_ref().is_some_and(|p| *p != change.address);
         let silent = change.action == Action::NoOp && !moved && change.importing.is_none();
-        if !silent && !(data && change.action == Action::Delete) {
+        let forgotten_read = data && change.action == Action::Delete;
+        if !silent && !forgotten_read {
             ui.event(&change_event("planned_change", "Plan to", change));
         }
     }

@@ -3,6 +3,8 @@
 //! The facts are not part of the repository: the test looks for them in `$WINDLASS_SHARED/schemas/aws`, then in
 //! `../shared/schemas/aws` beside it, and is skipped with a message where neither exists.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test's helpers fail as the test does")]
+
 use std::path::{Path, PathBuf};
 
 use provider_aws::AwsProvider;
