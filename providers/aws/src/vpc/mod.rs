@@ -1,6 +1,6 @@
 //! EC2's networks.
 //!
-//! Most of EC2's creations take no client token. A new object gets a tag with the token instead ([`INTENT`]), by which a
+//! Most of EC2's creations take no client token. A new object gets a tag with the token instead (`INTENT`), by which a
 //! create whose answer was lost finds it; the tag is removed as soon as the id is durable, and never shows.
 
 pub mod data;
