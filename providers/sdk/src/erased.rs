@@ -8,7 +8,7 @@ use lang::values::Kind;
 use lang::{Str, Value};
 
 use crate::context::{Context, Cx};
-use crate::error::{Error, Result};
+use crate::error::{Class, Error, Result};
 use crate::model::{Model, ModelError};
 use crate::normalize;
 use crate::plan;
@@ -176,24 +176,30 @@ impl<R: Resource> TypedResource<R> {
             }
         };
         let known = if request.planned.is_null() { request.prior } else { request.planned };
-        let Some(mut object) = R::read(cx, start).await? else { return Ok(None) };
-        let mut complete = true;
-        if request.operation == Operation::Create {
-            complete = R::settle(cx, &object).await.is_ok();
-            // Waiting may have changed it.
-            let Some(settled) = R::read(cx, object).await? else { return Ok(None) };
-            object = settled;
-        }
-        let value = self.after_read(self.stored(cx, &object, known), known);
-        if by_name && !self.is_as_planned(cx, &value, request.planned) {
+        let Some(object) = R::read(cx, start).await? else { return Ok(None) };
+        let value = |object: &R| self.after_read(self.stored(cx, object, known), known);
+        if by_name && !self.is_as_planned(cx, &value(&object), request.planned) {
             return Err(Unclear::Because("an object of that name is there, and it is not what was to be made"));
         }
-        Ok(Some((value, complete)))
+        if request.operation != Operation::Create {
+            return Ok(Some((value(&object), true)));
+        }
+        let complete = match R::settle(cx, &object).await {
+            Ok(()) => true,
+            // The call failed, not the object.
+            Err(error) if matches!(error.class(), Class::Throttled | Class::Network) => return Err(error.into()),
+            Err(_) => false,
+        };
+        // Waiting may have changed it.
+        let settled = R::read(cx, object).await?;
+        Ok(settled.map(|object| (value(&object), complete)))
     }
 
-    /// Whether what can't be changed in place, and the tags, are as planned. The rest the next plan mends.
+    /// Whether what must be configured, what can't be changed in place, and the tags are as planned. The rest the next plan
+    /// mends.
     fn is_as_planned(&self, cx: &Cx<R::Context>, found: &Value, planned: &Value) -> bool {
-        let lasting = self.schema.block.attributes.iter().filter(|(_, attribute)| attribute.force_new);
+        let lasting =
+            self.schema.block.attributes.iter().filter(|(_, attribute)| attribute.force_new || attribute.required);
         let same = lasting.into_iter().all(|(name, attribute)| {
             let (found, planned) = (get(found, name), get(planned, name));
             planned.is_null()

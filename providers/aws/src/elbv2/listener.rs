@@ -144,6 +144,11 @@ impl Resource for Listener {
         Ok(planned)
     }
 
+    async fn settle(cx: &Cx<Aws>, object: &Self) -> Result<()> {
+        made_durable(cx, &object.id).await;
+        Ok(())
+    }
+
     async fn read(cx: &Cx<Aws>, prior: Listener) -> Result<Option<Listener>> {
         sdk::read_one(cx, prior).await
     }

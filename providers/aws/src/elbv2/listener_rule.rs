@@ -116,6 +116,11 @@ impl Resource for ListenerRule {
         Ok(planned)
     }
 
+    async fn settle(cx: &Cx<Aws>, object: &Self) -> Result<()> {
+        made_durable(cx, &object.id).await;
+        Ok(())
+    }
+
     async fn read(cx: &Cx<Aws>, prior: ListenerRule) -> Result<Option<ListenerRule>> {
         sdk::read_one(cx, prior).await
     }

@@ -219,6 +219,11 @@ impl Resource for LoadBalancer {
         Ok(planned)
     }
 
+    async fn settle(cx: &Cx<Aws>, object: &Self) -> Result<()> {
+        made_durable(cx, &object.id).await;
+        Ok(())
+    }
+
     async fn read(cx: &Cx<Aws>, prior: LoadBalancer) -> Result<Option<LoadBalancer>> {
         sdk::read_one(cx, prior).await
     }

@@ -237,6 +237,11 @@ impl Resource for TargetGroup {
         Ok(planned)
     }
 
+    async fn settle(cx: &Cx<Aws>, object: &Self) -> Result<()> {
+        made_durable(cx, &object.id).await;
+        Ok(())
+    }
+
     async fn read(cx: &Cx<Aws>, prior: TargetGroup) -> Result<Option<TargetGroup>> {
         sdk::read_one(cx, prior).await
     }

@@ -96,6 +96,11 @@ impl Resource for Eip {
         Ok(planned)
     }
 
+    async fn settle(cx: &Cx<Aws>, object: &Self) -> Result<()> {
+        made_durable(cx, &object.id).await;
+        Ok(())
+    }
+
     async fn read(cx: &Cx<Aws>, prior: Eip) -> Result<Option<Eip>> {
         sdk::read_one(cx, prior).await
     }

@@ -55,6 +55,11 @@ impl Resource for InternetGateway {
         Ok(planned)
     }
 
+    async fn settle(cx: &Cx<Aws>, object: &Self) -> Result<()> {
+        made_durable(cx, &object.id).await;
+        Ok(())
+    }
+
     async fn read(cx: &Cx<Aws>, prior: InternetGateway) -> Result<Option<InternetGateway>> {
         sdk::read_one(cx, prior).await
     }

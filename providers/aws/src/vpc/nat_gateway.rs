@@ -98,6 +98,11 @@ impl Resource for NatGateway {
         Ok(planned)
     }
 
+    async fn settle(cx: &Cx<Aws>, object: &Self) -> Result<()> {
+        made_durable(cx, &object.id).await;
+        Ok(())
+    }
+
     async fn read(cx: &Cx<Aws>, prior: NatGateway) -> Result<Option<NatGateway>> {
         sdk::read_one(cx, prior).await
     }

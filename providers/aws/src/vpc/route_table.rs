@@ -104,6 +104,11 @@ impl Resource for RouteTable {
         Ok(planned)
     }
 
+    async fn settle(cx: &Cx<Aws>, object: &Self) -> Result<()> {
+        made_durable(cx, &object.id).await;
+        Ok(())
+    }
+
     async fn read(cx: &Cx<Aws>, prior: RouteTable) -> Result<Option<RouteTable>> {
         sdk::read_one(cx, prior).await
     }

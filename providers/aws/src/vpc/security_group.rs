@@ -114,6 +114,11 @@ impl Resource for SecurityGroup {
         Ok(planned)
     }
 
+    async fn settle(cx: &Cx<Aws>, object: &Self) -> Result<()> {
+        made_durable(cx, &object.id).await;
+        Ok(())
+    }
+
     async fn read(cx: &Cx<Aws>, prior: SecurityGroup) -> Result<Option<SecurityGroup>> {
         sdk::read_one(cx, prior).await
     }

@@ -112,6 +112,11 @@ impl Resource for Subnet {
         Ok(planned)
     }
 
+    async fn settle(cx: &Cx<Aws>, object: &Self) -> Result<()> {
+        made_durable(cx, &object.id).await;
+        Ok(())
+    }
+
     async fn read(cx: &Cx<Aws>, prior: Subnet) -> Result<Option<Subnet>> {
         sdk::read_one(cx, prior).await
     }

@@ -132,6 +132,11 @@ impl Resource for Vpc {
         Ok(planned)
     }
 
+    async fn settle(cx: &Cx<Aws>, object: &Self) -> Result<()> {
+        made_durable(cx, &object.id).await;
+        Ok(())
+    }
+
     async fn read(cx: &Cx<Aws>, prior: Vpc) -> Result<Option<Vpc>> {
         sdk::read_one(cx, prior).await
     }
