@@ -125,6 +125,11 @@ impl Aws {
         })
     }
 
+    /// The URL that STS is called at, where one is configured.
+    pub(crate) fn sts_url(&self) -> Option<&str> {
+        self.endpoint("sts").map(String::as_str).or(self.sdk.endpoint_url())
+    }
+
     fn endpoint(&self, service: &str) -> Option<&String> {
         endpoints::aliases(service).iter().find_map(|name| self.endpoints.get(*name))
     }

@@ -109,7 +109,11 @@ impl Provider for AwsProvider {
         let aws = Aws::new(&config, endpoints).await.map_err(failed)?;
         // One call finds out now what would otherwise fail half-way through an apply: no endpoint, no valid credentials.
         if known && !config.skips_identity() {
-            aws.identity().await.map_err(failed)?;
+            let named = |error: sdk::Error| match (error.class(), aws.sts_url()) {
+                (sdk::Class::Network, Some(url)) => error.hint(format!("The endpoint is {url}.")),
+                _ => error,
+            };
+            aws.identity().await.map_err(|error| failed(named(error)))?;
         }
         Ok(Arc::new(Running::new(REGISTRY.clone(), aws)))
     }

@@ -77,6 +77,17 @@ pub struct InlineRule {
 const CREATED_WITHIN: Duration = Duration::from_secs(600);
 const DELETED_WITHIN: Duration = Duration::from_secs(900);
 
+/// Closes a new group: the service lets everything out of it, and nobody has asked for that.
+async fn close_egress(cx: &Cx<Aws>, id: &str) -> Result<()> {
+    let group = permissions::describe(cx, id).await?;
+    let open = group.map(|group| Direction::Egress.of(&group).to_vec()).unwrap_or_default();
+    if open.is_empty() {
+        return Ok(());
+    }
+    let revoked = permissions::revoke(cx, Direction::Egress, id, open).await;
+    revoked.or_gone().doing(format!("revoking default IPv4 egress rule for Security Group ({id})")).map(|_| ())
+}
+
 #[async_trait]
 impl Resource for SecurityGroup {
     const NAME: &'static str = "aws_security_group";
@@ -101,13 +112,8 @@ impl Resource for SecurityGroup {
         let wait =
             Wait { not_found_checks: 1000, ..Wait::until(&["created"], planned.timeouts.create(CREATED_WITHIN)) };
         let ((), waited) = futures::join!(made_durable(cx, id), cx.wait_for(wait, poll));
-        let group = waited.doing(format!("waiting for Security Group ({id}) create"))?;
-        // The service lets everything out of a new group; nobody has asked for that.
-        let open = group.map(|group| Direction::Egress.of(&group).to_vec()).unwrap_or_default();
-        if !open.is_empty() {
-            let revoked = permissions::revoke(cx, Direction::Egress, id, open).await;
-            revoked.or_gone().doing(format!("revoking default IPv4 egress rule for Security Group ({id})"))?;
-        }
+        waited.doing(format!("waiting for Security Group ({id}) create"))?;
+        close_egress(cx, id).await?;
         for direction in [Direction::Ingress, Direction::Egress] {
             update_rules(cx, id, direction, &[], planned.rules(direction)).await?;
         }
@@ -116,7 +122,7 @@ impl Resource for SecurityGroup {
 
     async fn settle(cx: &Cx<Aws>, object: &Self) -> Result<()> {
         made_durable(cx, &object.id).await;
-        Ok(())
+        close_egress(cx, &object.id).await
     }
 
     async fn read(cx: &Cx<Aws>, prior: SecurityGroup) -> Result<Option<SecurityGroup>> {
