@@ -14,7 +14,7 @@ use state::ObjectStatus;
 
 use crate::checks::{RuleKind, evaluate_rules};
 use crate::decode::{decode_body, visit_references};
-use crate::expansion::{Repetition, UnknownExpansion, expand};
+use crate::expansion::Repetition;
 use crate::objects;
 use crate::plan::{Action, ActionReason, CheckStatus, Checkable, ResourceChange};
 use crate::planning::Planning;
@@ -26,14 +26,7 @@ impl Planning<'_> {
     /// Plans or reads all instances of a data source in one module instance. False after an error.
     pub(crate) async fn visit_data(&self, module: &ModuleScope, block: &ResourceBlock) -> bool {
         let Some(schema) = self.schema(block) else { return false };
-        let mut diagnostics = Diagnostics::new();
-        let (count, for_each) = (block.count.as_deref(), block.for_each.as_deref());
-        let scope = self.world.scope(module);
-        let expansion = expand(count, for_each, &scope, UnknownExpansion::Refuse, &mut diagnostics);
-        self.world.report(diagnostics);
-        let Some(expansion) = expansion else { return false };
-        let resource = module.address.resource(block.address.clone());
-        lock(&self.expansions).insert(resource.clone(), expansion.clone());
+        let Some((resource, expansion)) = self.expand_resource(module, block) else { return false };
         let Some((provider, configured)) = self.configured(module, block) else { return false };
         let waits = self.waits_for_pending(module, block);
         let reads = expansion.keys().into_iter().map(|key| {

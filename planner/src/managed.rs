@@ -13,7 +13,7 @@ use state::{InstanceObject, ObjectStatus};
 
 use crate::checks::{RuleKind, evaluate_rules};
 use crate::decode::decode_body;
-use crate::expansion::{Repetition, UnknownExpansion, expand};
+use crate::expansion::Repetition;
 use crate::objects;
 use crate::plan::{Action, ActionReason, CheckStatus, Checkable, PlanMode, ResourceChange};
 use crate::planning::{Planning, Prior};
@@ -45,14 +45,7 @@ impl Planning<'_> {
     /// Plans all instances of a managed resource in one module instance. False after an error.
     pub(crate) async fn visit_managed(&self, module: &ModuleScope, block: &ResourceBlock) -> bool {
         let Some(schema) = self.schema(block) else { return false };
-        let mut diagnostics = Diagnostics::new();
-        let (count, for_each) = (block.count.as_deref(), block.for_each.as_deref());
-        let scope = self.world.scope(module);
-        let expansion = expand(count, for_each, &scope, UnknownExpansion::Refuse, &mut diagnostics);
-        self.world.report(diagnostics);
-        let Some(expansion) = expansion else { return false };
-        let resource = module.address.resource(block.address.clone());
-        lock(&self.expansions).insert(resource.clone(), expansion.clone());
+        let Some((resource, expansion)) = self.expand_resource(module, block) else { return false };
         let Some((provider, configured)) = self.configured(module, block) else { return false };
         let config_address = resource.config();
         let dependencies = self.dependencies.get(&config_address).cloned().unwrap_or_else(|| Arc::from([]));

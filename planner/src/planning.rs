@@ -11,7 +11,7 @@ use sdk::Configured;
 use state::{InstanceObject, State};
 
 use crate::checks::{RuleKind, evaluate_rules};
-use crate::expansion::Expansion;
+use crate::expansion::{Expansion, UnknownExpansion, expand};
 use crate::graph::{ConfigGraph, Node};
 use crate::hooks::Hooks;
 use crate::plan::{Checkable, OutputChange, Plan, ResourceChange};
@@ -254,6 +254,20 @@ impl Planning<'_> {
             self.world.report(crate::validation::unknown_type(self.world.workspace, block).into());
         }
         schema
+    }
+
+    /// Finds the instances of a resource in one module instance, and keeps them for what is left over. `None` after an
+    /// error.
+    pub fn expand_resource(&self, module: &ModuleScope, block: &ResourceBlock) -> Option<(AbsResource, Expansion)> {
+        let mut diagnostics = Diagnostics::new();
+        let (count, for_each) = (block.count.as_deref(), block.for_each.as_deref());
+        let scope = self.world.scope(module);
+        let expansion = expand(count, for_each, &scope, UnknownExpansion::Refuse, &mut diagnostics);
+        self.world.report(diagnostics);
+        let resource = module.address.resource(block.address.clone());
+        let expansion = expansion?;
+        lock(&self.expansions).insert(resource.clone(), expansion.clone());
+        Some((resource, expansion))
     }
 
     /// The configured provider of a resource.
