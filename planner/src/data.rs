@@ -166,7 +166,7 @@ impl Planning<'_> {
         let status = ObjectStatus::Ready;
         let object = objects::encode(value, read.schema, None, status, Arc::from([]), false);
         if let Ok(object) = object {
-            lock(&self.refreshed).set_current(&read.address, read.provider, Some(object));
+            lock(&self.refreshed).set_current(&read.address, read.provider, Some(Arc::new(object)));
         }
     }
 

@@ -136,9 +136,9 @@ impl Planning<'_> {
         let object = InstanceObject {
             dependencies: merged,
             create_before_destroy: instance.create_before_destroy,
-            ..stored.clone()
+            ..InstanceObject::clone(stored)
         };
-        state.set_current(&instance.address, &instance.provider, Some(object));
+        state.set_current(&instance.address, &instance.provider, Some(Arc::new(object)));
     }
 
     fn check_preconditions(&self, module: &ModuleScope, instance: &Instance<'_>, scope: &BlockScope<'_>) -> bool {

@@ -106,7 +106,7 @@ fn rename(state: &mut State, from: &ResourceInstance, to: &ResourceInstance) -> 
         return false;
     }
     let old = from.abs_resource();
-    let Some(resource) = state.resources.get_mut(&old) else { return false };
+    let Some(resource) = state.resource_mut(&old) else { return false };
     let Some(instance) = resource.instances.remove(&from.key) else { return false };
     let provider = resource.provider.clone();
     if resource.instances.is_empty() {
@@ -115,8 +115,8 @@ fn rename(state: &mut State, from: &ResourceInstance, to: &ResourceInstance) -> 
     let target = state
         .resources
         .entry(to.abs_resource())
-        .or_insert_with(|| ResourceState { provider, instances: BTreeMap::new() });
-    target.instances.insert(to.key.clone(), instance);
+        .or_insert_with(|| Arc::new(ResourceState { provider, instances: BTreeMap::new() }));
+    Arc::make_mut(target).instances.insert(to.key.clone(), instance);
     true
 }
 

@@ -75,13 +75,13 @@ fn journal_unreadable(error: &str) -> Diagnostics {
 
 fn take_outcome(state: &mut State, record: &JournalRecord, outcome: &Outcome) {
     match outcome {
-        Outcome::Object(object) => put(state, record, Some((**object).clone())),
+        Outcome::Object(object) => put(state, record, Some(object.clone())),
         Outcome::Gone => put(state, record, None),
         Outcome::Failed => {}
     }
 }
 
-fn put(state: &mut State, record: &JournalRecord, object: Option<InstanceObject>) {
+fn put(state: &mut State, record: &JournalRecord, object: Option<Arc<InstanceObject>>) {
     let intent = &record.intent;
     match &intent.deposed {
         Some(key) => state.set_deposed(&intent.address, &intent.provider, key, object),
@@ -185,9 +185,9 @@ async fn recover_one(
     });
     let decode = |object: &InstanceObject| objects::decode(object, provider.as_ref(), kind, schema, &text).ok();
     let plain = |value: Value| value.unmark_deep().0;
-    let prior = stored.as_ref().and_then(decode).map_or(absent.clone(), plain);
+    let prior = stored.as_deref().and_then(decode).map_or(absent.clone(), plain);
     let planned = intent.planned.to_value().ok().and_then(|json| Value::from_json(&json, ty).ok()).unwrap_or(absent);
-    let handed_over = record.handed_over.as_ref().and_then(decode).map(plain);
+    let handed_over = record.handed_over.as_deref().and_then(decode).map(plain);
     let operation = match intent.operation {
         Operation::Create => sdk::provider::Operation::Create,
         Operation::Update => sdk::provider::Operation::Update,
@@ -205,7 +205,7 @@ async fn recover_one(
         .await;
     match response {
         RecoverResponse::Found { object, complete } => {
-            let known = record.handed_over.as_ref().or(stored.as_ref());
+            let known = record.handed_over.as_deref().or(stored.as_deref());
             let status = match (intent.operation, complete) {
                 (Operation::Create, false) => ObjectStatus::Tainted,
                 _ => stored
@@ -218,7 +218,7 @@ async fn recover_one(
             let marked = objects::mark_sensitive(object, &schema.block);
             let private = known.and_then(objects::private_bytes);
             match objects::encode(&marked, schema, private.as_deref(), status, dependencies, first) {
-                Ok(object) => put(state, record, Some(object)),
+                Ok(object) => put(state, record, Some(Arc::new(object))),
                 Err(detail) => {
                     diagnostics.push(Diagnostic::error("Provider produced invalid object", detail).with_address(text));
                     return false;

@@ -130,7 +130,7 @@ impl Planning<'_> {
                     match objects::decode(object, provider.as_ref(), kind, schema, &address.to_string()) {
                         Ok(value) => {
                             let key = (address.clone(), deposed);
-                            let pending = Pending { key, object: Arc::new(object.clone()), value };
+                            let pending = Pending { key, object: object.clone(), value };
                             groups.entry(kind.clone()).or_default().push(pending);
                         }
                         Err(diagnostic) => diagnostics.push(diagnostic),
@@ -210,7 +210,7 @@ impl Planning<'_> {
             objects::encode(value, schema, private, stored.status, dependencies, replaced_first)
         });
         let object = match object.transpose() {
-            Ok(object) => object,
+            Ok(object) => object.map(Arc::new),
             Err(detail) => {
                 let diagnostic = Diagnostic::error("Provider returned an invalid object", detail);
                 self.world.report(diagnostic.with_address(item.key.0.to_string()).into());

@@ -57,8 +57,8 @@ pub struct State {
     pub lineage: Lineage,
     /// The values of the root module's outputs.
     pub outputs: BTreeMap<Str, OutputValue>,
-    /// Every resource that has objects.
-    pub resources: BTreeMap<AbsResource, ResourceState>,
+    /// Every resource that has objects. Shared, as a plan holds several states that differ in few of them.
+    pub resources: BTreeMap<AbsResource, Arc<ResourceState>>,
     /// The results of checks in the last run, in file order; `None` if there are none (`null` in the file).
     pub check_results: Option<Vec<CheckResult>>,
 }
@@ -87,9 +87,9 @@ pub struct ResourceState {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceState {
     /// The object that the instance stands for; `None` if only deposed ones are left.
-    pub current: Option<InstanceObject>,
+    pub current: Option<Arc<InstanceObject>>,
     /// Objects that were replaced (create before destroy) and have not been destroyed yet.
-    pub deposed: BTreeMap<DeposedKey, InstanceObject>,
+    pub deposed: BTreeMap<DeposedKey, Arc<InstanceObject>>,
 }
 
 impl InstanceState {
@@ -309,7 +309,12 @@ impl State {
 
     /// A resource.
     pub fn resource(&self, address: &AbsResource) -> Option<&ResourceState> {
-        self.resources.get(address)
+        self.resources.get(address).map(AsRef::as_ref)
+    }
+
+    /// A resource, to change it in this state alone.
+    pub fn resource_mut(&mut self, address: &AbsResource) -> Option<&mut ResourceState> {
+        self.resources.get_mut(address).map(Arc::make_mut)
     }
 
     /// The objects of an instance.
@@ -318,7 +323,7 @@ impl State {
     }
 
     /// The current object of an instance.
-    pub fn current(&self, address: &ResourceInstance) -> Option<&InstanceObject> {
+    pub fn current(&self, address: &ResourceInstance) -> Option<&Arc<InstanceObject>> {
         self.instance(address)?.current.as_ref()
     }
 
@@ -335,7 +340,7 @@ impl State {
         &mut self,
         address: &ResourceInstance,
         provider: &ProviderConfig,
-        object: Option<InstanceObject>,
+        object: Option<Arc<InstanceObject>>,
     ) {
         self.update(address, provider, |instance| instance.current = object);
     }
@@ -346,7 +351,7 @@ impl State {
         address: &ResourceInstance,
         provider: &ProviderConfig,
         key: &DeposedKey,
-        object: Option<InstanceObject>,
+        object: Option<Arc<InstanceObject>>,
     ) {
         self.update(address, provider, |instance| {
             match object {
@@ -359,7 +364,7 @@ impl State {
     /// Turns the current object into a deposed one, so that its replacement can be created; `None` if there is no
     /// current object.
     pub fn depose(&mut self, address: &ResourceInstance) -> Option<DeposedKey> {
-        let instance = self.resources.get_mut(&address.abs_resource())?.instances.get_mut(&address.key)?;
+        let instance = self.resource_mut(&address.abs_resource())?.instances.get_mut(&address.key)?;
         let object = instance.current.take()?;
         let key = std::iter::repeat_with(DeposedKey::random).find(|key| !instance.deposed.contains_key(key))?;
         instance.deposed.insert(key.clone(), object);
@@ -369,10 +374,8 @@ impl State {
     /// Makes a deposed object the current one again (its replacement could not be created); `false` if there is no
     /// such object or the instance has a current one.
     pub fn restore(&mut self, address: &ResourceInstance, key: &DeposedKey) -> bool {
-        let Some(instance) = self
-            .resources
-            .get_mut(&address.abs_resource())
-            .and_then(|resource| resource.instances.get_mut(&address.key))
+        let Some(instance) =
+            self.resource_mut(&address.abs_resource()).and_then(|resource| resource.instances.get_mut(&address.key))
         else {
             return false;
         };
@@ -393,7 +396,8 @@ impl State {
         let resource = self
             .resources
             .entry(abs_resource.clone())
-            .or_insert_with(|| ResourceState { provider: provider.clone(), instances: BTreeMap::new() });
+            .or_insert_with(|| Arc::new(ResourceState { provider: provider.clone(), instances: BTreeMap::new() }));
+        let resource = Arc::make_mut(resource);
         let instance = resource.instances.entry(address.key.clone()).or_default();
         change(instance);
         if instance.is_empty() {

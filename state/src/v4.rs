@@ -288,7 +288,7 @@ impl<'a> Dependencies<'a> {
 fn read_resource<'a>(
     resource: ResourceIn<'a>,
     dependencies: &mut Dependencies<'a>,
-    resources: &mut BTreeMap<AbsResource, ResourceState>,
+    resources: &mut BTreeMap<AbsResource, Arc<ResourceState>>,
 ) -> Result<(), ReadError> {
     let mode = match &*resource.mode {
         "managed" => Mode::Managed,
@@ -310,8 +310,11 @@ fn read_resource<'a>(
         .provider
         .parse()
         .map_err(|source| ReadError::Address { place: format!("the provider of {address}"), source })?;
-    let state =
-        resources.entry(address.clone()).or_insert_with(|| ResourceState { provider, instances: BTreeMap::new() });
+    let state = Arc::make_mut(
+        resources
+            .entry(address.clone())
+            .or_insert_with(|| Arc::new(ResourceState { provider, instances: BTreeMap::new() })),
+    );
     for instance in resource.instances.unwrap_or_default() {
         let invalid = |problem: &str| ReadError::Invalid { place: address.to_string(), problem: problem.to_owned() };
         let key = read_key(instance.index_key)
@@ -320,7 +323,7 @@ fn read_resource<'a>(
             "" => None,
             text => Some(DeposedKey::parse(text).map_err(|error| invalid(&format!("has an invalid object: {error}")))?),
         };
-        let object = read_object(instance, dependencies, &address)?;
+        let object = Arc::new(read_object(instance, dependencies, &address)?);
         let instance_state = state.instances.entry(key.clone()).or_default();
         let earlier = match deposed {
             Some(deposed) => instance_state.deposed.insert(deposed, object),
@@ -423,8 +426,11 @@ pub fn write(state: &State) -> Vec<u8> {
 
 /// Terraform sorts by the texts of module, mode, type and name: `module.a[10]` before `module.a[2]`.
 fn sorted_resources(state: &State) -> Vec<(String, &AbsResource, &ResourceState)> {
-    let mut resources: Vec<_> =
-        state.resources.iter().map(|(address, resource)| (address.module.to_string(), address, resource)).collect();
+    let mut resources: Vec<_> = state
+        .resources
+        .iter()
+        .map(|(address, resource)| (address.module.to_string(), address, resource.as_ref()))
+        .collect();
     resources.sort_by(|(module_a, a, _), (module_b, b, _)| {
         let (a, b) = (&a.resource, &b.resource);
         module_a
@@ -685,7 +691,7 @@ mod tests {
             ..InstanceObject::default()
         };
         let provider = "provider[\"a/b\"]".parse().unwrap();
-        state.set_current(&"aws_x.y[3]".parse().unwrap(), &provider, Some(object));
+        state.set_current(&"aws_x.y[3]".parse().unwrap(), &provider, Some(Arc::new(object)));
         assert_eq!(read(&write(&state)).unwrap().unwrap(), state);
     }
 

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic like the test")]
 
+use std::sync::Arc;
+
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use state::model::sorted_dependencies;
@@ -77,13 +79,17 @@ fn any_state() -> impl Strategy<Value = State> {
         any::<u64>().prop_map(lang::addr::InstanceKey::Index),
         any::<String>().prop_map(|name| lang::addr::InstanceKey::Name(name.into())),
     ];
-    let deposed = btree_map("[0-9a-f]{8}".prop_map(|key| DeposedKey::parse(&key).unwrap()), any_object(), 0..2);
-    let instance = (proptest::option::of(any_object()), deposed)
+    let deposed = btree_map(
+        "[0-9a-f]{8}".prop_map(|key| DeposedKey::parse(&key).unwrap()),
+        any_object().prop_map(Arc::new),
+        0..2,
+    );
+    let instance = (proptest::option::of(any_object().prop_map(Arc::new)), deposed)
         .prop_map(|(current, deposed)| InstanceState { current, deposed })
         .prop_filter("an instance has objects", |instance| !instance.is_empty());
-    let resource = btree_map(key, instance, 0..3).prop_map(|instances| ResourceState {
-        provider: "module.m.provider[\"example.com/a/b\"].c".parse().unwrap(),
-        instances,
+    let resource = btree_map(key, instance, 0..3).prop_map(|instances| {
+        let provider = "module.m.provider[\"example.com/a/b\"].c".parse().unwrap();
+        Arc::new(ResourceState { provider, instances })
     });
     let output = (any_json(), any::<bool>()).prop_map(|(value, sensitive)| OutputValue {
         value,

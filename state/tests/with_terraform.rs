@@ -6,6 +6,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use state::backend::local::{LocalPaths, LocalStore};
@@ -34,7 +35,7 @@ fn resources(names: &[&str]) -> State {
     for name in names {
         let attributes = serde_json::json!({ "id": name, "input": null, "output": null, "triggers_replace": null });
         let object = InstanceObject { attributes: state::Json::from_value(&attributes), ..InstanceObject::default() };
-        state.set_current(&format!("terraform_data.{name}").parse().unwrap(), &provider, Some(object));
+        state.set_current(&format!("terraform_data.{name}").parse().unwrap(), &provider, Some(Arc::new(object)));
     }
     state
 }

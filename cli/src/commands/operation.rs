@@ -13,7 +13,7 @@ use state::{Journal, Snapshots};
 
 use crate::args::groups::PlanningArgs;
 use crate::json_views::document;
-use crate::json_views::plan::plan_document;
+use crate::json_views::plan::shown_document;
 use crate::json_views::stream::Event;
 use crate::providers::RegistrySchemas;
 use crate::render::hooks::{HumanProgress, JsonProgress, action_name, resource_part};
@@ -221,7 +221,7 @@ pub async fn plan(prepared: &Prepared, snapshots: &Snapshots, hooks: Arc<dyn Hoo
 /// Shows a plan.
 pub fn show_plan(session: &Session, plan: &Plan) {
     let schemas = RegistrySchemas(&session.providers);
-    let document = plan_document(plan, &schemas, None);
+    let document = shown_document(plan);
     if session.ui.settings.json {
         stream_plan(session, plan, &document);
         return;

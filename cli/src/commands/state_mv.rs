@@ -1,5 +1,7 @@
 //! `state mv`
 
+use std::sync::Arc;
+
 use clap::ArgAction;
 use lang::addr::{AbsResource, InstanceKey, ModuleInstance, ResourceInstance};
 use lang::{Diagnostic, Diagnostics};
@@ -155,7 +157,7 @@ fn move_instance(state: &mut State, from: &ResourceInstance, to: &ResourceInstan
         return Err(occupied(to, "resource instance"));
     }
     let source = from.abs_resource();
-    let Some(resource) = state.resources.get_mut(&source) else { return Err(missing(from)) };
+    let Some(resource) = state.resource_mut(&source) else { return Err(missing(from)) };
     let Some(instance) = resource.instances.remove(&from.key) else { return Err(missing(from)) };
     let provider = resource.provider.clone();
     if resource.instances.is_empty() {
@@ -164,7 +166,7 @@ fn move_instance(state: &mut State, from: &ResourceInstance, to: &ResourceInstan
     let target = state
         .resources
         .entry(to.abs_resource())
-        .or_insert_with(|| ResourceState { provider, instances: Default::default() });
-    target.instances.insert(to.key.clone(), instance);
+        .or_insert_with(|| Arc::new(ResourceState { provider, instances: Default::default() }));
+    Arc::make_mut(target).instances.insert(to.key.clone(), instance);
     Ok(vec![(from.to_string(), to.to_string())])
 }

@@ -64,7 +64,7 @@ pub async fn run(session: &Session, args: &StateReplaceProviderArgs) -> Exit {
             }
         }
         for address in &matching {
-            if let Some(resource) = state.resources.get_mut(address) {
+            if let Some(resource) = state.resource_mut(address) {
                 resource.provider.source = to.clone();
             }
         }

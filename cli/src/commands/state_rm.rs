@@ -47,7 +47,7 @@ pub async fn run(session: &Session, args: &StateRmArgs) -> Exit {
         }
         for address in found.iter().filter(|_| !args.dry_run) {
             let resource = address.abs_resource();
-            if let Some(entry) = state.resources.get_mut(&resource) {
+            if let Some(entry) = state.resource_mut(&resource) {
                 entry.instances.remove(&address.key);
                 if entry.instances.is_empty() {
                     state.resources.remove(&resource);

@@ -1,5 +1,7 @@
 //! `taint` and `untaint`
 
+use std::sync::Arc;
+
 use clap::ArgAction;
 use lang::addr::{Mode, ResourceInstance};
 use lang::{Diagnostic, Diagnostics};
@@ -49,8 +51,8 @@ pub async fn run(session: &Session, args: &TaintArgs, to: ObjectStatus) -> Exit 
         return Exit::Failure;
     }
     let result = edit(session, &args.edit, Backup::Usual, |state| {
-        let resource = state.resources.get_mut(&address.abs_resource());
-        let object = resource.and_then(|r| r.instances.get_mut(&address.key)).and_then(|i| i.current.as_mut());
+        let resource = state.resource_mut(&address.abs_resource());
+        let object = resource.and_then(|r| r.instances.get_mut(&address.key)).and_then(|i| i.current.as_mut()).map(Arc::make_mut);
         let Some(object) = object else {
             let detail = format!(
                 "There is no resource instance in the state with the address {address}. If the resource configuration has \

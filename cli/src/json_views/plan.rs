@@ -13,6 +13,27 @@ use crate::render::Schemas;
 
 /// The document of a plan. `configuration` is the document of the configuration it was made from.
 pub fn plan_document(plan: &Plan, schemas: &dyn Schemas, configuration: Option<Json>) -> document::Plan {
+    document::Plan {
+        planned_values: planned_values(plan, schemas),
+        prior_state: (!plan.prior_state.is_empty()).then(|| {
+            // How the checks stood is part of a state's document only where it stands alone.
+            document::State { checks: Vec::new(), ..state::state_document(&plan.prior_state, schemas) }
+        }),
+        configuration,
+        ..changes_of(plan, |_| true)
+    }
+}
+
+/// What of a plan's document is shown to people: what changes. Planned values and prior state stay empty, and what stays as
+/// it is is left out: a plan of a large stack that changes little would be mostly that.
+pub fn shown_document(plan: &Plan) -> document::Plan {
+    changes_of(plan, |change| {
+        let moved = change.previous_address.as_ref().is_some_and(|previous| *previous != change.address);
+        change.action != Action::NoOp || moved || change.importing.is_some()
+    })
+}
+
+fn changes_of(plan: &Plan, wanted: impl Fn(&ResourceChange) -> bool) -> document::Plan {
     let variables = plan.variables.iter().map(|(name, value)| {
         let value = plain(value).filter(|v| !v.is_null());
         (name.to_string(), Variable { value })
@@ -28,21 +49,19 @@ pub fn plan_document(plan: &Plan, schemas: &dyn Schemas, configuration: Option<J
             })
             .collect(),
     });
-    let shown =
-        |change: &&ResourceChange| !(change.address.resource.mode == Mode::Data && change.action == Action::Delete);
+    let shown = |change: &&ResourceChange| {
+        wanted(change) && !(change.address.resource.mode == Mode::Data && change.action == Action::Delete)
+    };
     document::Plan {
         format_version: PLAN_FORMAT.to_owned(),
         terraform_version: ::state::model::TERRAFORM_VERSION.to_owned(),
         variables: variables.collect(),
-        planned_values: planned_values(plan, schemas),
+        planned_values: Values::default(),
         resource_drift: plan.drift.iter().map(resource_change).collect(),
         resource_changes: plan.changes.iter().filter(shown).map(resource_change).collect(),
         output_changes: plan.outputs.iter().map(|(n, c)| (n.to_string(), output_change(c))).collect(),
-        prior_state: (!plan.prior_state.is_empty()).then(|| {
-            // How the checks stood is part of a state's document only where it stands alone.
-            document::State { checks: Vec::new(), ..state::state_document(&plan.prior_state, schemas) }
-        }),
-        configuration,
+        prior_state: None,
+        configuration: None,
         relevant_attributes: relevant.collect(),
         checks: checks::of_plan(&plan.checks),
         timestamp: plan.timestamp.clone(),

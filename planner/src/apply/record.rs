@@ -66,7 +66,7 @@ impl Recorder {
         id: IntentId,
         address: &ResourceInstance,
         provider: &ProviderConfig,
-        object: InstanceObject,
+        object: Arc<InstanceObject>,
     ) -> Result<(), JournalError> {
         self.change(|state| state.set_current(address, provider, Some(object.clone())));
         self.journal.handed_over(id, object).await
@@ -82,7 +82,7 @@ impl Recorder {
         outcome: Outcome,
     ) -> Result<(), JournalError> {
         let object = match &outcome {
-            Outcome::Object(object) => Some(Some((**object).clone())),
+            Outcome::Object(object) => Some(Some(object.clone())),
             Outcome::Gone => Some(None),
             Outcome::Failed => None,
         };

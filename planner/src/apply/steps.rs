@@ -120,7 +120,7 @@ impl Applying<'_> {
         match object {
             Ok(object) => {
                 self.recorder.change(|state| {
-                    state.set_current(&step.change.address, &step.change.provider, Some(object));
+                    state.set_current(&step.change.address, &step.change.provider, Some(Arc::new(object)));
                 });
                 Some(value)
             }
@@ -226,7 +226,7 @@ impl Applying<'_> {
                 None => instance.current.clone(),
             }
         });
-        let private = stored.as_ref().and_then(objects::private_bytes);
+        let private = stored.as_ref().and_then(|object| objects::private_bytes(object));
         let call = Call {
             step: &step,
             operation: Operation::Delete,
@@ -348,7 +348,7 @@ impl Applying<'_> {
                 let private = private.or(call.private);
                 let first = step.change.create_before_destroy;
                 let object = objects::encode(value, step.schema, private, status, dependencies, first)?;
-                Ok(Outcome::Object(Box::new(object)))
+                Ok(Outcome::Object(Arc::new(object)))
             }
         }
     }
@@ -416,7 +416,9 @@ impl Observer for HandOver<'_> {
         let encoded: Result<InstanceObject, String> =
             objects::encode(&partial, self.step.schema, None, ObjectStatus::Tainted, dependencies, first);
         let Ok(object) = encoded else { return };
-        if let Err(error) = self.recorder.handed_over(self.id, &change.address, &change.provider, object).await {
+        if let Err(error) =
+            self.recorder.handed_over(self.id, &change.address, &change.provider, Arc::new(object)).await
+        {
             *lock(&self.problem) = Some(error);
         }
     }

@@ -214,7 +214,7 @@ impl Journal for Mortal {
         Ok(id)
     }
 
-    async fn handed_over(&self, id: IntentId, object: InstanceObject) -> Result<(), JournalError> {
+    async fn handed_over(&self, id: IntentId, object: Arc<InstanceObject>) -> Result<(), JournalError> {
         self.inner.handed_over(id, object).await
     }
 

@@ -189,7 +189,7 @@ impl Journal for LocalJournal {
         .await
     }
 
-    async fn handed_over(&self, id: IntentId, object: InstanceObject) -> Result<(), JournalError> {
+    async fn handed_over(&self, id: IntentId, object: Arc<InstanceObject>) -> Result<(), JournalError> {
         let path = &self.inner.path;
         self.append(|contents| {
             let record = contents.records.get_mut(&id).ok_or(JournalError::Unknown(id))?;
@@ -387,12 +387,12 @@ fn apply(contents: &mut Contents, line: Line) -> Result<(), String> {
         }
         Line::HandedOver { id, object } => {
             let record = contents.records.get_mut(&IntentId(id)).ok_or_else(|| format!("there is no intent {id}"))?;
-            record.handed_over = Some(object_of(record, &object)?);
+            record.handed_over = Some(Arc::new(object_of(record, &object)?));
         }
         Line::Outcome { id, result, object } => {
             let record = contents.records.get_mut(&IntentId(id)).ok_or_else(|| format!("there is no intent {id}"))?;
             record.outcome = Some(match (result.as_str(), object) {
-                ("object", Some(object)) => Outcome::Object(Box::new(object_of(record, &object)?)),
+                ("object", Some(object)) => Outcome::Object(Arc::new(object_of(record, &object)?)),
                 ("gone", None) => Outcome::Gone,
                 ("failed", None) => Outcome::Failed,
                 _ => return Err(format!("unknown result {result:?}")),

@@ -28,7 +28,7 @@ pub trait Journal: Send + Sync {
     async fn intend(&self, intent: Intent) -> Result<IntentId, JournalError>;
 
     /// Records what the cloud answered, its id first of all; to be awaited before any waiting. A later one replaces it.
-    async fn handed_over(&self, id: IntentId, object: InstanceObject) -> Result<(), JournalError>;
+    async fn handed_over(&self, id: IntentId, object: Arc<InstanceObject>) -> Result<(), JournalError>;
 
     /// Records how it ended.
     async fn outcome(&self, id: IntentId, outcome: Outcome) -> Result<(), JournalError>;
@@ -109,7 +109,7 @@ impl Operation {
 #[derive(Clone, PartialEq)]
 pub enum Outcome {
     /// The object is there, as given (tainted, if it is not complete).
-    Object(Box<InstanceObject>),
+    Object(Arc<InstanceObject>),
     /// There is no object: it was destroyed, or it is certain that it was never made.
     Gone,
     /// The cloud refused; nothing changed.
@@ -126,7 +126,7 @@ pub struct JournalRecord {
     /// What was about to be done.
     pub intent: Intent,
     /// What the cloud last answered.
-    pub handed_over: Option<InstanceObject>,
+    pub handed_over: Option<Arc<InstanceObject>>,
     /// How it ended, if that is known.
     pub outcome: Option<Outcome>,
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::backend::Snapshots;
 use crate::model::{InstanceObject, Lineage, Serial};
@@ -9,7 +11,7 @@ fn state(serial: u64, names: &[&str]) -> State {
     let provider = "provider[\"terraform.io/builtin/terraform\"]".parse().unwrap();
     for name in names {
         let address = format!("terraform_data.{name}").parse().unwrap();
-        state.set_current(&address, &provider, Some(InstanceObject::default()));
+        state.set_current(&address, &provider, Some(Arc::new(InstanceObject::default())));
     }
     state
 }

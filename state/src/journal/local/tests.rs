@@ -29,10 +29,10 @@ fn object(id: &str) -> InstanceObject {
 async fn fill(journal: &LocalJournal) -> [IntentId; 3] {
     let a = journal.intend(intent("a")).await.unwrap();
     let b = journal.intend(intent("b")).await.unwrap();
-    journal.handed_over(b, object("vpc-0")).await.unwrap();
-    journal.handed_over(b, object("vpc-1")).await.unwrap();
+    journal.handed_over(b, Arc::new(object("vpc-0"))).await.unwrap();
+    journal.handed_over(b, Arc::new(object("vpc-1"))).await.unwrap();
     let c = journal.intend(Intent { operation: Operation::Delete, ..intent("c") }).await.unwrap();
-    journal.outcome(c, Outcome::Object(Box::new(object("vpc-2")))).await.unwrap();
+    journal.outcome(c, Outcome::Object(Arc::new(object("vpc-2")))).await.unwrap();
     [a, b, c]
 }
 
@@ -48,7 +48,7 @@ async fn the_next_run_sees_what_this_one_recorded() {
     let pending = next.pending().await.unwrap();
     assert_eq!(pending.len(), 2);
     assert_eq!(pending[0].intent, intent("a"));
-    assert_eq!(pending[1].handed_over, Some(object("vpc-1")));
+    assert_eq!(pending[1].handed_over, Some(Arc::new(object("vpc-1"))));
     let text = format!("{:?}", next.records().await.unwrap());
     assert!(!text.contains("hush") && !text.contains("vpc-2"), "{text}");
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions());
