@@ -7,7 +7,9 @@ use lang::source::Source;
 /// The header of the top-level block that holds a byte of a file: `resource "aws_vpc" "main"`. `None` between blocks and
 /// in files that are not native syntax.
 pub fn enclosing_block(source: &Source, byte: usize) -> Option<String> {
-    if source.name.extension().is_some_and(|e| e == "json") {
+    // `<import-address>` and its like are no files.
+    let is_text = source.name.to_string_lossy().starts_with('<');
+    if is_text || source.name.extension().is_some_and(|e| e == "json") {
         return None;
     }
     let (body, _, _) = lang::syntax::parse_file(&Sources::new(), &source.name, source.bytes.clone());

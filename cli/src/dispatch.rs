@@ -84,7 +84,7 @@ async fn dispatch(
     providers: ProviderRegistry,
 ) -> Result<Exit, Exit> {
     use commands::{
-        apply, console, fmt, force_unlock, get, graph, init, metadata, output, plan, providers as needs, show,
+        apply, console, fmt, force_unlock, get, graph, import, init, metadata, output, plan, providers as needs, show,
         state_list, state_mv, state_replace_provider, state_rm, state_show, state_transfer, taint, validate, version,
         workspace,
     };
@@ -192,6 +192,10 @@ async fn dispatch(
         "graph" => {
             let args = prepare(ui, "graph [options]", arguments, |_: &graph::GraphArgs| text(false))?;
             graph::run(&session(ui), &args)
+        }
+        "import" => {
+            let args = prepare(ui, import::USAGE, arguments, |a: &import::ImportArgs| text(a.no_color))?;
+            import::run(&session(ui), &args).await
         }
         "force-unlock" => {
             let args = prepare(ui, "force-unlock LOCK_ID", arguments, |_: &force_unlock::ForceUnlockArgs| text(false))?;

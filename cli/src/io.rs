@@ -29,6 +29,12 @@ pub struct Environment {
     pub working_directory: PathBuf,
 }
 
+/// The system's message without its number, in Go's lower case.
+pub fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}
+
 impl Environment {
     /// A variable that is set and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {

@@ -6,6 +6,7 @@
 pub mod addresses;
 mod assembly;
 mod checks;
+pub mod generated;
 pub mod install;
 pub mod loader;
 pub mod lock_file;

@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use lang::Range;
 use lang::addr::{ConfigResource, Mode};
 use lang::ast::{Block, BodySchema, Expr, ExprKind, Traversal};
+use lang::{Diagnostic, Range};
 
 use crate::addresses::{AbsoluteAddress, ConfigAddress};
 use crate::module::{Import, Moved, Removed};
@@ -120,6 +120,15 @@ impl Reader<'_> {
         let id = content.attribute("id").map(|a| a.expr.clone());
         let to_attribute = content.attribute("to")?;
         let to = self.reference_expression(&to_attribute.expr)?;
+        let for_each = content.attribute("for_each").map(|a| a.expr.clone());
+        // Only `for_each` gives keys that have to be calculated a meaning.
+        if for_each.is_none() && without_keys(&to).is_some() && to.as_traversal().is_none() {
+            let detail = "A resource instance address is required here. The module path must be followed by a resource \
+                          instance specification.";
+            self.diagnostics.push(Diagnostic::error("Invalid address", detail));
+            self.static_traversal(&to);
+            return None;
+        }
         let resource = self.import_target(&to);
         if resource.as_ref().is_none_or(|r| r.resource.mode != Mode::Managed)
             // Terraform takes the address that it could not read for one of a resource without a mode.
@@ -127,7 +136,6 @@ impl Reader<'_> {
         {
             self.error("Invalid import address", "Only managed resources can be imported.", to_attribute.range);
         }
-        let for_each = content.attribute("for_each").map(|a| a.expr.clone());
         let mut provider = None;
         if let Some(attribute) = content.attribute("provider") {
             if resource.as_ref().is_some_and(|r| !r.module.is_root()) {

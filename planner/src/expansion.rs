@@ -33,7 +33,7 @@ pub enum Repetition {
     /// `count.index`
     Count(u64),
     /// `each.key` and `each.value`
-    Each(Str, Value),
+    Each(Value, Value),
     /// One stands for all instances, while validating: key and index are not known.
     Any,
 }
@@ -86,9 +86,9 @@ impl Expansion {
             (_, InstanceKey::None) => Repetition::None,
             (_, InstanceKey::Index(index)) => Repetition::Count(*index),
             (Expansion::ForEach(values), InstanceKey::Name(name)) => {
-                Repetition::Each(name.clone(), values.get(name).cloned().unwrap_or_else(Value::dynamic))
+                Repetition::Each(Value::string(name.clone()), values.get(name).cloned().unwrap_or_else(Value::dynamic))
             }
-            (_, InstanceKey::Name(name)) => Repetition::Each(name.clone(), Value::dynamic()),
+            (_, InstanceKey::Name(name)) => Repetition::Each(Value::string(name.clone()), Value::dynamic()),
         }
     }
 }

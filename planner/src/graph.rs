@@ -7,10 +7,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use config::module::{CheckRule, Module};
+use config::module::{CheckRule, Import, Module};
 use config::references::{Reference, Subject};
 use lang::addr::{ConfigResource, ModulePath, ProviderConfig};
-use lang::ast::{Expr, Traversal};
+use lang::ast::{Expr, ExprKind, Traversal};
 use lang::{Diagnostic, Diagnostics, Str};
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -209,6 +209,10 @@ impl Builder<'_> {
         for resource in module.resources.keys() {
             self.node(Node::Resource(ConfigResource { module: path.clone(), resource: resource.clone() }));
         }
+        // An import may name a resource that is not configured yet.
+        for import in &module.imports {
+            self.node(Node::Resource(import.resource.clone()));
+        }
         for (name, child) in &module.children {
             self.node(Node::Call(path.child(name.clone())));
             self.node(Node::Close(path.child(name.clone())));
@@ -242,6 +246,9 @@ impl Builder<'_> {
             let node = Node::Resource(ConfigResource { module: path.clone(), resource: resource.clone() });
             let node = self.enter(node, inside);
             self.connect_resource(node, module, resource);
+        }
+        for import in &module.imports {
+            self.connect_import(module, import);
         }
         for (name, call) in &module.calls {
             let node = self.enter(Node::Call(path.child(name.clone())), inside);
@@ -311,6 +318,23 @@ impl Builder<'_> {
         }
         // A configuration that is not there is reported when the resource is visited.
         if let Ok(provider) = workspace.config.provider_config_for(&module.path, block) {
+            self.connect_provider(node, provider);
+        }
+    }
+
+    /// A resource needs what the imports into it refer to.
+    fn connect_import(&mut self, module: &Module, import: &Import) {
+        let node = self.node(Node::Resource(import.resource.clone()));
+        for expr in [Some(&import.id), import.for_each.as_ref()].into_iter().flatten() {
+            self.connect_expr(node, module, expr);
+        }
+        for traversal in keys(&import.to).into_iter().flat_map(Expr::traversals) {
+            self.connect(node, module, traversal);
+        }
+        let root = &self.workspace.config;
+        let owner = crate::workspace::module_at(root, &import.resource.module);
+        if owner.is_none_or(|owner| !owner.resources.contains_key(&import.resource.resource)) {
+            let provider = crate::imports::provider_of(root, import, &import.resource.resource);
             self.connect_provider(node, provider);
         }
     }
@@ -401,5 +425,14 @@ impl Builder<'_> {
         {
             self.graph.update_edge(from, to, ());
         }
+    }
+}
+
+/// The instance keys of an address that have to be calculated.
+pub(crate) fn keys(address: &Expr) -> Vec<&Expr> {
+    match &address.kind {
+        ExprKind::Index(index) => keys(&index.collection).into_iter().chain([&index.key]).collect(),
+        ExprKind::RelativeTraversal(relative) => keys(&relative.source),
+        _ => Vec::new(),
     }
 }

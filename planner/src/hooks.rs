@@ -13,6 +13,12 @@ pub trait Hooks: Send + Sync {
     fn refresh_start(&self, _address: &ResourceInstance, _deposed: Option<&str>, _id: Option<&str>) {}
     /// It was read.
     fn refresh_complete(&self, _address: &ResourceInstance, _deposed: Option<&str>, _id: Option<&str>) {}
+    /// An object is about to be looked for by the id that an import names.
+    fn import_start(&self, _address: &ResourceInstance, _id: &str) {}
+    /// The provider found an object, which is read next.
+    fn import_found(&self, _address: &ResourceInstance) {}
+    /// An imported object comes into the state.
+    fn import_applied(&self, _address: &ResourceInstance, _id: &str) {}
     /// A data source is about to be read.
     fn data_read_start(&self, _address: &ResourceInstance) {}
     /// It was read. `id`: its `id` attribute, if it has one.

@@ -39,5 +39,6 @@ mod walk;
 mod workspace;
 
 pub use apply::{ApplyOptions, ApplyOutcome, Interrupt, apply};
+pub use imports::import;
 pub use planning::{plan, validate};
 pub use workspace::{GivenVariable, PlanOptions, ProviderRegistry, Target, VariableValue, Workspace, module_at};

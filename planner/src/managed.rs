@@ -7,13 +7,15 @@ use config::module::ResourceBlock;
 use futures::StreamExt;
 use lang::addr::{ConfigResource, InstanceKey, ProviderConfig, ResourceInstance};
 use lang::values::{Marks, Path, PathStep};
-use lang::{Diagnostic, Diagnostics, Severity, Value};
+use lang::{Diagnostic, Diagnostics, Severity, Str, Value};
 use sdk::{Configured, PlanRequest, Schema};
 use state::{InstanceObject, ObjectStatus};
 
 use crate::checks::{RuleKind, evaluate_rules};
 use crate::decode::decode_body;
 use crate::expansion::Repetition;
+use crate::imports::{Target, Wanted};
+use crate::locate::located;
 use crate::objects;
 use crate::plan::{Action, ActionReason, CheckStatus, Checkable, PlanMode, ResourceChange};
 use crate::planning::{Planning, Prior};
@@ -30,6 +32,9 @@ struct Instance<'a> {
     provider: ProviderConfig,
     configured: Arc<dyn Configured>,
     prior: Option<Prior>,
+    /// The id by which an object is imported.
+    importing: Option<Str>,
+    generated_config: Option<String>,
     dependencies: Arc<[ConfigResource]>,
     create_before_destroy: bool,
 }
@@ -43,7 +48,7 @@ struct Planned {
 
 impl Planning<'_> {
     /// Plans all instances of a managed resource in one module instance. False after an error.
-    pub(crate) async fn visit_managed(&self, module: &ModuleScope, block: &ResourceBlock) -> bool {
+    pub(crate) async fn visit_managed(&self, module: &ModuleScope, block: &ResourceBlock, imports: &Wanted) -> bool {
         let Some(schema) = self.schema(block) else { return false };
         let Some((resource, expansion)) = self.expand_resource(module, block) else { return false };
         let Some((provider, configured)) = self.configured(module, block) else { return false };
@@ -52,11 +57,15 @@ impl Planning<'_> {
         let create_before_destroy = self.create_before_destroy.contains(&config_address);
         let plans = expansion.keys().into_iter().map(|key| {
             let address = resource.instance(key.clone());
+            let prior = read(&self.prior).get(&(address.clone(), None)).cloned();
+            let importing = imports.get(&address).filter(|_| prior.is_none()).cloned();
             let instance = Instance {
                 block,
                 schema,
                 text: address.to_string(),
-                prior: read(&self.prior).get(&(address.clone(), None)).cloned(),
+                prior,
+                importing,
+                generated_config: None,
                 address,
                 provider: provider.clone(),
                 configured: configured.clone(),
@@ -75,18 +84,54 @@ impl Planning<'_> {
         fine && self.check_postconditions(module, block)
     }
 
+    /// Plans an instance whose configuration was generated for its import.
+    pub(crate) async fn plan_generated(
+        &self,
+        module: &ModuleScope,
+        block: &ResourceBlock,
+        address: ResourceInstance,
+        (prior, id): (Prior, Str),
+        text: String,
+    ) -> Option<()> {
+        let schema = self.schema(block)?;
+        let (provider, configured) = self.configured(module, block)?;
+        let instance = Instance {
+            block,
+            schema,
+            text: address.to_string(),
+            prior: Some(prior),
+            importing: Some(id),
+            generated_config: Some(text),
+            address,
+            provider,
+            configured,
+            dependencies: Arc::from([]),
+            create_before_destroy: false,
+        };
+        self.plan_instance(module, instance, Repetition::None).await.map(|_| ())
+    }
+
     async fn plan_instance(
         &self,
         module: &ModuleScope,
-        instance: Instance<'_>,
+        mut instance: Instance<'_>,
         repetition: Repetition,
     ) -> Option<Value> {
-        let current = instance.prior.as_ref().and_then(|prior| prior.current.clone());
-        let absent = || Value::null(instance.schema.block.implied_type().clone());
+        let schema = instance.schema;
+        let absent = || Value::null(schema.block.implied_type().clone());
         let selected = self.selection.includes_instance(&self.graph, &instance.address);
         if self.options.mode != PlanMode::Normal || !selected {
+            let current = instance.prior.as_ref().and_then(|prior| prior.current.clone());
             return Some(current.unwrap_or_else(absent));
         }
+        if instance.prior.is_none()
+            && let Some(id) = &instance.importing
+        {
+            let (provider, configured) = (&instance.provider, &instance.configured);
+            let target = Target { address: &instance.address, schema: instance.schema, provider, configured };
+            instance.prior = Some(self.import(&target, id).await?);
+        }
+        let current = instance.prior.as_ref().and_then(|prior| prior.current.clone());
         self.refresh_dependencies(&instance);
         let scope = BlockScope { world: &self.world, module, repetition: &repetition, self_value: None };
         if !self.check_preconditions(module, &instance, &scope) {
@@ -247,10 +292,7 @@ impl Planning<'_> {
             Action::DeleteThenCreate | Action::CreateThenDelete => (action, reason, replace_paths),
             _ => (action, reason, Vec::new()),
         };
-        if action.is_replace() && instance.block.prevent_destroy {
-            self.world.report(prevented(&instance).into());
-            return None;
-        }
+        let prevented = (action.is_replace() && instance.block.prevent_destroy).then(|| prevented(&instance));
         let planned = match action.is_replace() && !tainted {
             // A replacement is a new object: what the old one had computed is not known of it.
             true => self.ask(&instance, &plain_before, &plain_config, &config_marks, true).await?,
@@ -269,13 +311,20 @@ impl Planning<'_> {
             config,
             replace_paths: trigger_paths,
             private: planned.private.map(Arc::from),
-            importing: None,
-            generated_config: None,
+            importing: instance.importing.map(|id| id.to_string()),
+            generated_config: instance.generated_config,
             create_before_destroy: instance.create_before_destroy,
             dependencies: instance.dependencies,
         };
+        // What is prevented is part of the plan that is shown.
         self.record(change);
-        Some(after)
+        match prevented {
+            Some(diagnostic) => {
+                self.world.report(diagnostic.into());
+                None
+            }
+            None => Some(after),
+        }
     }
 
     /// Whether something that `replace_triggered_by` names changes.
@@ -295,7 +344,7 @@ impl Planning<'_> {
 
     fn accept(&self, problems: Vec<sdk::ProviderDiagnostic>, instance: &Instance<'_>) -> bool {
         let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
-        let located = problems.into_iter().map(|problem| self.place(problem, &instance.address, &instance.text));
+        let located = problems.into_iter().map(|problem| located(problem, &instance.block.body, &instance.text));
         self.world.report(located.collect());
         !failed
     }

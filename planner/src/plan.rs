@@ -123,6 +123,17 @@ pub struct ResourceChange {
     pub dependencies: Arc<[ConfigResource]>,
 }
 
+/// Configuration written for an object that is imported without any.
+#[derive(Clone, Debug)]
+pub struct GeneratedConfig {
+    /// The instance.
+    pub address: ResourceInstance,
+    /// The id by which its object is imported; none if that could not be planned.
+    pub id: Option<String>,
+    /// The `resource` block.
+    pub text: String,
+}
+
 /// The change of a root output.
 #[derive(Clone, Debug)]
 pub struct OutputChange {
@@ -220,6 +231,8 @@ pub struct Plan {
     pub targets: Vec<String>,
     /// `-replace` addresses.
     pub force_replace: Vec<ResourceInstance>,
+    /// Configuration generated for imports, also where the plan then failed. Not part of a saved plan.
+    pub generated: Vec<GeneratedConfig>,
     /// Whether planning ended with errors: such a plan is only shown.
     pub errored: bool,
     /// Whether it covers the whole configuration.

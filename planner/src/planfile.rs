@@ -304,6 +304,7 @@ fn decode_plan(json: &Json) -> Result<Plan, PlanFileError> {
         previous_state: state("previous_state")?,
         targets: targets.collect::<Result<_, Malformed>>()?,
         force_replace: replaced.collect::<Result<_, Malformed>>()?,
+        generated: Vec::new(),
         errored: flag(json, "errored")?,
         complete: flag(json, "complete")?,
     })

@@ -14,7 +14,7 @@ use crate::checks::{RuleKind, evaluate_rules};
 use crate::expansion::{Expansion, UnknownExpansion, expand};
 use crate::graph::{ConfigGraph, Node};
 use crate::hooks::Hooks;
-use crate::plan::{Checkable, OutputChange, Plan, ResourceChange};
+use crate::plan::{Checkable, GeneratedConfig, OutputChange, Plan, ResourceChange};
 use crate::scope::{ModuleScope, Phase, World};
 use crate::selection::Selection;
 use crate::sync::{lock, read, write};
@@ -60,6 +60,7 @@ pub(crate) struct Planning<'w> {
     /// Resources with changes: what data sources that depend on them wait for.
     pub pending: RwLock<HashSet<ConfigResource>>,
     pub outputs: Mutex<BTreeMap<Str, OutputChange>>,
+    pub generated: Mutex<Vec<GeneratedConfig>>,
     /// Resources that other resources which are made before they are destroyed depend on.
     pub create_before_destroy: HashSet<ConfigResource>,
 }
@@ -71,51 +72,14 @@ pub async fn plan(
     options: &PlanOptions,
     hooks: Arc<dyn Hooks>,
 ) -> (Option<Plan>, Diagnostics) {
-    let mut refused = crate::unsupported::refuse(&workspace.config);
-    refused.append(crate::removed::check(&workspace.config, &workspace.config));
-    if refused.has_errors() {
-        return (None, refused);
-    }
-    let previous_state = state.clone();
-    let mut state = state;
-    let (moved, warnings) = crate::moves::apply(&workspace.config, &mut state);
-    let stored_providers: BTreeSet<ProviderConfig> =
-        state.resources.values().map(|resource| resource.provider.clone()).collect();
-    let graph = ConfigGraph::build(workspace, &stored_providers);
-    let cycles = graph.cycles();
-    if cycles.has_errors() {
-        return (None, cycles);
-    }
-    let dependencies = graph.resource_dependencies();
-    let selection = Selection::new(&graph, options);
-    let timestamp = workspace.functions.plan_timestamp.map(|time| time.to_string()).unwrap_or_default();
-    let world = World::new(workspace, Phase::Plan, options.variables.clone(), planning_functions(workspace));
-    let create_before_destroy = forced_create_before_destroy(workspace, &dependencies);
-    let planning = Planning {
-        world,
-        options,
-        hooks,
-        graph,
-        selection,
-        refreshed: Mutex::new(state.clone()),
-        stored: state,
-        previous_state,
-        moved,
-        prior: RwLock::default(),
-        providers: RwLock::default(),
-        dependencies,
-        expansions: Mutex::default(),
-        changes: Mutex::default(),
-        pending: RwLock::default(),
-        outputs: Mutex::default(),
-        create_before_destroy,
+    let planning = match Planning::new(workspace, state, options, hooks) {
+        Ok(planning) => planning,
+        Err(diagnostics) => return (None, diagnostics),
     };
-    planning.world.report(warnings);
-    let failed = walk(&planning.graph, options.parallelism, |index| planning.visit(index)).await;
-    if failed.is_empty() {
+    if planning.walk().await {
         planning.plan_leftovers().await;
     }
-    planning.finish(workspace, timestamp)
+    planning.finish(workspace)
 }
 
 fn planning_functions(workspace: &Workspace) -> lang::functions::Functions {
@@ -137,6 +101,10 @@ pub async fn validate(workspace: &Workspace) -> Diagnostics {
     let configurations = crate::requirements::missing_configurations(workspace);
     if configurations.has_errors() {
         return configurations;
+    }
+    let imports = crate::imports::check_targets(&workspace.config);
+    if imports.has_errors() {
+        return imports;
     }
     let graph = ConfigGraph::build(workspace, &BTreeSet::new());
     let cycles = graph.cycles();
@@ -170,7 +138,61 @@ fn forced_create_before_destroy(
         .collect()
 }
 
-impl Planning<'_> {
+impl<'w> Planning<'w> {
+    /// Prepares a walk over the configuration and a state whose objects are moved first.
+    pub fn new(
+        workspace: &'w Workspace,
+        state: State,
+        options: &'w PlanOptions,
+        hooks: Arc<dyn Hooks>,
+    ) -> Result<Planning<'w>, Diagnostics> {
+        let mut refused = crate::unsupported::refuse(&workspace.config);
+        refused.append(crate::removed::check(&workspace.config, &workspace.config));
+        if refused.has_errors() {
+            return Err(refused);
+        }
+        let previous_state = state.clone();
+        let mut state = state;
+        let (moved, warnings) = crate::moves::apply(&workspace.config, &mut state);
+        let stored_providers: BTreeSet<ProviderConfig> =
+            state.resources.values().map(|resource| resource.provider.clone()).collect();
+        let graph = ConfigGraph::build(workspace, &stored_providers);
+        let cycles = graph.cycles();
+        if cycles.has_errors() {
+            return Err(cycles);
+        }
+        let dependencies = graph.resource_dependencies();
+        let selection = Selection::new(&graph, options);
+        let world = World::new(workspace, Phase::Plan, options.variables.clone(), planning_functions(workspace));
+        world.report(warnings);
+        let create_before_destroy = forced_create_before_destroy(workspace, &dependencies);
+        Ok(Planning {
+            world,
+            options,
+            hooks,
+            graph,
+            selection,
+            refreshed: Mutex::new(state.clone()),
+            stored: state,
+            previous_state,
+            moved,
+            prior: RwLock::default(),
+            providers: RwLock::default(),
+            dependencies,
+            expansions: Mutex::default(),
+            changes: Mutex::default(),
+            pending: RwLock::default(),
+            outputs: Mutex::default(),
+            generated: Mutex::default(),
+            create_before_destroy,
+        })
+    }
+
+    /// Visits what is selected, in the order of dependencies. Whether every visit came to its end.
+    pub async fn walk(&self) -> bool {
+        walk(&self.graph, self.options.parallelism, |index| self.visit(index)).await.is_empty()
+    }
+
     async fn visit(&self, index: NodeIndex) -> Visit {
         let Some(node) = self.graph.node(index) else { return Visit::Done };
         if !self.selection.includes(index) {
@@ -226,11 +248,21 @@ impl Planning<'_> {
     }
 
     async fn visit_resource(&self, resource: &ConfigResource) -> Visit {
+        let root = &self.world.workspace.config;
+        let declared = crate::workspace::module_at(root, &resource.module)
+            .is_some_and(|module| module.resources.contains_key(&resource.resource));
+        if !declared {
+            return if self.visit_unconfigured(resource).await { Visit::Done } else { Visit::Failed };
+        }
+        let Some(imports) = self.wanted_imports(resource) else { return Visit::Failed };
+        if !imports.is_empty() && !self.check_imported_instances(resource, &imports) {
+            return Visit::Failed;
+        }
         let mut fine = true;
         for module in self.world.instances(&resource.module) {
             let Some(block) = module.config.resources.get(&resource.resource) else { continue };
             fine &= match resource.resource.mode {
-                Mode::Managed => self.visit_managed(&module, block).await,
+                Mode::Managed => self.visit_managed(&module, block, &imports).await,
                 Mode::Data => self.visit_data(&module, block).await,
                 Mode::Ephemeral => {
                     let detail = format!(
@@ -300,7 +332,8 @@ impl Planning<'_> {
         lock(&self.changes).push(change);
     }
 
-    fn finish(self, workspace: &Workspace, timestamp: String) -> (Option<Plan>, Diagnostics) {
+    fn finish(self, workspace: &Workspace) -> (Option<Plan>, Diagnostics) {
+        let timestamp = workspace.functions.plan_timestamp.map(|time| time.to_string()).unwrap_or_default();
         let mut diagnostics = self.world.take_diagnostics();
         let checks = self.world.check_outcomes();
         let variables = self.root_variables(workspace);
@@ -314,6 +347,8 @@ impl Planning<'_> {
         let named = outputs.iter().filter(|(_, change)| change.action != crate::plan::Action::NoOp);
         let changed = resources.chain(named.map(|(name, _)| Node::Output(root.clone(), name.clone())));
         let relevant = crate::relevance::relevant_attributes(workspace, &self.graph, changed);
+        let mut generated = self.generated.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        generated.sort_by(|a, b| a.address.cmp(&b.address));
         let targeted = !self.options.targets.is_empty() || !self.options.excludes.is_empty();
         let plan = Plan {
             mode: self.options.mode,
@@ -328,6 +363,7 @@ impl Planning<'_> {
             previous_state: self.previous_state,
             targets: self.selection.target_names,
             force_replace: self.options.force_replace.clone(),
+            generated,
             errored: diagnostics.has_errors(),
             complete: !targeted && !diagnostics.has_errors(),
         };

@@ -466,7 +466,7 @@ impl BlockScope<'_> {
 
     fn resolve_each(&self, traversal: &Traversal) -> Result<(Value, usize), Diagnostic> {
         let value = match (attribute(traversal, 0)?.as_str(), self.repetition) {
-            ("key", Repetition::Each(key, _)) => Value::string(key.clone()),
+            ("key", Repetition::Each(key, _)) => key.clone(),
             ("value", Repetition::Each(_, value)) => value.clone(),
             ("key", Repetition::Any) => Value::unknown(Type::String).refine_not_null(),
             ("value", Repetition::Any) => Value::dynamic(),

@@ -5,7 +5,7 @@ use lang::addr::{ConfigResource, InstanceKey};
 use lang::ast::{Expr, ExprKind, Step, StepKind, Traversal};
 use lang::eval::evaluate;
 use lang::values::{Path, PathStep};
-use lang::{Diagnostic, Diagnostics, Str, Value};
+use lang::{Diagnostic, Diagnostics, Range, Value};
 
 use crate::plan::{Action, ResourceChange};
 use crate::planning::Planning;
@@ -34,7 +34,11 @@ pub(crate) fn is_triggered(
     scope: &BlockScope<'_>,
     expr: &Expr,
 ) -> Result<bool, Diagnostic> {
-    let traversal = static_traversal(expr, scope)?;
+    let invalid = |place: Range| {
+        let detail = "The replace_triggered_by argument takes references to resources, their instances or attributes.";
+        Diagnostic::error("Invalid replace_triggered_by expression", detail).at(place)
+    };
+    let traversal = static_traversal(expr, scope, &invalid)?;
     let reference = Reference::parse(&traversal)?;
     let (resource, key) = match &reference.subject {
         Subject::Resource(resource) => (resource, None),
@@ -69,35 +73,35 @@ fn changes_at(change: &ResourceChange, path: &[PathStep]) -> bool {
     }
 }
 
-/// A traversal whose keys may be `each.key` or `count.index`.
-fn static_traversal(expr: &Expr, scope: &BlockScope<'_>) -> Result<Traversal, Diagnostic> {
-    let invalid = || {
-        let detail = "The replace_triggered_by argument takes references to resources, their instances or attributes.";
-        Diagnostic::error("Invalid replace_triggered_by expression", detail).at(expr.range)
-    };
+/// A traversal whose keys may be `each.key` or `count.index`. `invalid` is the message for what is none.
+pub(crate) fn static_traversal(
+    expr: &Expr,
+    scope: &BlockScope<'_>,
+    invalid: &dyn Fn(Range) -> Diagnostic,
+) -> Result<Traversal, Diagnostic> {
     match &expr.kind {
         ExprKind::Traversal(traversal) => Ok((**traversal).clone()),
         ExprKind::RelativeTraversal(relative) => {
-            let mut traversal = static_traversal(&relative.source, scope)?;
+            let mut traversal = static_traversal(&relative.source, scope, invalid)?;
             traversal.steps = traversal.steps.iter().chain(relative.steps.iter()).cloned().collect();
             Ok(traversal)
         }
         ExprKind::Index(index) => {
-            let mut traversal = static_traversal(&index.collection, scope)?;
+            let mut traversal = static_traversal(&index.collection, scope, invalid)?;
             let mut diagnostics = Diagnostics::new();
             let (key, _) = evaluate(&index.key, scope, &mut diagnostics).unmark();
             if let Some(diagnostic) = diagnostics.into_iter().find(Diagnostic::is_error) {
                 return Err(diagnostic);
             }
             let kind = match (key.as_str(), key.as_number()) {
-                (Some(text), _) => StepKind::Key(Str::new(text)),
+                (Some(text), _) => StepKind::Key(text.clone()),
                 (None, Some(number)) => StepKind::Index(number.clone()),
-                (None, None) => return Err(invalid()),
+                (None, None) => return Err(invalid(index.key.range)),
             };
             let step = Step { range: index.brackets, kind };
             traversal.steps = traversal.steps.iter().cloned().chain([step]).collect();
             Ok(traversal)
         }
-        _ => expr.as_traversal().ok_or_else(invalid),
+        _ => expr.as_traversal().ok_or_else(|| invalid(expr.range)),
     }
 }

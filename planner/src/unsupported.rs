@@ -10,9 +10,6 @@ pub(crate) fn refuse(module: &Module) -> Diagnostics {
         let detail = format!("This version of windlass does not carry out {what}. {way_out}");
         diagnostics.push(Diagnostic::error("Unsupported block", detail).at(place));
     };
-    for import in &module.imports {
-        add("import blocks", "Use `terraform import`, then remove the block.", import.range);
-    }
     let provisioners = module.resources.values().flat_map(|block| &block.provisioners);
     for provisioner in provisioners.chain(module.removed.iter().flat_map(|removed| &removed.provisioners)) {
         add("provisioners", "Remove the block, or apply this configuration with Terraform.", provisioner.range);

@@ -48,11 +48,17 @@ pub(crate) fn visit(world: &World<'_>, node: &Node) -> Visit {
             }
         }),
         Node::Provider(provider) => validate_provider(world, provider),
-        Node::Resource(resource) => each(world, &resource.module, |module| {
-            if let Some(block) = module.config.resources.get(&resource.resource) {
-                validate_resource(world, module, block);
+        Node::Resource(resource) => {
+            let owner = module_at(&world.workspace.config, &resource.module);
+            if owner.is_none_or(|owner| !owner.resources.contains_key(&resource.resource)) {
+                imports::validate_unconfigured(world, resource);
             }
-        }),
+            each(world, &resource.module, |module| {
+                if let Some(block) = module.config.resources.get(&resource.resource) {
+                    validate_resource(world, module, block);
+                }
+            });
+        }
     }
     if world.error_count() == before { Visit::Done } else { Visit::Failed }
 }
@@ -234,8 +240,8 @@ fn validate_resource(world: &World<'_>, module: &ModuleScope, block: &ResourceBl
     }
     let mut diagnostics = Diagnostics::new();
     provisioners::validate(&after, block, &scope, world.error_count() > before, &mut diagnostics);
-    imports::validate(&outside, module, block, &world.scope(module), &mut diagnostics);
     world.report(diagnostics.into_iter().map(|diagnostic| diagnostic.with_address(address.as_str())).collect());
+    imports::validate(&outside, module, block, world);
 }
 
 /// A message for every attribute that is stored, but has an ephemeral value.

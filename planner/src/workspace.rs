@@ -114,6 +114,8 @@ pub struct PlanOptions {
     pub excludes: Vec<Target>,
     /// Replace these.
     pub force_replace: Vec<ResourceInstance>,
+    /// Generate configuration for objects that are imported without any; messages name this file for it.
+    pub generate_config: Option<PathBuf>,
     /// Values of root input variables.
     pub variables: BTreeMap<Str, GivenVariable>,
     /// How many operations run at once.
@@ -128,6 +130,7 @@ impl Default for PlanOptions {
             targets: Vec::new(),
             excludes: Vec::new(),
             force_replace: Vec::new(),
+            generate_config: None,
             variables: BTreeMap::new(),
             parallelism: 10,
         }

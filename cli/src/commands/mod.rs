@@ -4,8 +4,10 @@ pub mod apply;
 pub mod console;
 pub mod fmt;
 pub mod force_unlock;
+pub mod generated;
 pub mod get;
 pub mod graph;
+pub mod import;
 pub mod init;
 pub mod metadata;
 pub mod operation;
@@ -81,6 +83,7 @@ pub const LIST: &[Listed] = &[
     Listed { name: "force-unlock", synopsis: "Release a stuck lock on the current workspace", main: false },
     Listed { name: "get", synopsis: "Install or upgrade remote Terraform modules", main: false },
     Listed { name: "graph", synopsis: "Generate a Graphviz graph of the steps in an operation", main: false },
+    Listed { name: "import", synopsis: "Associate existing infrastructure with a Terraform resource", main: false },
     Listed { name: "metadata", synopsis: "Metadata related commands", main: false },
     Listed { name: "output", synopsis: "Show output values from your root module", main: false },
     Listed { name: "providers", synopsis: "Show the providers required for this configuration", main: false },

@@ -100,7 +100,8 @@ pub fn check_fresh(session: &Session, saved: &SavedPlan, snapshots: &Snapshots) 
     ))
 }
 
-fn missing(workspace: &Workspace, given: &BTreeMap<Str, GivenVariable>) -> Diagnostics {
+/// A message for every required variable without a value.
+pub fn missing(workspace: &Workspace, given: &BTreeMap<Str, GivenVariable>) -> Diagnostics {
     let required = workspace.config.variables.values().filter(|v| v.default.is_none() && !given.contains_key(&v.name));
     required
         .map(|variable| {

@@ -2,7 +2,7 @@
 
 use clap::ArgAction;
 
-use super::{Exit, operation};
+use super::{Exit, generated, operation};
 use crate::args::groups::{PlanningArgs, StateArgs, ViewArgs};
 use crate::json_views::stream::Event;
 use crate::render::wrap::{horizontal_rule, word_wrap};
@@ -30,6 +30,9 @@ pub struct PlanArgs {
     /// Write a plan file to the given path. This can be used as input to the "apply" command.
     #[arg(long, value_name = "path")]
     pub out: Option<String>,
+    /// If import blocks are present in configuration, writes HCL for resources that are not configured yet to the given path. The path must not exist.
+    #[arg(long, value_name = "path")]
+    pub generate_config_out: Option<String>,
     /// Produce output in a machine-readable JSON format.
     #[arg(long, action = ArgAction::Set, default_value_t = false)]
     pub json: bool,
@@ -40,7 +43,9 @@ pub async fn run(session: &Session, args: &PlanArgs) -> Exit {
     if args.json {
         session.ui.event(&Event::version());
     }
-    let prepared = match operation::prepare(session, &args.planning, args.input && !args.json) {
+    let prepared = match operation::prepare(session, &args.planning, args.input && !args.json)
+        .and_then(|prepared| generated::prepare(prepared, args.generate_config_out.as_deref()))
+    {
         Ok(prepared) => prepared,
         Err(diagnostics) => {
             session.show(&diagnostics);
@@ -72,13 +77,33 @@ pub async fn run(session: &Session, args: &PlanArgs) -> Exit {
 }
 
 fn report(session: &Session, args: &PlanArgs, planned: &operation::Planned) -> Exit {
+    let path = args.generate_config_out.as_deref();
+    let written = match (path, &planned.plan) {
+        (Some(path), Some(plan)) => generated::write(path, &plan.generated),
+        _ => Ok(false),
+    };
+    let written = match written {
+        Ok(written) => written,
+        Err(diagnostic) => {
+            session.show(&diagnostic.into());
+            return Exit::Failure;
+        }
+    };
     if let Some(plan) = &planned.plan {
         operation::show_plan(session, plan);
+    }
+    if path.is_some() && !planned.diagnostics.has_errors() {
+        session.show(&generated::experimental().into());
     }
     session.show(&planned.diagnostics);
     let Some(plan) = planned.plan.as_ref().filter(|_| !planned.diagnostics.has_errors()) else { return Exit::Failure };
     let changes = plan.has_changes();
     let ui = &session.ui;
+    let mut ruled = false;
+    if let (true, Some(path), true, false) = (changes, path, written, ui.settings.json) {
+        ui.print(&format!("{}\n{}\n", horizontal_rule(ui.style, ui.width), generated::written(path, ui.width)));
+        ruled = true;
+    }
     if let Some(path) = &args.out
         && let Err(diagnostic) = crate::saved_plan::save(session, plan, path)
     {
@@ -87,14 +112,15 @@ fn report(session: &Session, args: &PlanArgs, planned: &operation::Planned) -> E
     }
     if let (true, Some(path), false) = (changes, &args.out, ui.settings.json) {
         if !ui.in_automation {
-            let rule = horizontal_rule(ui.style, ui.width);
+            let rule = if ruled { String::new() } else { horizontal_rule(ui.style, ui.width) };
             let hint = "To perform exactly these actions, run the following command to apply:";
             ui.print(&format!("{rule}\nSaved the plan to: {path}\n\n{hint}\n    terraform apply {}\n", quoted(path)));
         }
     } else if changes && !ui.settings.json && !ui.in_automation {
         let note = "Note: You didn't use the -out option to save this plan, so Terraform can't guarantee to take exactly \
                     these actions if you run \"terraform apply\" now.";
-        ui.print(&format!("{}\n{}\n", horizontal_rule(ui.style, ui.width), word_wrap(note, ui.width)));
+        let rule = if ruled { String::new() } else { horizontal_rule(ui.style, ui.width) };
+        ui.print(&format!("{rule}\n{}\n", word_wrap(note, ui.width)));
     }
     if changes && args.detailed_exitcode { Exit::Changes } else { Exit::Success }
 }

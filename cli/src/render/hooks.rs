@@ -61,6 +61,15 @@ impl Hooks for HumanProgress {
         self.line(&format!("{}: Refreshing state...{}", subject(address, deposed), id_suffix(id)));
     }
 
+    fn import_start(&self, address: &ResourceInstance, id: &str) {
+        self.line(&format!("{address}: Preparing import... [id={id}]"));
+    }
+
+    fn import_applied(&self, address: &ResourceInstance, id: &str) {
+        self.line(&format!("{address}: Importing... [id={id}]"));
+        self.line(&format!("{address}: Import complete [id={id}]"));
+    }
+
     fn data_read_start(&self, address: &ResourceInstance) {
         self.line(&format!("{address}: Reading..."));
     }
@@ -271,5 +280,34 @@ impl Hooks for JsonProgress {
 
     fn recovered(&self, address: &ResourceInstance, what: &str) {
         self.ui.event(&Event::new("log", format!("{address}: {what}")));
+    }
+}
+
+/// Prints the progress of the import command.
+pub struct ImportProgress {
+    /// Where to.
+    pub ui: Arc<Ui>,
+}
+
+impl Hooks for ImportProgress {
+    fn import_start(&self, address: &ResourceInstance, id: &str) {
+        let line = format!("{address}: Importing from ID {}...", lang::addr::quote(id));
+        self.ui.print(&format!("{}\n", self.ui.style.bold(&line)));
+    }
+
+    fn import_found(&self, address: &ResourceInstance) {
+        let style = self.ui.style;
+        let found = style.bold_green(&format!("{address}: Import prepared!"));
+        let prepared = style.green(&format!("  Prepared {} for import", address.resource.kind));
+        self.ui.print(&format!("{found}\n{prepared}\n"));
+    }
+
+    fn refresh_start(&self, address: &ResourceInstance, _deposed: Option<&str>, id: Option<&str>) {
+        let line = format!("{address}: Refreshing state...{}", id_suffix(id));
+        self.ui.print(&format!("{}\n", self.ui.style.bold(&line)));
+    }
+
+    fn recovered(&self, address: &ResourceInstance, what: &str) {
+        self.ui.print(&format!("{}\n", self.ui.style.bold(&format!("{address}: {what}"))));
     }
 }

@@ -121,7 +121,7 @@ pub async fn apply(
             .collect(),
         deposed: std::sync::Mutex::default(),
     };
-    applying.forget();
+    applying.begin().await;
     let walking = async {
         walk(&graph, options.parallelism, &applying).await;
         applying.recorder.end();

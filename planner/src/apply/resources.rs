@@ -15,8 +15,22 @@ use crate::scope::{BlockScope, ModuleScope, ResourceValues};
 use crate::sync::lock;
 
 impl Applying<'_> {
-    /// Takes out of the state what the plan gives up.
-    pub(super) fn forget(&self) {
+    /// Takes into the state what the plan imports, and out of it what the plan gives up.
+    pub(super) async fn begin(&self) {
+        let mut imported = false;
+        for change in &self.plan.changes {
+            let Some(id) = &change.importing else { continue };
+            // The plan's state, which the run starts from, has the object already.
+            self.hooks.import_applied(&change.address, id);
+            lock(&self.counts).import += 1;
+            imported = true;
+        }
+        if imported {
+            // What is replaced or changed next must not be lost to a crash that comes before the first result.
+            if !self.recorder.store().await {
+                self.interrupt.request();
+            }
+        }
         let forgotten = self.plan.changes.iter().filter(|change| change.action == Action::Forget);
         for change in forgotten {
             self.recorder.change(|state| state.set_current(&change.address, &change.provider, None));

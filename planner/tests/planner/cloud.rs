@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use lang::addr::{Mode, ProviderSource};
 use lang::values::{Path, PathStep};
 use lang::{Str, Type, Value};
-use sdk::provider::Operation;
+use sdk::provider::{ImportedObject, Operation};
 use sdk::{
     ApplyRequest, ApplyResponse, Attribute, Block, Configured, DataRequest, PlanRequest, PlanResponse, Provider,
     ProviderDiagnostic, ProviderSchema, ReadRequest, ReadResponse, RecoverRequest, RecoverResponse, Schema,
@@ -321,8 +321,12 @@ impl Configured for Connection {
         ApplyResponse { object, ..ApplyResponse::default() }
     }
 
-    async fn import(&self, _: &str, _: &str) -> Result<Vec<sdk::provider::ImportedObject>, Vec<ProviderDiagnostic>> {
-        Ok(Vec::new())
+    async fn import(&self, kind: &str, id: &str) -> Result<Vec<ImportedObject>, Vec<ProviderDiagnostic>> {
+        let names = ["name", "value", "tags", "secret", "serial"];
+        let types = [Type::String, Type::String, Type::map(Type::String), Type::String, Type::Number];
+        let absent = names.into_iter().zip(types.map(Value::null));
+        let object = Value::object(absent.chain([("id", Value::string(id))]));
+        Ok(vec![ImportedObject { type_name: kind.to_owned(), object, private: None }])
     }
 
     async fn read_data(&self, request: DataRequest<'_>) -> Result<Value, Vec<ProviderDiagnostic>> {

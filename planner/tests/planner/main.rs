@@ -3,5 +3,6 @@
 
 mod cloud;
 mod crash;
+mod imports;
 mod lifecycle;
 mod run;

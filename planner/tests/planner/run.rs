@@ -33,6 +33,10 @@ pub struct Ran {
     pub recovered: Vec<String>,
     /// `address action reason` of every change but no-ops.
     pub planned: Vec<String>,
+    /// `address id` of every import.
+    pub imported: Vec<String>,
+    /// Generated configuration.
+    pub generated: Vec<String>,
     /// `Error: summary`
     pub problems: Vec<String>,
     /// Whether the process died.
@@ -114,6 +118,8 @@ impl Stack {
         let fine = self.note(ran, &problems);
         let Some(plan) = plan else { return };
         ran.lock().unwrap().planned = changes(&plan);
+        ran.lock().unwrap().imported = imports(&plan);
+        ran.lock().unwrap().generated = plan.generated.iter().map(|generated| generated.text.clone()).collect();
         if !fine || !apply {
             return;
         }
@@ -166,6 +172,11 @@ impl Stack {
 
 fn summaries(problems: &Diagnostics) -> Vec<String> {
     problems.iter().map(|problem| problem.summary().to_owned()).collect()
+}
+
+fn imports(plan: &Plan) -> Vec<String> {
+    let imported = plan.changes.iter().filter_map(|change| Some((&change.address, change.importing.as_ref()?)));
+    imported.map(|(address, id)| format!("{address} {id}")).collect()
 }
 
 fn changes(plan: &Plan) -> Vec<String> {
