@@ -18,8 +18,14 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// An empty configuration.
+    /// An empty configuration that may use an account.
     pub fn empty(account: &Account) -> Result<Workspace, HarnessError> {
+        let environment = account.environment().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Ok(Workspace { environment, ..Workspace::offline()? })
+    }
+
+    /// An empty configuration without an account: for what needs no cloud.
+    pub fn offline() -> Result<Workspace, HarnessError> {
         let root = tempfile::Builder::new()
             .prefix("windlass-test-")
             .tempdir()
@@ -28,8 +34,7 @@ impl Workspace {
         for folder in [folder.as_path(), &root.path().join("home")] {
             fs::create_dir_all(folder).map_err(HarnessError::file(folder))?;
         }
-        let environment = account.environment().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Ok(Workspace { root, folder, environment })
+        Ok(Workspace { root, folder, environment: BTreeMap::new() })
     }
 
     /// A copy of a folder under `examples/`, with `modules/` where the example looks for it.
@@ -54,9 +59,12 @@ impl Workspace {
         &self.folder
     }
 
-    /// Writes a file of the configuration.
+    /// Writes a file of the configuration, and the folders that it is in.
     pub fn write(&self, name: &str, text: &str) -> Result<(), HarnessError> {
         let path = self.folder.join(name);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(HarnessError::file(folder))?;
+        }
         fs::write(&path, text).map_err(HarnessError::file(path))
     }
 

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: windlass and Terraform on the same stack and emulator, in the same run. Prints, asserts nothing.
+//! `cargo xtask bench example`: windlass and Terraform on the same stack and emulator, in the same run. Prints, asserts nothing.
 
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -6,21 +6,10 @@ use std::time::{Duration, Instant};
 use localstack_tests::emulator::cache_dir;
 use localstack_tests::{Emulator, HarnessError, Outcome, Tool, Workspace};
 
+use super::{size, time};
 use crate::error::TaskError;
 use crate::memory;
-use crate::process;
 use crate::stage::stage;
-
-/// Measure plan, apply and memory on examples/eks, against Terraform where it is installed
-#[derive(Debug, clap::Args)]
-pub struct Arguments {
-    /// Runs of each plan; the median counts
-    #[arg(long, default_value_t = 5)]
-    runs: usize,
-    /// Measure a release build (a build of its own, about 20 minutes on two cores)
-    #[arg(long)]
-    release: bool,
-}
 
 const PLAN: &[&str] = &["plan", "-no-color", "-input=false"];
 const APPLY: &[&str] = &["apply", "-no-color", "-input=false", "-auto-approve"];
@@ -36,22 +25,12 @@ struct Figures {
     memory_again: u64,
 }
 
-/// Runs the command.
-pub fn run(arguments: &Arguments) -> Result<(), TaskError> {
-    let windlass = if arguments.release {
-        stage("build", || process::succeed(&mut process::cargo(&["build", "--workspace", "--release"])))?;
-        let debug = Tool::windlass()?;
-        let target =
-            debug.program().parent().and_then(|folder| folder.parent()).map(|target| target.join("release/windlass"));
-        Tool::at(target.unwrap_or_default())?
-    } else {
-        stage("build", process::build)?;
-        Tool::windlass()?
-    };
+/// Measures plan, apply and memory on `examples/eks`.
+pub fn run(windlass: &Tool, runs: usize) -> Result<(), TaskError> {
     let emulator = Emulator::start(&cache_dir(), None)?;
-    let ours = stage("windlass", || measure(&windlass, &emulator, arguments.runs))?;
+    let ours = stage("windlass", || measure(windlass, &emulator, runs))?;
     let theirs = match Tool::terraform() {
-        Some(terraform) => Some(stage("terraform", || measure(&terraform, &emulator, arguments.runs))?),
+        Some(terraform) => Some(stage("terraform", || measure(&terraform, &emulator, runs))?),
         None => {
             eprintln!("\nno terraform with a provider mirror (TF_CLI_CONFIG_FILE): windlass alone");
             None
@@ -123,12 +102,4 @@ fn print(ours: &Figures, theirs: Option<&Figures>) {
         };
         println!("{name:<28}{:>12}{their:>12}{ratio:>10}", show(our));
     }
-}
-
-fn time(seconds: f64) -> String {
-    if seconds < 1.0 { format!("{:.0} ms", seconds * 1000.0) } else { format!("{seconds:.2} s") }
-}
-
-fn size(kibibytes: f64) -> String {
-    format!("{:.0} MiB", kibibytes / 1024.0)
 }

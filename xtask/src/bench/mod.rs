@@ -1,0 +1,64 @@
+//! `cargo xtask bench`: measures, prints ratios to Terraform where that is installed, asserts nothing.
+
+mod example;
+mod planner;
+
+use localstack_tests::Tool;
+
+use crate::error::TaskError;
+use crate::process;
+use crate::stage::stage;
+
+/// Measure time and memory, against Terraform where it is installed
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    subject: Option<Subject>,
+    /// Runs of each plan; the median counts
+    #[arg(long, default_value_t = 5, global = true)]
+    runs: usize,
+    /// Measure a release build (a build of its own, about 20 minutes on two cores)
+    #[arg(long, global = true)]
+    release: bool,
+}
+
+/// What is measured; `example` if nothing is named.
+#[derive(Debug, clap::Subcommand)]
+enum Subject {
+    /// Plan, apply and plan again examples/eks on the local emulator
+    Example,
+    Planner(planner::Arguments),
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> Result<(), TaskError> {
+    let windlass = binary(arguments.release)?;
+    match &arguments.subject {
+        None | Some(Subject::Example) => example::run(&windlass, arguments.runs),
+        Some(Subject::Planner(planner)) => planner::run(&windlass, arguments.runs, planner),
+    }
+}
+
+/// The binary to measure: the one that `WINDLASS_BIN` names, or a build.
+fn binary(release: bool) -> Result<Tool, TaskError> {
+    if std::env::var_os("WINDLASS_BIN").is_some_and(|named| !named.is_empty()) {
+        return Ok(Tool::windlass()?);
+    }
+    if !release {
+        stage("build", process::build)?;
+        return Ok(Tool::windlass()?);
+    }
+    stage("build", || process::succeed(&mut process::cargo(&["build", "--workspace", "--release"])))?;
+    let debug = Tool::windlass()?;
+    let target =
+        debug.program().parent().and_then(|folder| folder.parent()).map(|target| target.join("release/windlass"));
+    Ok(Tool::at(target.unwrap_or_default())?)
+}
+
+fn time(seconds: f64) -> String {
+    if seconds < 1.0 { format!("{:.0} ms", seconds * 1000.0) } else { format!("{seconds:.2} s") }
+}
+
+fn size(kibibytes: f64) -> String {
+    format!("{:.0} MiB", kibibytes / 1024.0)
+}
