@@ -86,7 +86,7 @@ impl Planning<'_> {
         let private_bytes = private.as_deref();
         let encoded = objects::encode(&value, target.schema, private_bytes, ObjectStatus::Ready, Arc::from([]), false);
         let stored = match encoded {
-            Ok(stored) => stored,
+            Ok(stored) => Arc::new(stored),
             Err(detail) => {
                 let diagnostic = Diagnostic::error("Provider returned an invalid object", detail);
                 self.world.report(diagnostic.with_address(address.to_string()).into());
@@ -94,7 +94,7 @@ impl Planning<'_> {
             }
         };
         lock(&self.refreshed).set_current(address, target.provider, Some(stored.clone()));
-        Some(Prior { stored: value.clone(), current: Some(value), object: Arc::new(stored), private })
+        Some(Prior { stored: value.clone(), current: Some(value), object: stored, private })
     }
 
     /// Reads what an import named: the import itself knows little more than the id.
