@@ -7,6 +7,7 @@ pub mod backend;
 pub mod commands;
 pub mod context;
 pub mod dispatch;
+mod interrupts;
 pub mod io;
 pub mod json_views;
 pub mod providers;

@@ -20,7 +20,7 @@ pub mod provider_resolution;
 pub mod provider_source;
 mod provider_validation;
 mod providers;
-mod provisioners;
+pub mod provisioners;
 mod reader;
 mod refactoring;
 pub mod reference_checks;

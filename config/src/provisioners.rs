@@ -5,12 +5,24 @@ use std::sync::LazyLock;
 use lang::ast::{Block, Body, BodySchema, StepKind, Traversal};
 
 use crate::module::Provisioner;
-use crate::overrides::append;
+use crate::overrides::{append, merge};
 use crate::reader::{Reader, schema};
 
 static PROVISIONER: LazyLock<BodySchema> = LazyLock::new(|| {
     schema(&[("when", false), ("on_failure", false)], &[("_", &[]), ("connection", &[]), ("lifecycle", &[])])
 });
+
+/// The connection of a provisioner: its own arguments in the place of those that its resource has for all.
+pub fn connection_body(resource: Option<&Block>, provisioner: &Provisioner) -> Option<Body> {
+    match (resource, &provisioner.connection) {
+        (Some(resource), Some(own)) => {
+            let mut body = resource.body.clone();
+            merge(&mut body, own.body.clone());
+            Some(body)
+        }
+        (resource, own) => own.as_ref().or(resource).map(|block| block.body.clone()),
+    }
+}
 
 impl Reader<'_> {
     /// A `provisioner` block; `None` for types that are gone.

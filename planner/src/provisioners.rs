@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use config::module::ResourceBlock;
+use config::provisioners::connection_body;
 use lang::eval::Scope;
 use lang::{Diagnostics, Str, Type};
 use sdk::{Attribute, Block};
@@ -83,6 +84,11 @@ pub(crate) fn schema(kind: &str) -> Option<&'static Block> {
     }
 }
 
+/// The schema of a `connection` block.
+pub(crate) fn connection_schema() -> &'static Block {
+    &CONNECTION
+}
+
 /// Checks the provisioners of a resource up to the first with a mistake; `failed`: there were mistakes before.
 pub(crate) fn validate(
     check: &ReferenceCheck<'_>,
@@ -95,8 +101,8 @@ pub(crate) fn validate(
         if let Some(schema) = schema(&provisioner.kind) {
             validate_body(check, &provisioner.body, schema, scope, diagnostics);
         }
-        if let Some(connection) = resource.connection.as_ref().or(provisioner.connection.as_ref()) {
-            validate_body(check, &connection.body, &CONNECTION, scope, diagnostics);
+        if let Some(connection) = connection_body(resource.connection.as_ref(), provisioner) {
+            validate_body(check, &connection, &CONNECTION, scope, diagnostics);
         }
         if failed || diagnostics.has_errors() {
             return;

@@ -73,6 +73,22 @@ struct InstanceValues {
     whole: Option<Value>,
 }
 
+impl ModuleScope {
+    /// A module instance of which nothing is known yet.
+    pub(crate) fn new(config: Arc<Module>, address: ModuleInstance, repetition: Repetition) -> ModuleScope {
+        ModuleScope {
+            config,
+            address,
+            repetition,
+            variables: Memo::new(),
+            locals: Memo::new(),
+            outputs: Memo::new(),
+            calls: RwLock::new(HashMap::new()),
+            resources: RwLock::new(HashMap::new()),
+        }
+    }
+}
+
 impl ResourceValues {
     /// Instances of an expansion, with their values.
     pub fn new(expansion: Expansion, instances: BTreeMap<InstanceKey, Value>) -> ResourceValues {
@@ -156,16 +172,7 @@ impl<'w> World<'w> {
     }
 
     fn add_module(&self, config: Arc<Module>, address: ModuleInstance, repetition: Repetition) {
-        let scope = ModuleScope {
-            config,
-            address: address.clone(),
-            repetition,
-            variables: Memo::new(),
-            locals: Memo::new(),
-            outputs: Memo::new(),
-            calls: RwLock::new(HashMap::new()),
-            resources: RwLock::new(HashMap::new()),
-        };
+        let scope = ModuleScope::new(config, address.clone(), repetition);
         write(&self.modules).insert(address, Arc::new(scope));
     }
 

@@ -12,7 +12,10 @@ pub(crate) fn refuse(module: &Module) -> Diagnostics {
     };
     let provisioners = module.resources.values().flat_map(|block| &block.provisioners);
     for provisioner in provisioners.chain(module.removed.iter().flat_map(|removed| &removed.provisioners)) {
-        add("provisioners", "Remove the block, or apply this configuration with Terraform.", provisioner.range);
+        if provisioner.kind != "local-exec" {
+            let what = format!("provisioners of type {:?}", provisioner.kind);
+            add(&what, "Remove the block, or use `ssh` and `scp` in a `local-exec`.", provisioner.range);
+        }
     }
     module.children.values().for_each(|child| diagnostics.append(refuse(child)));
     diagnostics

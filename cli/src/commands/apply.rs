@@ -131,11 +131,12 @@ async fn plan_and_apply(
         }
     };
     let interrupt = Interrupt::default();
-    let watcher = tokio::spawn(watch_for_interrupts(session.ui.clone(), interrupt.clone()));
+    let watcher = tokio::spawn(crate::interrupts::watch(session.ui.clone(), interrupt.clone()));
     let options = ApplyOptions {
         parallelism: args.planning.parallelism,
         interrupt,
         variables: prepared.options.variables.clone(),
+        provisioners: Arc::new(provisioners::Builtin),
     };
     let outcome = planner::apply(&prepared.workspace, &plan, snapshots, journal, &options, hooks).await;
     watcher.abort();
@@ -155,22 +156,6 @@ async fn plan_and_apply(
     outputs(session, &outcome.state, plan.mode == PlanMode::Destroy);
     session.show(&outcome.diagnostics);
     Exit::Success
-}
-
-/// The first interrupt asks to stop: what runs comes to its end. The second leaves at once; the journal holds what the
-/// next run has to look after.
-async fn watch_for_interrupts(ui: Arc<crate::ui::Ui>, interrupt: Interrupt) {
-    if tokio::signal::ctrl_c().await.is_err() {
-        return;
-    }
-    interrupt.request();
-    ui.print(
-        "\nInterrupt received.\nPlease wait for Terraform to exit or data loss may occur.\nGracefully shutting down...\n\n",
-    );
-    if tokio::signal::ctrl_c().await.is_ok() {
-        ui.eprint("\nTwo interrupts received. Exiting immediately. Note that data loss may have occurred.\n");
-        std::process::exit(1);
-    }
 }
 
 fn approved(session: &Session, plan: &Plan) -> bool {

@@ -1,12 +1,12 @@
 //! Applying a plan: walks the steps of its changes, the longest remaining path first, and writes everything down.
 
 mod graph;
+mod provision;
 mod record;
 mod resources;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
 use futures::StreamExt;
@@ -20,28 +20,14 @@ use state::{Journal, Snapshots, State};
 
 use crate::graph::{ConfigGraph, Node};
 use crate::hooks::Hooks;
+use crate::interrupt::Interrupt;
 use crate::plan::{ChangeCounts, Plan};
+use crate::provisioning::Provisioners;
 use crate::scope::{Phase, World};
 use crate::walk::Visit;
 use crate::workspace::{GivenVariable, VariableValue, Workspace};
 use graph::{ApplyGraph, ApplyNode};
 use record::Recorder;
-
-/// A request to stop: what runs is finished, nothing new is started.
-#[derive(Clone, Debug, Default)]
-pub struct Interrupt(Arc<AtomicBool>);
-
-impl Interrupt {
-    /// Asks to stop.
-    pub fn request(&self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-
-    /// Whether it was asked.
-    pub fn is_requested(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
-    }
-}
 
 /// How a plan is applied.
 pub struct ApplyOptions {
@@ -51,6 +37,8 @@ pub struct ApplyOptions {
     pub interrupt: Interrupt,
     /// Values of ephemeral input variables, which a plan does not hold.
     pub variables: BTreeMap<lang::Str, GivenVariable>,
+    /// Runs the provisioners.
+    pub provisioners: Arc<dyn Provisioners>,
 }
 
 /// What came of an apply.
@@ -71,6 +59,7 @@ pub(crate) struct Applying<'w> {
     pub recorder: Recorder,
     pub providers: RwLock<HashMap<ProviderConfig, Arc<dyn Configured>>>,
     pub interrupt: Interrupt,
+    pub provisioners: Arc<dyn Provisioners>,
     pub counts: std::sync::Mutex<ChangeCounts>,
     /// Indices of the plan's changes by address, without deposed objects.
     pub changes: HashMap<lang::addr::ResourceInstance, usize>,
@@ -111,6 +100,7 @@ pub async fn apply(
         recorder: Recorder::new(plan.prior_state.clone(), snapshots, journal),
         providers: RwLock::default(),
         interrupt: options.interrupt.clone(),
+        provisioners: options.provisioners.clone(),
         counts: std::sync::Mutex::default(),
         changes: plan
             .changes
@@ -123,7 +113,11 @@ pub async fn apply(
     };
     applying.begin().await;
     let walking = async {
-        walk(&graph, options.parallelism, &applying).await;
+        tokio::select! {
+            () = walk(&graph, options.parallelism, &applying) => {}
+            // What runs is dropped here; its intents stay in the journal, where the next run finds them.
+            () = applying.interrupt.abandoned() => {}
+        }
         applying.recorder.end();
     };
     let storing = async {
@@ -248,7 +242,9 @@ impl Applying<'_> {
     }
 
     async fn finish(self) -> ApplyOutcome {
-        self.finish_outputs();
+        if !self.interrupt.is_abandoned() {
+            self.finish_outputs();
+        }
         let stored = self.recorder.store().await;
         let mut diagnostics = self.world.take_diagnostics();
         if let (false, Some(error)) = (stored, self.recorder.failure()) {
@@ -260,11 +256,19 @@ impl Applying<'_> {
                 ),
             ));
         }
-        if self.interrupt.is_requested() && !diagnostics.has_errors() {
-            diagnostics.push(Diagnostic::error(
-                "execution halted",
-                "The run was interrupted. What was under way has been finished and saved; run `windlass apply` again to go on.",
-            ));
+        if self.interrupt.is_requested() {
+            let (summary, detail) = match self.interrupt.is_abandoned() {
+                true => (
+                    "operation canceled",
+                    "The run was interrupted twice. What was under way has not been waited for: the journal beside the state \
+                         names it, and the next run finds out what became of it.",
+                ),
+                false => (
+                    "execution halted",
+                    "The run was interrupted. What was under way has been finished and saved; apply again to go on.",
+                ),
+            };
+            diagnostics.push(Diagnostic::error(summary, detail));
         }
         let counts = *crate::sync::lock(&self.counts);
         ApplyOutcome { state: self.recorder.state(), counts, diagnostics }

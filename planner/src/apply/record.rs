@@ -72,6 +72,18 @@ impl Recorder {
         self.journal.handed_over(id, object).await
     }
 
+    /// Records what a creation made, durably, while more is to be done to it before it has come to its end.
+    pub async fn so_far(
+        &self,
+        id: IntentId,
+        address: &ResourceInstance,
+        provider: &ProviderConfig,
+        object: InstanceObject,
+    ) -> Result<(), JournalError> {
+        self.change(|state| state.set_current(address, provider, Some(object.clone())));
+        self.journal.outcome(id, Outcome::Object(Box::new(object))).await
+    }
+
     /// Records how an operation ended and what the state holds now. `object`: the instance's object after it.
     pub async fn outcome(
         &self,

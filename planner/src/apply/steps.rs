@@ -27,17 +27,17 @@ use crate::sync::{lock, read};
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A change with all that its steps need.
-struct Step<'a> {
+pub(super) struct Step<'a> {
     index: usize,
-    change: &'a ResourceChange,
-    text: String,
+    pub(super) change: &'a ResourceChange,
+    pub(super) text: String,
     schema: &'a Schema,
     configured: Arc<dyn Configured>,
-    module: Option<Arc<ModuleScope>>,
+    pub(super) module: Option<Arc<ModuleScope>>,
 }
 
 impl Step<'_> {
-    fn block(&self) -> Option<&ResourceBlock> {
+    pub(super) fn block(&self) -> Option<&ResourceBlock> {
         self.module.as_ref()?.config.resources.get(&self.change.address.resource)
     }
 
@@ -254,6 +254,10 @@ impl Applying<'_> {
         };
         self.hooks.apply_start(&step.change.address, call.deposed.map(DeposedKey::as_str), action, &step.change.before);
         let started = Instant::now();
+        if !self.provision_before(&call).await {
+            self.hooks.apply_errored(&step.change.address, action, started.elapsed());
+            return (None, false);
+        }
         let token = uuid::Uuid::new_v4().to_string();
         let id = match self.recorder.intend(self.intent(&call, &token)).await {
             Ok(id) => id,
@@ -285,6 +289,7 @@ impl Applying<'_> {
             let marks: Vec<_> = call.marks.iter().filter(|(path, _)| object.at_path(path).is_some()).cloned().collect();
             objects::mark_sensitive(object.mark_paths(&marks), &step.schema.block)
         });
+        let failed = failed || !self.provision_after(&call, id, value.as_ref(), response.private.as_deref()).await;
         let outcome = match self.outcome_of(&call, value.as_ref(), response.private.as_deref(), failed) {
             Ok(outcome) => outcome,
             Err(detail) => {
@@ -306,6 +311,42 @@ impl Applying<'_> {
             self.hooks.apply_complete(&step.change.address, action, shown, elapsed);
         }
         (value, !failed)
+    }
+
+    /// Runs what comes before a removal. Like Terraform, not for what is only set aside or half made.
+    async fn provision_before(&self, call: &Call<'_>) -> bool {
+        if call.operation != Operation::Delete || call.deposed.is_some() {
+            return true;
+        }
+        let step = call.step;
+        let tainted = self.recorder.with_state(|state| {
+            state.current(&step.change.address).is_some_and(|object| object.status == ObjectStatus::Tainted)
+        });
+        match self.destroy_provisioners(step).filter(|_| !tainted) {
+            Some(provisioning) => self.provision(step, &provisioning, &step.change.before).await,
+            None => true,
+        }
+    }
+
+    /// Runs what comes after a creation. Until then the object is recorded as tainted, so that a crash on the way leads to
+    /// its replacement, not to an object that was never set up.
+    async fn provision_after(
+        &self,
+        call: &Call<'_>,
+        id: IntentId,
+        object: Option<&Value>,
+        private: Option<&[u8]>,
+    ) -> bool {
+        let (Operation::Create, Some(object)) = (call.operation, object) else { return true };
+        let step = call.step;
+        let Some(provisioning) = self.creation_provisioners(step) else { return true };
+        if let Ok(Outcome::Object(half_made)) = self.outcome_of(call, Some(object), private, true) {
+            let recorded = self.recorder.so_far(id, &step.change.address, &step.change.provider, *half_made).await;
+            if let Err(error) = recorded {
+                self.journal_failed(step, &error);
+            }
+        }
+        self.provision(step, &provisioning, object).await
     }
 
     fn intent(&self, call: &Call<'_>, token: &str) -> Intent {

@@ -96,7 +96,7 @@ impl Cloud {
         }
     }
 
-    fn log(&self, line: String) {
+    pub fn log(&self, line: String) {
         self.inner.lock().unwrap().log.push(line);
     }
 

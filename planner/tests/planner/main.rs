@@ -5,4 +5,5 @@ mod cloud;
 mod crash;
 mod imports;
 mod lifecycle;
+mod provisioning;
 mod run;

@@ -19,10 +19,13 @@ use state::journal::local::LocalJournal;
 use state::{InstanceObject, Intent, IntentId, Journal, JournalError, JournalRecord, Outcome, Snapshots, State};
 
 use crate::cloud::{Cloud, Simulated};
+use crate::provisioning::Logged;
 
 /// A directory with a state, and the cloud that it describes.
 pub struct Stack {
     pub cloud: Arc<Cloud>,
+    /// Interrupts a run twice as soon as a provisioner prints something.
+    pub interrupt_on_output: bool,
     dir: tempfile::TempDir,
 }
 
@@ -45,7 +48,7 @@ pub struct Ran {
 
 impl Stack {
     pub fn new() -> Stack {
-        Stack { cloud: Arc::default(), dir: tempfile::tempdir().unwrap() }
+        Stack { cloud: Arc::default(), interrupt_on_output: false, dir: tempfile::tempdir().unwrap() }
     }
 
     fn path(&self, name: &str) -> std::path::PathBuf {
@@ -123,10 +126,15 @@ impl Stack {
         if !fine || !apply {
             return;
         }
+        let interrupt = Interrupt::default();
+        if self.interrupt_on_output {
+            *hooks.1.lock().unwrap() = Some(interrupt.clone());
+        }
         let options = ApplyOptions {
             parallelism: options.parallelism,
-            interrupt: Interrupt::default(),
+            interrupt,
             variables: Default::default(),
+            provisioners: Arc::new(Logged(self.cloud.clone())),
         };
         let outcome = planner::apply(workspace, &plan, snapshots, journal, &options, hooks).await;
         self.note(ran, &outcome.diagnostics);
@@ -192,13 +200,20 @@ fn changes(plan: &Plan) -> Vec<String> {
     lines
 }
 
-/// Writes down what was recovered.
+/// Writes down what was recovered, and interrupts when a provisioner prints.
 #[derive(Default)]
-struct Heard(Mutex<Vec<String>>);
+struct Heard(Mutex<Vec<String>>, Mutex<Option<Interrupt>>);
 
 impl Hooks for Heard {
     fn recovered(&self, address: &ResourceInstance, what: &str) {
         self.0.lock().unwrap().push(format!("{address}: {what}"));
+    }
+
+    fn provision_output(&self, _: &ResourceInstance, _: &str, _: &str) {
+        if let Some(interrupt) = &*self.1.lock().unwrap() {
+            interrupt.request();
+            interrupt.abandon();
+        }
     }
 }
 

@@ -30,7 +30,7 @@ pub trait Journal: Send + Sync {
     /// Records what the cloud answered, its id first of all; to be awaited before any waiting. A later one replaces it.
     async fn handed_over(&self, id: IntentId, object: Arc<InstanceObject>) -> Result<(), JournalError>;
 
-    /// Records how it ended.
+    /// Records how it ended. A later outcome replaces it.
     async fn outcome(&self, id: IntentId, outcome: Outcome) -> Result<(), JournalError>;
 
     /// Everything that is not settled yet, in the order of intents.

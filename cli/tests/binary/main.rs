@@ -1,0 +1,46 @@
+//! The built binary, run in a folder and an environment of its own, without any cloud.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod interrupts;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A folder with a configuration.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new(main: &str) -> Folder {
+        let folder = Folder(tempfile::tempdir().unwrap());
+        folder.write("main.tf", main);
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_windlass")));
+        command.args(arguments).current_dir(self.0.path()).stdin(Stdio::null());
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.0.path());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+}
+
+/// What a run printed, standard output first.
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
