@@ -78,10 +78,10 @@ impl Recorder {
         id: IntentId,
         address: &ResourceInstance,
         provider: &ProviderConfig,
-        object: InstanceObject,
+        object: Arc<InstanceObject>,
     ) -> Result<(), JournalError> {
         self.change(|state| state.set_current(address, provider, Some(object.clone())));
-        self.journal.outcome(id, Outcome::Object(Box::new(object))).await
+        self.journal.outcome(id, Outcome::Object(object)).await
     }
 
     /// Records how an operation ended and what the state holds now. `object`: the instance's object after it.

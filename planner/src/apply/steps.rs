@@ -341,7 +341,7 @@ impl Applying<'_> {
         let step = call.step;
         let Some(provisioning) = self.creation_provisioners(step) else { return true };
         if let Ok(Outcome::Object(half_made)) = self.outcome_of(call, Some(object), private, true) {
-            let recorded = self.recorder.so_far(id, &step.change.address, &step.change.provider, *half_made).await;
+            let recorded = self.recorder.so_far(id, &step.change.address, &step.change.provider, half_made).await;
             if let Err(error) = recorded {
                 self.journal_failed(step, &error);
             }
