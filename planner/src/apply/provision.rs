@@ -61,7 +61,7 @@ impl Applying<'_> {
         let repetition = match &address.key {
             InstanceKey::None => Repetition::None,
             InstanceKey::Index(index) => Repetition::Count(*index),
-            InstanceKey::Name(name) => Repetition::Each(name.clone(), Value::dynamic()),
+            InstanceKey::Name(name) => Repetition::Each(Value::string(name.clone()), Value::dynamic()),
         };
         let config: Arc<Module> = module_at(root, &path).cloned().unwrap_or_else(|| root.clone());
         let module = Arc::new(ModuleScope::new(config, address.module.clone(), Repetition::None));
