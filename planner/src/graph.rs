@@ -15,6 +15,7 @@ use lang::{Diagnostic, Diagnostics, Str};
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
+use state::Dependencies;
 
 use crate::decode::visit_references;
 use crate::workspace::Workspace;
@@ -134,22 +135,23 @@ impl ConfigGraph {
     /// For every resource the resources that it needs, directly or not: what the state stores as its dependencies.
     ///
     /// Nodes that are no resources hand their sets on by reference, so that memory grows with the number of distinct sets.
-    pub fn resource_dependencies(&self) -> HashMap<ConfigResource, Arc<[ConfigResource]>> {
+    pub fn resource_dependencies(&self) -> HashMap<Arc<ConfigResource>, Dependencies> {
         let mut sets: HashMap<NodeIndex, Arc<BTreeSet<NodeIndex>>> = HashMap::with_capacity(self.len());
         let empty: Arc<BTreeSet<NodeIndex>> = Arc::default();
+        let mut addresses: HashMap<NodeIndex, Arc<ConfigResource>> = HashMap::new();
+        let mut lists: HashMap<*const BTreeSet<NodeIndex>, Dependencies> = HashMap::new();
         let mut result = HashMap::new();
         for index in self.ordered() {
             let own = self.merged_dependencies(index, &sets, &empty);
             if let Some(Node::Resource(resource)) = self.node(index) {
-                let mut list: Vec<ConfigResource> = own
-                    .iter()
-                    .filter_map(|index| match self.node(*index) {
-                        Some(Node::Resource(resource)) => Some(resource.clone()),
-                        _ => None,
-                    })
-                    .collect();
-                list.sort_by_cached_key(ConfigResource::to_string);
-                result.insert(resource.clone(), list.into());
+                let list = lists.entry(Arc::as_ptr(&own)).or_insert_with(|| {
+                    let mut list: Vec<_> = own.iter().filter_map(|index| addresses.get(index).cloned()).collect();
+                    list.sort_by_cached_key(|resource| resource.to_string());
+                    list.into()
+                });
+                let address = Arc::new(resource.clone());
+                result.insert(address.clone(), list.clone());
+                addresses.insert(index, address);
             }
             sets.insert(index, own);
         }

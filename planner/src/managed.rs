@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use config::module::ResourceBlock;
 use futures::StreamExt;
-use lang::addr::{ConfigResource, InstanceKey, ProviderConfig, ResourceInstance};
+use lang::addr::{InstanceKey, ProviderConfig, ResourceInstance};
 use lang::values::{Marks, Path, PathStep};
 use lang::{Diagnostic, Diagnostics, Severity, Str, Value};
 use sdk::{Configured, PlanRequest, Schema};
-use state::{InstanceObject, ObjectStatus};
+use state::{Dependencies, InstanceObject, ObjectStatus};
 
 use crate::checks::{RuleKind, evaluate_rules};
 use crate::decode::decode_body;
@@ -35,7 +35,7 @@ struct Instance<'a> {
     /// The id by which an object is imported.
     importing: Option<Str>,
     generated_config: Option<String>,
-    dependencies: Arc<[ConfigResource]>,
+    dependencies: Dependencies,
     create_before_destroy: bool,
 }
 

@@ -1,15 +1,13 @@
 //! Objects between state and values: stored attributes decoded by their schema, values encoded for the state.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use lang::addr::ConfigResource;
 use lang::values::{Marks, Path, PathStep};
 use lang::{Diagnostic, Str, Type, Value};
 use sdk::{Block, Nesting, Provider, Schema};
-use state::{AttributePath, AttributeStep, InstanceObject, Json, ObjectStatus};
+use state::{AttributePath, AttributeStep, Dependencies, InstanceObject, Json, ObjectStatus};
 
 /// A stored object as a value, with marks for what is sensitive.
 pub fn decode(
@@ -75,7 +73,7 @@ pub fn encode(
     schema: &Schema,
     private: Option<&[u8]>,
     status: ObjectStatus,
-    dependencies: Arc<[ConfigResource]>,
+    dependencies: Dependencies,
     create_before_destroy: bool,
 ) -> Result<InstanceObject, String> {
     let (plain, marks) = value.clone().unmark_deep();

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lang::addr::{ConfigResource, InstanceKey, ModuleInstance, ProviderConfig, ResourceInstance};
+use lang::addr::{InstanceKey, ModuleInstance, ProviderConfig, ResourceInstance};
 use lang::values::Path;
 use lang::{Str, Value};
 
@@ -120,7 +120,7 @@ pub struct ResourceChange {
     /// Whether its replacement is made before it is removed.
     pub create_before_destroy: bool,
     /// What it depends on, as the state stores it.
-    pub dependencies: Arc<[ConfigResource]>,
+    pub dependencies: state::Dependencies,
 }
 
 /// Configuration written for an object that is imported without any.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
+use std::sync::Arc;
 
 use aes_gcm::aead::{Aead, KeyInit};
 use aes_gcm::{Aes256Gcm, Key, Nonce};
@@ -328,7 +329,7 @@ fn decode_change(json: &Json) -> Result<ResourceChange, Malformed> {
         importing: optional("importing").map(str::to_owned),
         generated_config: optional("generated_config").map(str::to_owned),
         create_before_destroy: flag(json, "create_before_destroy")?,
-        dependencies: dependencies.collect::<Result<Vec<_>, _>>()?.into(),
+        dependencies: dependencies.map(|d| d.map(Arc::new)).collect::<Result<_, _>>()?,
     })
 }
 

@@ -8,7 +8,7 @@ use lang::addr::{AbsResource, ConfigResource, Mode, ProviderConfig, ResourceInst
 use lang::{Diagnostic, Diagnostics, Str, Value};
 use petgraph::graph::NodeIndex;
 use sdk::Configured;
-use state::{InstanceObject, State};
+use state::{Dependencies, InstanceObject, State};
 
 use crate::checks::{RuleKind, evaluate_rules};
 use crate::expansion::{Expansion, UnknownExpansion, expand};
@@ -54,7 +54,7 @@ pub(crate) struct Planning<'w> {
     pub refreshed: Mutex<State>,
     pub prior: RwLock<HashMap<ObjectKey, Prior>>,
     pub providers: RwLock<HashMap<ProviderConfig, Arc<dyn Configured>>>,
-    pub dependencies: HashMap<ConfigResource, Arc<[ConfigResource]>>,
+    pub dependencies: HashMap<Arc<ConfigResource>, Dependencies>,
     pub expansions: Mutex<HashMap<AbsResource, Expansion>>,
     pub changes: Mutex<Vec<ResourceChange>>,
     /// Resources with changes: what data sources that depend on them wait for.
@@ -124,7 +124,7 @@ pub async fn validate(workspace: &Workspace) -> Diagnostics {
 /// dependency would go while the old dependent still stands on it.
 fn forced_create_before_destroy(
     workspace: &Workspace,
-    dependencies: &HashMap<ConfigResource, Arc<[ConfigResource]>>,
+    dependencies: &HashMap<Arc<ConfigResource>, Dependencies>,
 ) -> HashSet<ConfigResource> {
     let declared = dependencies.iter().filter(|(resource, _)| {
         let module = crate::workspace::module_at(&workspace.config, &resource.module);
@@ -134,7 +134,7 @@ fn forced_create_before_destroy(
     declared
         .flat_map(|(resource, dependencies)| std::iter::once(resource).chain(dependencies.iter()))
         .filter(|resource| resource.resource.mode == Mode::Managed)
-        .cloned()
+        .map(|resource| ConfigResource::clone(resource))
         .collect()
 }
 

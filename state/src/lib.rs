@@ -14,6 +14,6 @@ pub use backend::{LockError, LockId, LockInfo, Snapshots, StateStore, StoreError
 pub use journal::{Intent, IntentId, Journal, JournalError, JournalRecord, Operation, Outcome};
 pub use json::Json;
 pub use model::{
-    AttributePath, AttributeStep, CheckObject, CheckResult, CheckStatus, DeposedKey, InstanceObject, InstanceState,
-    Lineage, ObjectStatus, OutputValue, ResourceState, Serial, State,
+    AttributePath, AttributeStep, CheckObject, CheckResult, CheckStatus, Dependencies, DeposedKey, InstanceObject,
+    InstanceState, Lineage, ObjectStatus, OutputValue, ResourceState, Serial, State,
 };

@@ -160,7 +160,7 @@ pub struct InstanceObject {
     /// The provider's private data, in base64 as in the file.
     pub private: Option<Arc<str>>,
     /// What the object was made after, in the order of their text; shared between instances.
-    pub dependencies: Arc<[ConfigResource]>,
+    pub dependencies: Dependencies,
     /// Whether it is usable.
     pub status: ObjectStatus,
     /// Whether a replacement is to be created before it is destroyed.
@@ -184,9 +184,13 @@ impl Default for InstanceObject {
     }
 }
 
+/// What an object was made after, directly or not. Addresses are shared as well as lists: the lists of a large state are
+/// long and differ little.
+pub type Dependencies = Arc<[Arc<ConfigResource>]>;
+
 /// Dependencies as a state holds them: each once, in the order of their text.
-pub fn sorted_dependencies(dependencies: impl IntoIterator<Item = ConfigResource>) -> Arc<[ConfigResource]> {
-    let by_text: BTreeMap<String, ConfigResource> =
+pub fn sorted_dependencies(dependencies: impl IntoIterator<Item = Arc<ConfigResource>>) -> Dependencies {
+    let by_text: BTreeMap<String, Arc<ConfigResource>> =
         dependencies.into_iter().map(|resource| (resource.to_string(), resource)).collect();
     by_text.into_values().collect()
 }

@@ -15,8 +15,8 @@ use serde_json::value::RawValue;
 
 use crate::json::{Json, push_indented, push_line, push_string};
 use crate::model::{
-    AttributePath, AttributeStep, CheckObject, CheckResult, CheckStatus, DeposedKey, InstanceObject, Lineage,
-    ObjectStatus, OutputValue, ResourceState, Serial, State,
+    AttributePath, AttributeStep, CheckObject, CheckResult, CheckStatus, Dependencies, DeposedKey, InstanceObject,
+    Lineage, ObjectStatus, OutputValue, ResourceState, Serial, State,
 };
 
 /// The version of the format.
@@ -212,7 +212,7 @@ pub fn read(bytes: &[u8]) -> Result<Option<State>, ReadError> {
         }
     };
     check_version(file.version, &file.terraform_version)?;
-    let mut dependencies = Dependencies::default();
+    let mut dependencies = KnownDependencies::default();
     let mut resources = BTreeMap::new();
     for resource in file.resources.unwrap_or_default() {
         read_resource(resource, &mut dependencies, &mut resources)?;
@@ -266,28 +266,38 @@ fn read_check(result: CheckIn) -> CheckResult {
 /// Lists of dependencies, each kept once: the instances of a resource have the same, and their number is what makes
 /// a big state big.
 #[derive(Default)]
-struct Dependencies<'a> {
-    lists: HashMap<Vec<Cow<'a, str>>, Arc<[ConfigResource]>>,
+struct KnownDependencies<'a> {
+    addresses: HashMap<Cow<'a, str>, Arc<ConfigResource>>,
+    lists: HashMap<Vec<Cow<'a, str>>, Dependencies>,
 }
 
-impl<'a> Dependencies<'a> {
-    fn get(&mut self, texts: Vec<Cow<'a, str>>, address: &AbsResource) -> Result<Arc<[ConfigResource]>, ReadError> {
+impl<'a> KnownDependencies<'a> {
+    fn get(&mut self, texts: Vec<Cow<'a, str>>, address: &AbsResource) -> Result<Dependencies, ReadError> {
         if let Some(list) = self.lists.get(&texts) {
             return Ok(list.clone());
         }
         let list = texts
             .iter()
-            .map(|text| text.parse())
-            .collect::<Result<Arc<[ConfigResource]>, AddressError>>()
+            .map(|text| self.address(text))
+            .collect::<Result<Dependencies, AddressError>>()
             .map_err(|source| ReadError::Address { place: format!("the dependencies of {address}"), source })?;
         self.lists.insert(texts, list.clone());
         Ok(list)
+    }
+
+    fn address(&mut self, text: &Cow<'a, str>) -> Result<Arc<ConfigResource>, AddressError> {
+        if let Some(known) = self.addresses.get(text) {
+            return Ok(known.clone());
+        }
+        let address: Arc<ConfigResource> = Arc::new(text.parse()?);
+        self.addresses.insert(text.clone(), address.clone());
+        Ok(address)
     }
 }
 
 fn read_resource<'a>(
     resource: ResourceIn<'a>,
-    dependencies: &mut Dependencies<'a>,
+    dependencies: &mut KnownDependencies<'a>,
     resources: &mut BTreeMap<AbsResource, Arc<ResourceState>>,
 ) -> Result<(), ReadError> {
     let mode = match &*resource.mode {
@@ -351,7 +361,7 @@ fn read_key(raw: Option<&RawValue>) -> Option<InstanceKey> {
 
 fn read_object<'a>(
     instance: InstanceIn<'a>,
-    dependencies: &mut Dependencies<'a>,
+    dependencies: &mut KnownDependencies<'a>,
     address: &AbsResource,
 ) -> Result<InstanceObject, ReadError> {
     let invalid = |problem: String| ReadError::Invalid { place: address.to_string(), problem };
@@ -476,7 +486,7 @@ pub fn object_to_json(object: &InstanceObject) -> Json {
 
 /// Reads what [`object_to_json`] gave; `address` is for messages.
 pub fn object_from_json(json: &Json, address: &AbsResource) -> Result<InstanceObject, ReadError> {
-    read_object(json.decode()?, &mut Dependencies::default(), address)
+    read_object(json.decode()?, &mut KnownDependencies::default(), address)
 }
 
 fn write_object(out: &mut Writer, key: &InstanceKey, deposed: Option<&DeposedKey>, object: &InstanceObject) {

@@ -37,7 +37,7 @@ fn any_object() -> impl Strategy<Value = InstanceObject> {
         ],
         0..3,
     );
-    let dependency = "(module\\.[a-z]\\.)?(data\\.)?aws_[a-z]\\.[a-z]".prop_map(|text| text.parse().unwrap());
+    let dependency = "(module\\.[a-z]\\.)?(data\\.)?aws_[a-z]\\.[a-z]".prop_map(|text| Arc::new(text.parse().unwrap()));
     (
         any_json(),
         vec(path.prop_map(AttributePath), 0..3),

@@ -1,6 +1,7 @@
 //! `graph`
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use clap::ArgAction;
 use config::module::Module;
@@ -56,7 +57,7 @@ pub fn run(session: &Session, args: &GraphArgs) -> Exit {
     Exit::Success
 }
 
-fn names(resources: &[ConfigResource]) -> BTreeSet<String> {
+fn names(resources: &[Arc<ConfigResource>]) -> BTreeSet<String> {
     resources.iter().map(ToString::to_string).collect()
 }
 

@@ -4,11 +4,13 @@
 //! it comes after that, or before it where `create_before_destroy` says so.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use lang::addr::{ConfigResource, InstanceKey, ModuleInstance};
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
+use state::Dependencies;
 
 use crate::graph::{ConfigGraph, Node};
 use crate::plan::{Action, Plan, PlanMode, ResourceChange};
@@ -112,8 +114,8 @@ fn remaining_seconds(
     remaining
 }
 
-fn dependents(plan: &Plan) -> HashMap<ConfigResource, Vec<usize>> {
-    let mut dependents: HashMap<ConfigResource, Vec<usize>> = HashMap::new();
+fn dependents(plan: &Plan) -> HashMap<Arc<ConfigResource>, Vec<usize>> {
+    let mut dependents: HashMap<Arc<ConfigResource>, Vec<usize>> = HashMap::new();
     if plan.changes.iter().any(|change| change.action == Action::CreateThenDelete) {
         for (i, change) in plan.changes.iter().enumerate().filter(|(_, change)| is_made(change)) {
             for dependency in change.dependencies.iter() {
@@ -132,7 +134,7 @@ fn is_made(change: &ResourceChange) -> bool {
 struct Builder<'p> {
     plan: &'p Plan,
     /// Changed instances by the resources that they depend on; filled only where something is made before it is destroyed.
-    dependents: HashMap<ConfigResource, Vec<usize>>,
+    dependents: HashMap<Arc<ConfigResource>, Vec<usize>>,
     graph: DiGraph<ApplyNode, ()>,
     index: HashMap<ApplyNode, NodeIndex>,
 }
@@ -266,8 +268,8 @@ impl Builder<'_> {
             if !is_made(change) {
                 continue;
             }
-            for dependency in self.stored_dependencies(change) {
-                for other in by_resource.get(&dependency).into_iter().flatten() {
+            for dependency in self.stored_dependencies(change).iter() {
+                for other in by_resource.get(dependency).into_iter().flatten() {
                     let Some(target) = self.plan.changes.get(*other) else { continue };
                     if in_different_instances_of_a_module(&change.address.module, &target.address.module) {
                         continue;
@@ -284,9 +286,9 @@ impl Builder<'_> {
         }
     }
 
-    fn stored_dependencies(&self, change: &ResourceChange) -> Vec<ConfigResource> {
+    fn stored_dependencies(&self, change: &ResourceChange) -> Dependencies {
         let stored = self.plan.prior_state.current(&change.address);
-        stored.map(|object| object.dependencies.to_vec()).unwrap_or_default()
+        stored.map_or_else(|| Arc::from([]), |object| object.dependencies.clone())
     }
 }
 

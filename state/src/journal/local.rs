@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::{Intent, IntentId, Journal, JournalError, JournalRecord, Operation, Outcome};
 use crate::files;
 use crate::json::Json;
-use crate::model::{DeposedKey, InstanceObject, Lineage, Serial};
+use crate::model::{Dependencies, DeposedKey, InstanceObject, Lineage, Serial};
 use crate::v4;
 
 const FORMAT_VERSION: u64 = 1;
@@ -366,8 +366,10 @@ fn apply(contents: &mut Contents, line: Line) -> Result<(), String> {
             lineage,
             serial,
         } => {
-            let dependencies: Result<Arc<[_]>, String> =
-                dependencies.iter().map(|text| text.parse().map_err(|error| format!("{error}"))).collect();
+            let dependencies: Result<Dependencies, String> = dependencies
+                .iter()
+                .map(|text| text.parse().map(Arc::new).map_err(|error| format!("{error}")))
+                .collect();
             let intent = Intent {
                 address: address.parse().map_err(|error| format!("{error}"))?,
                 deposed: deposed.map(|key| DeposedKey::parse(&key)).transpose().map_err(|error| error.to_string())?,

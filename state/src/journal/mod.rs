@@ -15,10 +15,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use lang::addr::{ConfigResource, ProviderConfig, ResourceInstance};
+use lang::addr::{ProviderConfig, ResourceInstance};
 
 use crate::json::Json;
-use crate::model::{DeposedKey, InstanceObject, Lineage, Serial};
+use crate::model::{Dependencies, DeposedKey, InstanceObject, Lineage, Serial};
 
 /// A place that keeps records until they are settled. All methods may be called concurrently; those that record return
 /// when the record is durable.
@@ -68,7 +68,7 @@ pub struct Intent {
     /// The token, unique name or tag by which the object is found again.
     pub client_token: Option<String>,
     /// What the object depends on, as the state stores it.
-    pub dependencies: Arc<[ConfigResource]>,
+    pub dependencies: Dependencies,
     /// Whether its replacement is made before it is removed.
     pub create_before_destroy: bool,
     /// The lineage of the state that the plan was made from.

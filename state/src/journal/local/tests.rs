@@ -9,7 +9,7 @@ fn intent(name: &str) -> Intent {
         planned: Json::parse("{\"cidr\":\"10.0.0.0/16\",\"password\":\"hush\",\"size\":12345678901234567890123.5}")
             .unwrap(),
         client_token: Some("token-1".to_owned()),
-        dependencies: crate::model::sorted_dependencies(["aws_x.y".parse().unwrap()]),
+        dependencies: crate::model::sorted_dependencies([Arc::new("aws_x.y".parse().unwrap())]),
         create_before_destroy: true,
         lineage: Lineage("l".into()),
         serial: Serial(7),
@@ -20,7 +20,7 @@ fn object(id: &str) -> InstanceObject {
     InstanceObject {
         attributes: Json::from_value(&serde_json::json!({ "id": id })),
         schema_version: 1,
-        dependencies: crate::model::sorted_dependencies(["aws_x.y".parse().unwrap()]),
+        dependencies: crate::model::sorted_dependencies([Arc::new("aws_x.y".parse().unwrap())]),
         ..InstanceObject::default()
     }
 }
