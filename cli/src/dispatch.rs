@@ -84,9 +84,9 @@ async fn dispatch(
     providers: ProviderRegistry,
 ) -> Result<Exit, Exit> {
     use commands::{
-        apply, console, fmt, force_unlock, get, graph, import, init, metadata, output, plan, providers as needs, show,
-        state_list, state_mv, state_replace_provider, state_rm, state_show, state_transfer, taint, validate, version,
-        workspace,
+        apply, console, fmt, force_unlock, get, graph, import, init, metadata, modules, output, plan,
+        providers as needs, show, state_list, state_mv, state_replace_provider, state_rm, state_show, state_transfer,
+        taint, validate, version, workspace,
     };
     let session = |ui: &mut Ui| {
         let ui = std::mem::replace(ui, Ui::silent());
@@ -122,7 +122,11 @@ async fn dispatch(
         }
         "get" => {
             let args = prepare(ui, "get [options]", arguments, |a: &get::GetArgs| text(a.no_color))?;
-            get::run(&session(ui), &args)
+            get::run(&session(ui), &args).await
+        }
+        "modules" => {
+            let args = prepare(ui, "modules [options]", arguments, |a: &modules::ModulesArgs| text(a.no_color))?;
+            modules::run(&session(ui), &args)
         }
         "validate" => {
             let args = prepare(ui, "validate [options]", arguments, |a: &validate::ValidateArgs| text(a.no_color))?;

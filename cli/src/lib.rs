@@ -4,9 +4,11 @@
 
 pub mod args;
 pub mod backend;
+pub mod cli_config;
 pub mod commands;
 pub mod context;
 pub mod dispatch;
+pub mod downloads;
 mod interrupts;
 pub mod io;
 pub mod json_views;

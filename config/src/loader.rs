@@ -330,11 +330,14 @@ mod tests {
     use lang::addr::Resource;
 
     use super::*;
-    use crate::install::{InstallProgress, install_modules};
+    use crate::install::{InstallProgress, Installation, install_modules};
+    use crate::packages::NoPackages;
 
     struct Silent;
 
     impl InstallProgress for Silent {
+        fn downloading(&mut self, _: &str, _: Option<&str>, _: &str) {}
+
         fn installed(&mut self, _: &str, _: &Path) {}
     }
 
@@ -347,7 +350,15 @@ mod tests {
             std::fs::write(file, text).expect("a file");
         }
         let sources = Sources::new();
-        let (manifest, _) = install_modules(&sources, dir.path(), &mut Silent);
+        let installation = Installation {
+            sources: &sources,
+            root_dir: dir.path(),
+            modules_dir: Path::new("modules"),
+            known: ModuleManifest::default(),
+            upgrade: false,
+            packages: &NoPackages,
+        };
+        let (manifest, _) = futures::executor::block_on(install_modules(installation, &mut Silent));
         let (module, diagnostics) = load_config(&sources, dir.path(), &manifest);
         let summaries = diagnostics.iter().map(|d| d.summary().to_owned()).collect();
         (module.expect("a module"), summaries)

@@ -52,6 +52,12 @@ impl ModuleManifest {
         self.records.insert(record.key.clone(), record);
     }
 
+    /// Forgets a module and those below it.
+    pub fn remove_tree(&mut self, key: &str) {
+        let below = format!("{key}.");
+        self.records.retain(|other, _| other != key && !other.starts_with(&below));
+    }
+
     /// All records by key.
     pub fn records(&self) -> impl Iterator<Item = &ModuleRecord> {
         self.records.values()
@@ -80,7 +86,10 @@ impl ModuleManifest {
         if let Some(parent) = file.parent() {
             std::fs::create_dir_all(parent)?;
         }
-        std::fs::write(file, self.to_json()?)
+        // A reader in between sees the old manifest or the new one.
+        let temporary = file.with_extension("json.new");
+        std::fs::write(&temporary, self.to_json()?)?;
+        std::fs::rename(&temporary, file)
     }
 }
 

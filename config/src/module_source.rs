@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use crate::provider_source::check_host;
+use crate::remote_source::{RemoteSource, clean_subdirectory};
 
 /// Where a module comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,8 +13,8 @@ pub enum ModuleSource {
     Local(String),
     /// `terraform-aws-modules/vpc/aws`, `example.com/a/b/c//sub`
     Registry(RegistrySource),
-    /// Everything else: a URL, a shorthand of one, an absolute path. As written.
-    Remote(String),
+    /// Everything else: a URL, a shorthand of one, an absolute path.
+    Remote(RemoteSource),
 }
 
 /// The address of a module in a registry.
@@ -59,13 +60,10 @@ impl ModuleSource {
         if text.is_empty() {
             return Err(SourceError::Invalid("invalid module source: empty".to_owned()));
         }
-        let is_shorthand = ["github.com/", "bitbucket.org/", "git@"].iter().any(|prefix| text.starts_with(prefix));
-        let is_url = text.contains("://") || text.contains("::") || text.starts_with('/');
-        let is_bucket = text.contains(".amazonaws.com/") || text.starts_with("www.googleapis.com/");
-        if is_shorthand || is_url || is_bucket {
-            return Ok(ModuleSource::Remote(text.to_owned()));
+        match RemoteSource::parse(text)? {
+            Some(source) => Ok(ModuleSource::Remote(source)),
+            None => Err(SourceError::MaybeRelative),
         }
-        Err(SourceError::MaybeRelative)
     }
 
     /// Reads an address that must be of a registry, because it comes with a version.
@@ -83,7 +81,8 @@ impl ModuleSource {
 impl fmt::Display for ModuleSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ModuleSource::Local(text) | ModuleSource::Remote(text) => f.write_str(text),
+            ModuleSource::Local(text) => f.write_str(text),
+            ModuleSource::Remote(source) => source.fmt(f),
             ModuleSource::Registry(source) => source.fmt(f),
         }
     }
@@ -91,9 +90,16 @@ impl fmt::Display for ModuleSource {
 
 impl fmt::Display for RegistrySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RegistrySource { host, namespace, name, system, subdirectory } = self;
-        write!(f, "{host}/{namespace}/{name}/{system}")?;
-        subdirectory.as_ref().map_or(Ok(()), |directory| write!(f, "//{directory}"))
+        f.write_str(&self.package())?;
+        self.subdirectory.as_ref().map_or(Ok(()), |directory| write!(f, "//{directory}"))
+    }
+}
+
+impl RegistrySource {
+    /// The address without directory: `registry.terraform.io/a/b/aws`.
+    pub fn package(&self) -> String {
+        let RegistrySource { host, namespace, name, system, .. } = self;
+        format!("{host}/{namespace}/{name}/{system}")
     }
 }
 
@@ -129,7 +135,7 @@ pub(crate) fn clean_path(path: &Path) -> PathBuf {
 fn parse_registry(text: &str) -> Result<RegistrySource, SourceError> {
     let invalid = |reason: &str| SourceError::Invalid(reason.to_owned());
     let (package, subdirectory) = match text.split_once("//") {
-        Some((package, sub)) => (package, Some(sub.trim_matches('/').to_owned())),
+        Some((package, sub)) => (package, clean_subdirectory(sub)?),
         None => (text, None),
     };
     let parts: Vec<&str> = package.split('/').collect();
@@ -189,7 +195,7 @@ mod tests {
             ("terraform-aws-modules/vpc/aws", "registry.terraform.io/terraform-aws-modules/vpc/aws"),
             ("example.com/a/b/c//d", "example.com/a/b/c//d"),
             ("git::https://example.com/x.git?ref=v1", "git::https://example.com/x.git?ref=v1"),
-            ("github.com/a/b", "github.com/a/b"),
+            ("github.com/a/b", "git::https://github.com/a/b.git"),
         ] {
             assert_eq!(ModuleSource::parse(text).map(|s| s.to_string()), Ok(expected.to_owned()), "{text}");
         }

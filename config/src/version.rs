@@ -157,6 +157,11 @@ impl Constraints {
         self.0.iter().all(|constraint| constraint.allows(version))
     }
 
+    /// Whether one of them asks for exactly this version.
+    pub fn name_exactly(&self, version: &Version) -> bool {
+        self.0.iter().any(|constraint| constraint.operator == Operator::Equal && constraint.version == *version)
+    }
+
     /// Whether one of them names a prerelease.
     pub fn name_prerelease(&self) -> bool {
         self.0.iter().any(|constraint| constraint.version.is_prerelease())

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use clap::ArgAction;
 use config::ModuleManifest;
-use config::install::{InstallProgress, install_modules};
+use config::install::{InstallProgress, Installation, install_modules};
 use config::loader::manifest_path;
 use lang::{Diagnostic, Diagnostics};
 
 use super::Exit;
+use crate::downloads;
 use crate::session::Session;
 
 /// Downloads and installs modules needed for the configuration in the current working directory.
@@ -28,25 +29,33 @@ pub struct GetArgs {
 }
 
 /// Runs the command.
-pub fn run(session: &Session, args: &GetArgs) -> Exit {
+pub async fn run(session: &Session, args: &GetArgs) -> Exit {
     if !args.directory.is_empty() {
         let detail = "Too many command line arguments. Did you mean to use -chdir?";
         session.ui.error("Too many command line arguments", detail);
         return Exit::Failure;
     }
     let print = |module: &str| session.ui.print(&format!("{module}\n"));
-    let diagnostics = install(session, args.update, &print);
+    let diagnostics = install(session, args.update, &print).await;
     session.show(&diagnostics);
     if diagnostics.has_errors() { Exit::Failure } else { Exit::Success }
 }
 
 /// Installs the modules of the working directory and tells `print` of each new one: `- net.sub in modules/sub`.
-/// `again`: of those too that were there already.
-pub fn install(session: &Session, again: bool, print: &dyn Fn(&str)) -> Diagnostics {
-    let file = manifest_path(&session.environment.data_dir());
-    let known = if again { ModuleManifest::default() } else { ModuleManifest::read(&file).unwrap_or_default() };
-    let (manifest, mut diagnostics) =
-        install_modules(&session.sources, Path::new("."), &mut NewModules { known: &known, print });
+/// `upgrade`: all are downloaded again, in the newest version allowed.
+pub async fn install(session: &Session, upgrade: bool, print: &dyn Fn(&str)) -> Diagnostics {
+    let data_dir = session.environment.data_dir();
+    let file = manifest_path(&data_dir);
+    let fetcher = downloads::fetcher(&session.environment);
+    let installation = Installation {
+        sources: &session.sources,
+        root_dir: Path::new(""),
+        modules_dir: &data_dir.join("modules"),
+        known: ModuleManifest::read(&file).unwrap_or_default(),
+        upgrade,
+        packages: &fetcher,
+    };
+    let (manifest, mut diagnostics) = install_modules(installation, &mut Printed { print }).await;
     if let Err(error) = manifest.write(&file) {
         let detail = format!("Unable to write the module manifest file {}: {error}", file.display());
         diagnostics.push(Diagnostic::error("Failed to update module manifest", detail));
@@ -54,15 +63,17 @@ pub fn install(session: &Session, again: bool, print: &dyn Fn(&str)) -> Diagnost
     diagnostics
 }
 
-struct NewModules<'a> {
-    known: &'a ModuleManifest,
+struct Printed<'a> {
     print: &'a dyn Fn(&str),
 }
 
-impl InstallProgress for NewModules<'_> {
+impl InstallProgress for Printed<'_> {
+    fn downloading(&mut self, package: &str, version: Option<&str>, key: &str) {
+        let version = version.map(|version| format!(" {version}")).unwrap_or_default();
+        (self.print)(&format!("Downloading {package}{version} for {key}..."));
+    }
+
     fn installed(&mut self, key: &str, dir: &Path) {
-        if !self.known.records().any(|record| record.key == key && record.dir == dir) {
-            (self.print)(&format!("- {key} in {}", dir.display()));
-        }
+        (self.print)(&format!("- {key} in {}", dir.display()));
     }
 }

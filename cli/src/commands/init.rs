@@ -14,7 +14,7 @@ use lang::{Diagnostic, Diagnostics, Type};
 use state::backend::local::LocalStore;
 use state::{StateStore, WriteCondition};
 
-use super::{Exit, get};
+use super::{Exit, get, init_from_module};
 use crate::backend::{self, LocalBackend, Record};
 use crate::json_views::stream::Event;
 use crate::requirements;
@@ -36,7 +36,7 @@ pub struct InitArgs {
     /// Suppress prompts about copying state data when initializing a new state backend.
     #[arg(long, action = ArgAction::Set, default_value_t = false)]
     pub force_copy: bool,
-    /// Copy the contents of the given module into the target directory before initialization; not supported.
+    /// Copy the contents of the given module into the target directory before initialization.
     #[arg(long, value_name = "SOURCE")]
     pub from_module: Option<String>,
     /// Disable installing modules for this configuration.
@@ -123,17 +123,25 @@ fn misuse(args: &InitArgs) -> Option<Diagnostic> {
         let detail = "The -migrate-state and -reconfigure options are mutually-exclusive.";
         return Some(Diagnostic::error("Invalid init options", detail));
     }
-    args.from_module.as_ref().map(|source| {
-        let detail = format!(
-            "This program does not copy modules. Copy {source} into the working directory yourself and run \"terraform init\" \
-             without -from-module."
-        );
-        Diagnostic::error("Unsupported init option", detail)
-    })
+    None
 }
 
 async fn initialize(session: &Session, args: &InitArgs) -> Result<(), Diagnostics> {
     let root = Path::new(".");
+    if let Some(source) = &args.from_module {
+        if init_from_module::is_occupied() {
+            let text = "The working directory already contains files. The -from-module option requires\nan empty directory \
+                        into which a copy of the referenced module will be placed.\n\nTo initialize the configuration already \
+                        in this working directory, omit the\n-from-module option.";
+            return Err(Diagnostic::error(text, "").into());
+        }
+        let text = format!("Copying configuration from {source:?}...");
+        announce(session, "copying_configuration_message", &text);
+        init_from_module::copy(session, source).await?;
+        if !args.json {
+            session.ui.print("\n");
+        }
+    }
     if ConfigFiles::list(root).is_ok_and(|files| files.is_empty()) {
         let head = "Terraform initialized in an empty directory!";
         let rest = "The directory has no Terraform configuration files. You may begin working\nwith Terraform \
@@ -162,7 +170,7 @@ async fn initialize(session: &Session, args: &InitArgs) -> Result<(), Diagnostic
             ("initializing_modules_message", "Initializing modules...")
         };
         announce(session, code, text);
-        warnings.append(get::install(session, args.upgrade, &|line| log(session, line, line)));
+        warnings.append(get::install(session, args.upgrade, &|line| log(session, line, line)).await);
         if warnings.has_errors() {
             return Err(warnings);
         }

@@ -9,7 +9,9 @@ pub mod get;
 pub mod graph;
 pub mod import;
 pub mod init;
+pub mod init_from_module;
 pub mod metadata;
+pub mod modules;
 pub mod operation;
 pub mod output;
 pub mod plan;
@@ -85,6 +87,7 @@ pub const LIST: &[Listed] = &[
     Listed { name: "graph", synopsis: "Generate a Graphviz graph of the steps in an operation", main: false },
     Listed { name: "import", synopsis: "Associate existing infrastructure with a Terraform resource", main: false },
     Listed { name: "metadata", synopsis: "Metadata related commands", main: false },
+    Listed { name: "modules", synopsis: "Show all declared modules in a working directory", main: false },
     Listed { name: "output", synopsis: "Show output values from your root module", main: false },
     Listed { name: "providers", synopsis: "Show the providers required for this configuration", main: false },
     Listed { name: "refresh", synopsis: "Update the state to match remote systems", main: false },

@@ -1,0 +1,107 @@
+//! The command line's own configuration: tokens and services of hosts.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use fetch::Services;
+use hcl::{Body, Expression};
+use serde_json::Value as Json;
+
+use crate::io::Environment;
+
+/// What the configuration files of the user say.
+#[derive(Clone, Default)]
+pub struct CliConfig {
+    /// Tokens by host, of `credentials` blocks.
+    pub tokens: BTreeMap<String, String>,
+    /// Services by host, of `host` blocks.
+    pub services: Services,
+}
+
+impl CliConfig {
+    /// Reads the files: the one that `TF_CLI_CONFIG_FILE` names or `~/.terraformrc`, and what `login` has stored. Missing and
+    /// unreadable files say nothing.
+    pub fn load(environment: &Environment) -> CliConfig {
+        let home = environment.get("HOME").map(PathBuf::from);
+        let main = environment
+            .get("TF_CLI_CONFIG_FILE")
+            .or_else(|| environment.get("TERRAFORM_CONFIG"))
+            .map(PathBuf::from)
+            .or_else(|| home.as_ref().map(|home| home.join(".terraformrc")));
+        let mut config = CliConfig::default();
+        if let Some(stored) = home.map(|home| home.join(".terraform.d/credentials.tfrc.json"))
+            && let Ok(text) = std::fs::read_to_string(stored)
+        {
+            config.stored_tokens(&text);
+        }
+        if let Some(text) = main.and_then(|file| std::fs::read_to_string(file).ok()) {
+            config.blocks(&text);
+        }
+        config
+    }
+
+    fn blocks(&mut self, text: &str) {
+        let Ok(body) = hcl::parse(text) else { return };
+        let body: Body = body;
+        for block in body.blocks() {
+            let Some(host) = block.labels().first().map(|label| label.as_str().to_lowercase()) else { continue };
+            match block.identifier() {
+                "credentials" => {
+                    let token = block.body().attributes().find(|attribute| attribute.key() == "token");
+                    if let Some(Expression::String(token)) = token.map(|attribute| attribute.expr()) {
+                        self.tokens.insert(host, token.clone());
+                    }
+                }
+                "host" => {
+                    let services = block.body().attributes().find(|attribute| attribute.key() == "services");
+                    if let Some(Expression::Object(services)) = services.map(|attribute| attribute.expr()) {
+                        let text = |expression: &Expression| match expression {
+                            Expression::String(text) => Some(text.clone()),
+                            _ => None,
+                        };
+                        let named = |(key, value): (&hcl::ObjectKey, &Expression)| {
+                            let name = match key {
+                                hcl::ObjectKey::Identifier(name) => Some(name.to_string()),
+                                hcl::ObjectKey::Expression(expression) => text(expression),
+                                _ => None,
+                            };
+                            Some((name?, text(value)?))
+                        };
+                        self.services.insert(host, services.iter().filter_map(named).collect());
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// `{"credentials": {"HOST": {"token": "…"}}}`
+    fn stored_tokens(&mut self, text: &str) {
+        let document: Json = serde_json::from_str(text).unwrap_or_default();
+        for (host, entry) in document.get("credentials").and_then(Json::as_object).into_iter().flatten() {
+            if let Some(token) = entry.get("token").and_then(Json::as_str) {
+                self.tokens.insert(host.to_lowercase(), token.to_owned());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_and_services() {
+        let mut config = CliConfig::default();
+        config.stored_tokens(r#"{"credentials": {"a.com": {"token": "stored"}, "b.com": {"token": "kept"}}}"#);
+        config.blocks(
+            "plugin_cache_dir = \"x\"\ncredentials \"A.com\" {\n  token = \"t\"\n}\nhost \"c.com\" {\n  services = {\n    \
+             \"modules.v1\" = \"http://x/\"\n  }\n}\n",
+        );
+        assert_eq!(config.tokens["a.com"], "t");
+        assert_eq!(config.tokens["b.com"], "kept");
+        assert_eq!(config.services["c.com"]["modules.v1"], "http://x/");
+        config.blocks("{{{");
+        config.stored_tokens("nonsense");
+    }
+}
