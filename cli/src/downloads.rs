@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fetch::{AwsKeys, Credentials, Fetcher};
-use net::tls::Tls;
+use net::tls::{Tls, TlsOptions};
 use net::{Client, Proxies};
 
 use crate::cli_config::CliConfig;
@@ -23,7 +23,7 @@ pub fn client(environment: &Environment) -> Client {
     let either = |upper: &str| environment.get(upper).or_else(|| environment.get(&upper.to_lowercase()));
     let proxies = Proxies::new(either("HTTP_PROXY"), either("HTTPS_PROXY"), either("NO_PROXY"));
     let agent = format!("windlass/{} Terraform/{}", env!("CARGO_PKG_VERSION"), config::TERRAFORM_VERSION);
-    Client::new(Tls::default(), proxies, agent)
+    Client::new(Tls::new(TlsOptions::default()), proxies, agent)
 }
 
 /// The credentials of a run.
