@@ -19,7 +19,11 @@ use net::{Client, Proxies};
 
 /// A fetcher with credentials and services of hosts.
 fn fetcher(credentials: impl Credentials + 'static, services: Services) -> Fetcher {
-    Fetcher::new(Client::new(Tls::new(TlsOptions::default()), Proxies::default(), "test"), Arc::new(credentials), services)
+    Fetcher::new(
+        Client::new(Tls::new(TlsOptions::default()), Proxies::default(), "test"),
+        Arc::new(credentials),
+        services,
+    )
 }
 
 /// Fetches a package without credentials; the folder's files with their text, sorted.
