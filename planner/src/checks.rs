@@ -49,7 +49,6 @@ pub fn evaluate_rules(
     rules: &[CheckRule],
     scope: &dyn Scope,
     kind: RuleKind,
-    address: Option<&str>,
 ) -> CheckStatus {
     let mut outcome = CheckOutcome { module: module.clone(), object, status: CheckStatus::Pass, problems: Vec::new() };
     for rule in rules {
@@ -57,11 +56,7 @@ pub fn evaluate_rules(
         let (status, problem) = evaluate_rule(world, rule, scope, kind, &mut diagnostics);
         outcome.status = worse(outcome.status, status);
         outcome.problems.extend(problem);
-        let located = diagnostics.into_iter().map(|diagnostic| match address {
-            Some(address) => diagnostic.with_address(address),
-            None => diagnostic,
-        });
-        world.report(located.collect());
+        world.report(diagnostics);
     }
     let status = outcome.status;
     world.record_check(outcome);

@@ -99,7 +99,7 @@ impl Planning<'_> {
         let object = Checkable::Resource(read.address.resource.clone(), read.address.key.clone());
         if !block.preconditions.is_empty() {
             let (rules, kind) = (&block.preconditions, RuleKind::Precondition);
-            let status = evaluate_rules(&self.world, &module.address, object.clone(), rules, &scope, kind, Some(&text));
+            let status = evaluate_rules(&self.world, &module.address, object.clone(), rules, &scope, kind);
             if matches!(status, CheckStatus::Fail | CheckStatus::Error) {
                 return None;
             }
@@ -134,7 +134,7 @@ impl Planning<'_> {
         }
         let scope = BlockScope { world: &self.world, module, repetition: &repetition, self_value: Some(value.clone()) };
         let (rules, kind) = (&block.postconditions, RuleKind::Postcondition);
-        let status = evaluate_rules(&self.world, &module.address, object, rules, &scope, kind, Some(&text));
+        let status = evaluate_rules(&self.world, &module.address, object, rules, &scope, kind);
         (!matches!(status, CheckStatus::Fail | CheckStatus::Error)).then_some(value)
     }
 

@@ -57,6 +57,20 @@ impl fmt::Display for Node {
     }
 }
 
+impl Node {
+    /// The module that it is written in.
+    pub fn module(&self) -> Option<&ModulePath> {
+        match self {
+            Node::Variable(module, _) | Node::Local(module, _) | Node::Output(module, _) | Node::Check(module, _) => {
+                Some(module)
+            }
+            Node::Call(module) | Node::Close(module) => Some(module),
+            Node::Resource(resource) => Some(&resource.module),
+            Node::Provider(_) => None,
+        }
+    }
+}
+
 /// The graph; an edge leads from a node to what it needs.
 pub struct ConfigGraph {
     graph: DiGraph<Node, ()>,

@@ -47,7 +47,7 @@ impl Planning<'_> {
             },
         };
         let Some(provider) = self.provider_of(&address) else { return };
-        if self.options.mode == PlanMode::Destroy {
+        if deposed.is_none() {
             self.report_protected(&address);
         }
         let root = &self.world.workspace.config;
@@ -78,7 +78,7 @@ impl Planning<'_> {
         self.stored.resources.get(&address.abs_resource()).map(|resource| resource.provider.clone())
     }
 
-    /// Reports `prevent_destroy` in a destroy plan.
+    /// Reports an object that is to be removed although `prevent_destroy` is set.
     fn report_protected(&self, address: &ResourceInstance) {
         let root = &self.world.workspace.config;
         let module = crate::workspace::module_at(root, &address.module.path());

@@ -75,12 +75,12 @@ impl Planning<'_> {
             let repetition = expansion.repetition(&key);
             async move { (key, self.plan_instance(module, instance, repetition).await) }
         });
-        let planned: Vec<(InstanceKey, Option<Value>)> =
+        let planned: Vec<(InstanceKey, Option<Option<Value>>)> =
             futures::stream::iter(plans).buffered(self.options.parallelism.max(1)).collect().await;
         let fine = planned.iter().all(|(_, value)| value.is_some());
         let values: BTreeMap<InstanceKey, Value> =
-            planned.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
-        self.world.set_resource(module, &block.address, ResourceValues::new(expansion, values));
+            planned.into_iter().filter_map(|(key, value)| Some((key, value??))).collect();
+        self.world.set_resource(module, &block.address, ResourceValues::existing(expansion, values));
         fine && self.check_postconditions(module, block)
     }
 
@@ -111,18 +111,18 @@ impl Planning<'_> {
         self.plan_instance(module, instance, Repetition::None).await.map(|_| ())
     }
 
+    /// Plans an instance, if it is to be planned. Returns its value: nothing where there is none, `None` after an error.
     async fn plan_instance(
         &self,
         module: &ModuleScope,
         mut instance: Instance<'_>,
         repetition: Repetition,
-    ) -> Option<Value> {
+    ) -> Option<Option<Value>> {
         let schema = instance.schema;
         let absent = || Value::null(schema.block.implied_type().clone());
         let selected = self.selection.includes_instance(&self.graph, &instance.address);
         if self.options.mode != PlanMode::Normal || !selected {
-            let current = instance.prior.as_ref().and_then(|prior| prior.current.clone());
-            return Some(current.unwrap_or_else(absent));
+            return Some(self.value_as_it_is(&instance));
         }
         if instance.prior.is_none()
             && let Some(id) = &instance.importing
@@ -157,7 +157,18 @@ impl Planning<'_> {
         let tainted = instance.prior.as_ref().is_some_and(|prior| prior.object.status == ObjectStatus::Tainted);
         let (before, _) = current.clone().unwrap_or_else(absent).unmark_deep();
         let planned = self.ask(&instance, &before, &plain, &marks, tainted).await?;
-        self.decide(module, &scope, instance, config, current, planned, tainted).await
+        self.decide(module, &scope, instance, config, current, planned, tainted).await.map(Some)
+    }
+
+    /// The object of an instance that is not planned: as it was read, or else as it is stored.
+    fn value_as_it_is(&self, instance: &Instance<'_>) -> Option<Value> {
+        if let Some(prior) = &instance.prior {
+            return prior.current.clone();
+        }
+        let stored = self.stored.current(&instance.address)?;
+        let provider = self.world.workspace.providers.get(&instance.provider.source)?;
+        let kind = &instance.block.address.kind;
+        objects::decode(stored, provider.as_ref(), kind, instance.schema, &instance.text).ok()
     }
 
     /// The state learns what an instance depends on now, and keeps what it was made after: both have to outlive it.
@@ -193,7 +204,7 @@ impl Planning<'_> {
         }
         let object = Checkable::Resource(instance.address.resource.clone(), instance.address.key.clone());
         let kind = RuleKind::Precondition;
-        let status = evaluate_rules(&self.world, &module.address, object, rules, scope, kind, Some(&instance.text));
+        let status = evaluate_rules(&self.world, &module.address, object, rules, scope, kind);
         !matches!(status, CheckStatus::Fail | CheckStatus::Error)
     }
 
@@ -208,10 +219,9 @@ impl Planning<'_> {
             let repetition = values.expansion.repetition(&key);
             let self_value = values.instance(&key);
             let scope = BlockScope { world: &self.world, module, repetition: &repetition, self_value };
-            let text = module.address.resource(block.address.clone()).instance(key.clone()).to_string();
             let object = Checkable::Resource(block.address.clone(), key);
             let (rules, kind) = (&block.postconditions, RuleKind::Postcondition);
-            let status = evaluate_rules(&self.world, &module.address, object, rules, &scope, kind, Some(&text));
+            let status = evaluate_rules(&self.world, &module.address, object, rules, &scope, kind);
             fine &= !matches!(status, CheckStatus::Fail | CheckStatus::Error);
         }
         fine

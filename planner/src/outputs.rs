@@ -20,23 +20,23 @@ following argument:\n    sensitive = true";
 pub(crate) fn visit(planning: &Planning<'_>, module: &ModuleScope, name: &Str) -> bool {
     let Some(output) = module.config.outputs.get(name) else { return true };
     let world = &planning.world;
-    let address = match module.address.is_root() {
-        true => format!("output.{name}"),
-        false => format!("{}.output.{name}", module.address),
-    };
     if planning.options.mode != PlanMode::Destroy {
         let scope = world.scope(module);
         let object = Checkable::Output(name.clone());
         let kind = RuleKind::OutputPrecondition;
         let rules = &output.preconditions;
         if !rules.is_empty() {
-            let status = evaluate_rules(world, &module.address, object, rules, &scope, kind, Some(&address));
+            let status = evaluate_rules(world, &module.address, object, rules, &scope, kind);
             if matches!(status, crate::plan::CheckStatus::Fail | crate::plan::CheckStatus::Error) {
                 return false;
             }
         }
     }
     if planning.options.mode == PlanMode::Destroy && module.address.is_root() {
+        // Where only a part is destroyed the outputs stay as they are.
+        if !planning.selection.is_everything() {
+            return true;
+        }
         plan_change(planning, name, Value::null(Type::Dynamic), output.sensitive);
         return true;
     }

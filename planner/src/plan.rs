@@ -229,6 +229,8 @@ pub struct Plan {
     pub previous_state: state::State,
     /// `-target` addresses.
     pub targets: Vec<String>,
+    /// `-exclude` addresses.
+    pub excludes: Vec<String>,
     /// `-replace` addresses.
     pub force_replace: Vec<ResourceInstance>,
     /// Configuration generated for imports, also where the plan then failed. Not part of a saved plan.
@@ -255,6 +257,11 @@ pub struct ChangeCounts {
 }
 
 impl Plan {
+    /// Whether only a part of the configuration was planned (`-target`, `-exclude`).
+    pub fn is_partial(&self) -> bool {
+        !self.targets.is_empty() || !self.excludes.is_empty()
+    }
+
     /// The counts of the summary line.
     pub fn counts(&self) -> ChangeCounts {
         let mut counts = ChangeCounts::default();

@@ -223,6 +223,7 @@ fn encode_plan(saved: &SavedPlan) -> Json {
         "prior_state": state(&plan.prior_state),
         "previous_state": state(&plan.previous_state),
         "targets": plan.targets,
+        "excludes": plan.excludes,
         "force_replace": plan.force_replace.iter().map(ResourceInstance::to_string).collect::<Vec<_>>(),
         "errored": plan.errored,
         "complete": plan.complete,
@@ -287,7 +288,9 @@ fn decode_plan(json: &Json) -> Result<Plan, PlanFileError> {
         Ok((Str::new(name), change))
     });
     let variables = object(json, "variables")?.iter().map(|(name, value)| Ok((Str::new(name), codec::decode(value)?)));
-    let targets = array(json, "targets")?.iter().map(|target| Ok(target.as_str().ok_or(Malformed)?.to_owned()));
+    let addresses = |name: &str| -> Result<Vec<String>, Malformed> {
+        array(json, name)?.iter().map(|address| Ok(address.as_str().ok_or(Malformed)?.to_owned())).collect()
+    };
     let replaced = array(json, "force_replace")?.iter().map(|address| parsed(address.as_str().ok_or(Malformed)?));
     Ok(Plan {
         mode: mode_of(text(json, "mode")?)?,
@@ -303,7 +306,8 @@ fn decode_plan(json: &Json) -> Result<Plan, PlanFileError> {
         variables: variables.collect::<Result<_, Malformed>>()?,
         prior_state: state("prior_state")?,
         previous_state: state("previous_state")?,
-        targets: targets.collect::<Result<_, Malformed>>()?,
+        targets: addresses("targets")?,
+        excludes: addresses("excludes")?,
         force_replace: replaced.collect::<Result<_, Malformed>>()?,
         generated: Vec::new(),
         errored: flag(json, "errored")?,

@@ -19,7 +19,7 @@ use crate::scope::{ModuleScope, Phase, World};
 use crate::selection::Selection;
 use crate::sync::{lock, read, write};
 use crate::walk::{Visit, walk};
-use crate::workspace::{PlanOptions, Workspace};
+use crate::workspace::{PlanOptions, Target, Workspace};
 use crate::{outputs, variables};
 
 /// An object of the state while planning.
@@ -218,7 +218,7 @@ impl<'w> Planning<'w> {
                     let scope = self.world.scope(module);
                     let object = Checkable::Check(name.clone());
                     let asserts = &check.asserts;
-                    evaluate_rules(&self.world, &module.address, object, asserts, &scope, RuleKind::Assertion, None);
+                    evaluate_rules(&self.world, &module.address, object, asserts, &scope, RuleKind::Assertion);
                 }
                 true
             }),
@@ -349,7 +349,7 @@ impl<'w> Planning<'w> {
         let relevant = crate::relevance::relevant_attributes(workspace, &self.graph, changed);
         let mut generated = self.generated.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         generated.sort_by(|a, b| a.address.cmp(&b.address));
-        let targeted = !self.options.targets.is_empty() || !self.options.excludes.is_empty();
+        let targeted = !self.selection.is_everything();
         let plan = Plan {
             mode: self.options.mode,
             timestamp,
@@ -361,7 +361,8 @@ impl<'w> Planning<'w> {
             variables,
             prior_state: self.refreshed.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()),
             previous_state: self.previous_state,
-            targets: self.selection.target_names,
+            targets: self.options.targets.iter().map(Target::to_string).collect(),
+            excludes: self.options.excludes.iter().map(Target::to_string).collect(),
             force_replace: self.options.force_replace.clone(),
             generated,
             errored: diagnostics.has_errors(),

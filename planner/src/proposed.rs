@@ -163,9 +163,14 @@ fn replace_at(prior: &Value, config: &Value, path: &[PathStep]) -> Value {
         return replace_in_absent_map(prior, config, step, rest);
     }
     let key = match step {
+        // A map has keys, no attributes: Terraform passes over such a path.
+        PathStep::Attribute(_) if matches!(config.kind, Kind::Map(..)) => return config.clone(),
         PathStep::Attribute(name) => name.clone(),
         PathStep::Index(index) => match index.as_str() {
-            Some(text) => Str::new(text),
+            Some(text) if matches!(config.kind, Kind::Map(..)) => text.clone(),
+            // A key selects an element of a map alone: of anything else Terraform keeps the whole, or nothing.
+            Some(_) if rest.is_empty() => return prior.clone(),
+            Some(_) => return config.clone(),
             None => return replace_element(prior, config, index, rest),
         },
     };

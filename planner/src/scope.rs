@@ -95,6 +95,29 @@ impl ResourceValues {
         ResourceValues { expansion, inner: RwLock::new(InstanceValues { instances, whole: None }) }
     }
 
+    /// Only the instances that have a value: where a part of the configuration is planned, the others are not there yet.
+    pub fn existing(expansion: Expansion, instances: BTreeMap<InstanceKey, Value>) -> ResourceValues {
+        let expansion = match expansion {
+            Expansion::Count(_) => Expansion::Count(
+                instances
+                    .keys()
+                    .map(|key| match key {
+                        InstanceKey::Index(index) => index + 1,
+                        InstanceKey::None | InstanceKey::Name(_) => 0,
+                    })
+                    .max()
+                    .unwrap_or_default(),
+            ),
+            Expansion::ForEach(values) => {
+                let there = |name: &Str| instances.contains_key(&InstanceKey::Name(name.clone()));
+                let values = values.iter().filter(|(name, _)| there(name));
+                Expansion::ForEach(Arc::new(values.map(|(name, value)| (name.clone(), value.clone())).collect()))
+            }
+            other => other,
+        };
+        ResourceValues::new(expansion, instances)
+    }
+
     /// Sets the value of an instance.
     pub fn set(&self, key: InstanceKey, value: Value) {
         let mut inner = write(&self.inner);

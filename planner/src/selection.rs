@@ -16,8 +16,6 @@ pub struct Selection {
     destroyed: Option<HashSet<NodeIndex>>,
     targets: Vec<Target>,
     excludes: Vec<Target>,
-    /// The targets as text.
-    pub target_names: Vec<String>,
 }
 
 impl Selection {
@@ -31,7 +29,6 @@ impl Selection {
             destroyed: destroying.then(|| targeted(graph, options).into_iter().collect()),
             targets: options.targets.clone(),
             excludes: options.excludes.clone(),
-            target_names: options.targets.iter().map(Target::to_string).collect(),
         }
     }
 
@@ -69,12 +66,31 @@ fn select(graph: &ConfigGraph, options: &PlanOptions) -> HashSet<NodeIndex> {
     if !options.targets.is_empty() {
         add_complete_outputs(graph, &mut included);
     }
-    let whole: Vec<Target> =
-        options.excludes.iter().filter(|target| !matches!(target, Target::Instance(_))).cloned().collect();
-    for index in reach(resources(graph, &whole), |index| graph.dependents(index).collect()) {
+    for index in excluded(graph, options) {
         included.remove(&index);
     }
     included
+}
+
+/// What is left out: what `-exclude` names and what depends on it. In a destroy plan what is left out stays, and so does
+/// what it stands on.
+fn excluded(graph: &ConfigGraph, options: &PlanOptions) -> HashSet<NodeIndex> {
+    let mut excluded = HashSet::new();
+    for exclude in &options.excludes {
+        let named = resources(graph, std::slice::from_ref(exclude));
+        let reached = reach(named, |index| match options.mode {
+            PlanMode::Destroy => graph.dependencies(index).filter(|index| is_resource(graph, *index)).collect(),
+            PlanMode::Normal | PlanMode::RefreshOnly => graph.dependents(index).collect(),
+        });
+        // Of what has other instances, too, the walk leaves out the named ones.
+        let shared = |index: &NodeIndex| exclude.has_key() && exclude.concerns_node(graph, *index);
+        excluded.extend(reached.into_iter().filter(|index| !shared(index)));
+    }
+    excluded
+}
+
+fn is_resource(graph: &ConfigGraph, index: NodeIndex) -> bool {
+    matches!(graph.node(index), Some(Node::Resource(_)))
 }
 
 /// The resources that targets name.
@@ -146,6 +162,25 @@ impl Target {
                     && instance.key == address.key
                     && covers_exactly(&instance.module, &address.module, true)
             }
+        }
+    }
+
+    /// Whether it names one of several instances.
+    fn has_key(&self) -> bool {
+        let keyed = |module: &ModuleInstance| module.0.iter().any(|(_, key)| *key != InstanceKey::None);
+        match self {
+            Target::Module(module) | Target::Resource(module, _) => keyed(module),
+            Target::Instance(instance) => instance.key != InstanceKey::None || keyed(&instance.module),
+        }
+    }
+
+    /// Whether instances that it names, and others that it doesn't, share a node.
+    fn concerns_node(&self, graph: &ConfigGraph, index: NodeIndex) -> bool {
+        let Some(node) = graph.node(index) else { return false };
+        match (self, node) {
+            (_, Node::Resource(resource)) if self.matches_config(resource) => true,
+            (Target::Module(module), node) => node.module().is_some_and(|path| path.0.starts_with(&module.path().0)),
+            _ => false,
         }
     }
 

@@ -120,7 +120,7 @@ fn validate_output(world: &World<'_>, module: &ModuleScope, name: &Str) {
     for rule in &output.preconditions {
         if check_rule(world, &references, rule, &scope, Told::Unsound) {
             let (object, kind) = (Checkable::Output(name.clone()), RuleKind::OutputPrecondition);
-            evaluate_rules(world, &module.address, object, std::slice::from_ref(rule), &scope, kind, None);
+            evaluate_rules(world, &module.address, object, std::slice::from_ref(rule), &scope, kind);
         }
     }
     if world.error_count() > before {
@@ -216,6 +216,7 @@ fn validate_resource(world: &World<'_>, module: &ModuleScope, block: &ResourceBl
         None => diagnostics.push(unknown_type(workspace, block)),
         Some(schema) => {
             if let Some(config) = validate_body(&inside, &block.body, &schema.block, &scope, &mut diagnostics) {
+                world.report(redundantly_ignored(block, &schema.block).collect());
                 validate_ignored(block, &schema.block, &mut diagnostics);
                 let (config, marks) = config.unmark_deep();
                 let refused = ephemeral_refused(&marks, &schema.block);
@@ -264,7 +265,7 @@ pub(crate) fn ephemeral_refused(marks: &[(Path, Marks)], schema: &sdk::Block) ->
         .collect()
 }
 
-/// `ignore_changes` has to name what the schema has, and what a configuration can set.
+/// `ignore_changes` has to name what the schema has.
 fn validate_ignored(block: &ResourceBlock, schema: &sdk::Block, diagnostics: &mut Diagnostics) {
     for traversal in &block.ignore_changes {
         let root = lang::ast::Step {
@@ -272,23 +273,29 @@ fn validate_ignored(block: &ResourceBlock, schema: &sdk::Block, diagnostics: &mu
             range: traversal.root_range,
         };
         let steps: Vec<_> = std::iter::once(root).chain(traversal.steps.iter().cloned()).collect();
-        let before = diagnostics.len();
         check_steps(schema, &steps, diagnostics);
-        if diagnostics.len() > before || !traversal.steps.is_empty() {
-            continue;
-        }
-        if schema.attributes.get(&traversal.root).is_some_and(|attribute| attribute.computed && !attribute.optional) {
-            let detail = format!(
-                "Adding an attribute name to ignore_changes tells Terraform to ignore future changes to the argument in \
-                 configuration after the object has been created, retaining the value originally configured.\n\nThe \
-                 attribute {} is decided by the provider alone and therefore there can be no configured value to compare \
-                 with. Including this attribute in ignore_changes has no effect. Remove the attribute from ignore_changes \
-                 to quiet this warning.",
-                traversal.root
-            );
-            diagnostics.push(Diagnostic::warning("Redundant ignore_changes element", detail).at(block.type_range));
-        }
     }
+}
+
+/// A warning for every attribute in `ignore_changes` that no configuration can set.
+fn redundantly_ignored<'a>(
+    block: &'a ResourceBlock,
+    schema: &'a sdk::Block,
+) -> impl Iterator<Item = Diagnostic> + use<'a> {
+    let whole = block.ignore_changes.iter().filter(|traversal| traversal.steps.is_empty());
+    let decided = whole.filter(|traversal| {
+        schema.attributes.get(&traversal.root).is_some_and(|attribute| attribute.computed && !attribute.optional)
+    });
+    decided.map(|traversal| {
+        let detail = format!(
+            "Adding an attribute name to ignore_changes tells Terraform to ignore future changes to the argument in \
+             configuration after the object has been created, retaining the value originally configured.\n\nThe attribute \
+             {} is decided by the provider alone and therefore there can be no configured value to compare with. Including \
+             this attribute in ignore_changes has no effect. Remove the attribute from ignore_changes to quiet this warning.",
+            traversal.root
+        );
+        Diagnostic::warning("Redundant ignore_changes element", detail).at(block.type_range)
+    })
 }
 
 /// What a look at a rule tells beside its references.

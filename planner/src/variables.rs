@@ -163,7 +163,7 @@ pub fn validate_rules(
     let scope = WithVariable { name: &variable.name, value: &value, inner: &scope };
     let kind = RuleKind::Validation { place: variable_place(world, module, variable) };
     let object = Checkable::Variable(variable.name.clone());
-    let status = checks::evaluate_rules(world, &module.address, object, rules, &scope, kind, None);
+    let status = checks::evaluate_rules(world, &module.address, object, rules, &scope, kind);
     matches!(status, CheckStatus::Pass | CheckStatus::Unknown)
 }
 

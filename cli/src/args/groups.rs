@@ -56,6 +56,9 @@ pub struct PlanningArgs {
     /// Limit the operation to the given module, resource or resource instance and all of its dependencies. May be given several times.
     #[arg(long, value_name = "resource", action = ArgAction::Append)]
     pub target: Vec<String>,
+    /// Leave out the given module, resource or resource instance and all that depends on it. May be given several times, but not together with -target.
+    #[arg(long, value_name = "resource", action = ArgAction::Append)]
+    pub exclude: Vec<String>,
     /// Limit the number of concurrent operations.
     #[arg(long, default_value_t = 10, value_name = "n")]
     pub parallelism: usize,

@@ -144,12 +144,15 @@ async fn plan_and_apply(
         session.show(&outcome.diagnostics);
         return Exit::Failure;
     }
-    if !plan.targets.is_empty() {
-        let detail = "The plan was created with the -target option in effect, so some changes requested in the configuration \
-                      may have been ignored and the output values may not be fully updated. Run the following command to \
-                      verify that no other changes are pending:\n    terraform plan\n\nNote that the -target option is not \
-                      suitable for routine use, and is provided only for exceptional situations such as recovering from \
-                      errors or mistakes, or when Terraform specifically suggests to use it as part of an error message.";
+    if plan.is_partial() {
+        let flag = if plan.targets.is_empty() { "-exclude" } else { "-target" };
+        let detail = format!(
+            "The plan was created with the {flag} option in effect, so some changes requested in the configuration may have \
+             been ignored and the output values may not be fully updated. Run the following command to verify that no other \
+             changes are pending:\n    terraform plan\n\nNote that the {flag} option is not suitable for routine use, and is \
+             provided only for exceptional situations such as recovering from errors or mistakes, or when Terraform \
+             specifically suggests to use it as part of an error message."
+        );
         session.show(&lang::Diagnostic::warning("Applied changes may be incomplete", detail).into());
     }
     summary(session, plan.mode == PlanMode::Destroy, &outcome.counts);

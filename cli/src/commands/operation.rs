@@ -7,7 +7,7 @@ use lang::{Diagnostic, Diagnostics, Str};
 use planner::hooks::Hooks;
 use planner::plan::{Action, Plan, PlanMode, ResourceChange};
 use planner::planfile::SavedPlan;
-use planner::{GivenVariable, PlanOptions, Workspace};
+use planner::{GivenVariable, PlanOptions, Target, Workspace};
 use serde_json::json;
 use state::{Journal, Snapshots};
 
@@ -131,14 +131,12 @@ fn options(args: &PlanningArgs) -> Result<PlanOptions, Diagnostics> {
                       have nothing to do.";
         diagnostics.push(Diagnostic::error("Incompatible refresh options", detail));
     }
-    let mut targets = Vec::new();
-    for text in &args.target {
-        match crate::targets::parse(text) {
-            Ok(target) => targets.push(target),
-            Err(problems) => diagnostics.extend(
-                problems.iter().map(|problem| Diagnostic::error(format!("Invalid target {text:?}"), problem.detail())),
-            ),
-        }
+    let targets = addresses(&args.target, "target", &mut diagnostics);
+    let excludes = addresses(&args.exclude, "exclude", &mut diagnostics);
+    if !targets.is_empty() && !excludes.is_empty() {
+        let detail =
+            "The -target and -exclude options are mutually-exclusive: name either what is planned or what is left out.";
+        diagnostics.push(Diagnostic::error("Incompatible selection options", detail));
     }
     let mut force_replace = Vec::new();
     for text in &args.replace {
@@ -162,10 +160,24 @@ fn options(args: &PlanningArgs) -> Result<PlanOptions, Diagnostics> {
         mode,
         refresh: args.refresh,
         targets,
+        excludes,
         force_replace,
         parallelism: args.parallelism,
         ..PlanOptions::default()
     })
+}
+
+fn addresses(texts: &[String], what: &str, diagnostics: &mut Diagnostics) -> Vec<Target> {
+    let mut found = Vec::new();
+    for text in texts {
+        match crate::targets::parse(text) {
+            Ok(address) => found.push(address),
+            Err(problems) => diagnostics.extend(
+                problems.iter().map(|problem| Diagnostic::error(format!("Invalid {what} {text:?}"), problem.detail())),
+            ),
+        }
+    }
+    found
 }
 
 /// What prints progress.
@@ -200,23 +212,39 @@ pub async fn open_state(
 /// Plans.
 pub async fn plan(prepared: &Prepared, snapshots: &Snapshots, hooks: Arc<dyn Hooks>) -> Planned {
     let state = snapshots.stored().cloned().unwrap_or_default();
-    let mut problems = planner::validate(&prepared.workspace).await;
+    let problems = planner::validate(&prepared.workspace).await;
     if problems.has_errors() {
         let mut diagnostics = prepared.warnings.clone();
-        diagnostics.append(std::mem::take(&mut problems));
+        diagnostics.append(problems);
         return Planned { plan: None, diagnostics };
     }
-    let (plan, mut diagnostics) = planner::plan(&prepared.workspace, state, &prepared.options, hooks).await;
+    let (plan, diagnostics) = planner::plan(&prepared.workspace, state, &prepared.options, hooks).await;
     let mut all = prepared.warnings.clone();
-    all.append(std::mem::take(&mut diagnostics));
-    if !prepared.options.targets.is_empty() && !all.has_errors() {
-        let detail = "You are creating a plan with the -target option, which means that the result of this plan may not \
-                      represent all of the changes requested by the current configuration.\n\nThe -target option is not for \
-                      routine use, and is provided only for exceptional situations such as recovering from errors or \
-                      mistakes, or when Terraform specifically suggests to use it as part of an error message.";
-        all.push(Diagnostic::warning("Resource targeting is in effect", detail));
-    }
+    // What validation warns of and planning has not found again.
+    let known = |warning: &Diagnostic| {
+        let same = |other: &Diagnostic| other.summary() == warning.summary() && other.subject() == warning.subject();
+        diagnostics.iter().any(same)
+    };
+    all.extend(problems.into_iter().filter(|warning| !known(warning)));
+    all.append(diagnostics);
+    all.extend(partial(&prepared.options));
     Planned { plan, diagnostics: all }
+}
+
+/// The warning of a plan for a part of the configuration.
+fn partial(options: &PlanOptions) -> Option<Diagnostic> {
+    let flag = match (options.targets.is_empty(), options.excludes.is_empty()) {
+        (false, _) => "-target",
+        (true, false) => "-exclude",
+        (true, true) => return None,
+    };
+    let detail = format!(
+        "You are creating a plan with the {flag} option, which means that the result of this plan may not represent all of the \
+         changes requested by the current configuration.\n\nThe {flag} option is not for routine use, and is provided only for \
+         exceptional situations such as recovering from errors or mistakes, or when Terraform specifically suggests to use it as \
+         part of an error message."
+    );
+    Some(Diagnostic::warning("Resource targeting is in effect", detail))
 }
 
 /// Shows a plan.

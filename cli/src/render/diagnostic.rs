@@ -49,8 +49,11 @@ pub fn consolidated(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
 }
 
 fn with_note(diagnostic: &Diagnostic, more: usize) -> Diagnostic {
-    let plural = if more == 1 { "" } else { "s" };
-    let detail = format!("{}\n\n(and {more} more similar warning{plural} elsewhere)", diagnostic.detail());
+    let others = match more {
+        1 => "one more similar warning".to_owned(),
+        more => format!("{more} more similar warnings"),
+    };
+    let detail = format!("{}\n\n(and {others} elsewhere)", diagnostic.detail());
     let mut copy = Diagnostic::warning(diagnostic.summary(), detail).with_values(diagnostic.values().to_vec());
     if let Some(subject) = diagnostic.subject() {
         copy = copy.at(subject);

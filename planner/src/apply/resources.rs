@@ -52,7 +52,7 @@ impl Applying<'_> {
             let scope = self.world.scope(&module);
             let object = Checkable::Check(name.clone());
             let kind = RuleKind::Assertion;
-            evaluate_rules(&self.world, &module.address, object, &check.asserts, &scope, kind, None);
+            evaluate_rules(&self.world, &module.address, object, &check.asserts, &scope, kind);
         }
         true
     }
@@ -67,7 +67,7 @@ impl Applying<'_> {
                 let scope = self.world.scope(&module);
                 let object = Checkable::Output(name.clone());
                 let (rules, kind) = (&output.preconditions, RuleKind::OutputPrecondition);
-                let status = evaluate_rules(&self.world, &module.address, object, rules, &scope, kind, None);
+                let status = evaluate_rules(&self.world, &module.address, object, rules, &scope, kind);
                 fine &= !matches!(status, CheckStatus::Fail | CheckStatus::Error);
             }
             let value = self.world.output(&module, name);
@@ -87,7 +87,7 @@ impl Applying<'_> {
             && self.recorder.with_state(|state| {
                 state.resources.keys().all(|address| address.resource.mode != lang::addr::Mode::Managed)
             });
-        let targeted = !self.plan.targets.is_empty();
+        let targeted = self.plan.is_partial();
         self.recorder.change(|state| {
             if everything {
                 state.outputs.clear();
@@ -120,7 +120,7 @@ impl Applying<'_> {
         if self.plan.mode != PlanMode::Normal {
             return false;
         }
-        self.plan.targets.is_empty() || self.plan.changes.iter().any(|c| c.address.abs_resource() == *address)
+        !self.plan.is_partial() || self.plan.changes.iter().any(|c| c.address.abs_resource() == *address)
     }
 
     fn expand_planned(&self, module: &ModuleScope, address: &AbsResource) -> bool {
@@ -134,7 +134,7 @@ impl Applying<'_> {
         let values =
             expansion.keys().into_iter().filter_map(|key| Some((key.clone(), self.value_so_far(address, &key)?)));
         let values: BTreeMap<InstanceKey, Value> = values.collect();
-        self.world.set_resource(module, &address.resource, ResourceValues::new(expansion, values));
+        self.world.set_resource(module, &address.resource, ResourceValues::existing(expansion, values));
         true
     }
 
@@ -185,10 +185,9 @@ impl Applying<'_> {
                 let repetition = values.expansion.repetition(&key);
                 let self_value = values.instance(&key);
                 let scope = BlockScope { world: &self.world, module: &module, repetition: &repetition, self_value };
-                let text = module.address.resource(resource.resource.clone()).instance(key.clone()).to_string();
                 let object = Checkable::Resource(resource.resource.clone(), key);
                 let (rules, kind) = (&block.postconditions, RuleKind::Postcondition);
-                let status = evaluate_rules(&self.world, &module.address, object, rules, &scope, kind, Some(&text));
+                let status = evaluate_rules(&self.world, &module.address, object, rules, &scope, kind);
                 fine &= !matches!(status, CheckStatus::Fail | CheckStatus::Error);
             }
         }

@@ -119,3 +119,30 @@ fn data_sources_wait_for_what_they_depend_on_unless_they_are_pure() {
     calls(&stack);
     assert_eq!(stack.plan(&text).planned, Vec::<String>::new());
 }
+
+#[test]
+fn an_instance_that_is_no_longer_wanted_is_protected_too() {
+    let stack = Stack::new();
+    let counted = |count: u32| {
+        format!(
+            "resource \"sim_thing\" \"a\" {{\n count = {count}\n name = \"a${{count.index}}\"\n lifecycle {{\n prevent_destroy = \
+             true\n }}\n}}\n"
+        )
+    };
+    stack.apply(&counted(2));
+    let ran = stack.apply(&counted(1));
+    assert_eq!(ran.problems, ["Instance cannot be destroyed"]);
+    stack.assert_settled(&["a0", "a1"]);
+}
+
+#[test]
+fn a_key_of_ignore_changes_selects_from_maps_alone() {
+    let stack = Stack::new();
+    let tagged = |a: u32, b: u32, ignored: &str| {
+        thing("a", &format!("tags = {{ a = \"{a}\", b = \"{b}\" }}\n lifecycle {{\n ignore_changes = [{ignored}]\n }}"))
+    };
+    stack.apply(&tagged(1, 1, ""));
+    assert!(stack.plan(&tagged(2, 1, "tags[\"a\"]")).planned.is_empty());
+    assert_eq!(stack.plan(&tagged(2, 2, "tags[\"a\"]")).planned, ["sim_thing.a Update"]);
+    assert_eq!(stack.plan(&tagged(2, 1, "tags.a")).planned, ["sim_thing.a Update"]);
+}

@@ -7,3 +7,4 @@ mod imports;
 mod lifecycle;
 mod provisioning;
 mod run;
+mod selection;
