@@ -18,24 +18,27 @@ impl Parser<'_> {
             if parser.at_word("for") {
                 return parser.for_expression(open, Kind::CloseBracket);
             }
-            let (elements, close) = parser.elements(open);
-            Expr::new(open.to(parser.range(close)), ExprKind::Tuple(elements.into()))
+            let first = parser.piles.exprs.len();
+            let close = parser.elements(open);
+            let elements = parser.piles.exprs.drain(first..).collect();
+            Expr::new(open.to(parser.range(close)), ExprKind::Tuple(elements))
         })
     }
 
-    fn elements(&mut self, open: Range) -> (Vec<Expr>, Token) {
-        let mut elements = Vec::new();
+    /// Puts elements up to the closing bracket on the pile: the bracket.
+    fn elements(&mut self, open: Range) -> Token {
         loop {
             if let Some(close) = self.read_if(Kind::CloseBracket) {
-                return (elements, close);
+                return close;
             }
             let before = self.diagnostics.len();
-            elements.push(self.expression());
+            let element = self.expression();
+            self.piles.exprs.push(element);
             if self.failed_since(before) {
-                return (elements, self.recover(Kind::CloseBracket));
+                return self.recover(Kind::CloseBracket);
             }
             if let Some(close) = self.read_if(Kind::CloseBracket) {
-                return (elements, close);
+                return close;
             }
             if self.read_if(Kind::Comma).is_some() {
                 continue;
@@ -48,7 +51,7 @@ impl Parser<'_> {
                     self.error_since(open, self.next_range(), "Missing item separator", detail);
                 }
             }
-            return (elements, self.recover(Kind::CloseBracket));
+            return self.recover(Kind::CloseBracket);
         }
     }
 
@@ -69,40 +72,42 @@ impl Parser<'_> {
             return self.with_newlines(false, |parser| parser.for_expression(open, Kind::CloseBrace));
         }
         self.with_newlines(true, |parser| {
-            let (items, close) = parser.items(open);
-            Expr::new(open.to(parser.range(close)), ExprKind::Object(items.into()))
+            let first = parser.piles.items.len();
+            let close = parser.items(open);
+            let items = parser.piles.items.drain(first..).collect();
+            Expr::new(open.to(parser.range(close)), ExprKind::Object(items))
         })
     }
 
-    fn items(&mut self, open: Range) -> (Vec<ObjectItem>, Token) {
-        let mut items = Vec::new();
+    /// Puts items up to the closing brace on the pile: the brace.
+    fn items(&mut self, open: Range) -> Token {
         loop {
             if self.read_if(Kind::Newline).is_some() {
                 continue;
             }
             if let Some(close) = self.read_if(Kind::CloseBrace) {
-                return (items, close);
+                return close;
             }
             let before = self.diagnostics.len();
-            let key = self.expression();
+            let key = self.object_key();
             if self.failed_since(before) {
-                return (items, self.recover(Kind::CloseBrace));
+                return self.recover(Kind::CloseBrace);
             }
             if !matches!(self.peek().kind, Kind::Assign | Kind::Colon) {
                 if !self.recovery {
                     self.missing_value(open);
                 }
-                return (items, self.recover(Kind::CloseBrace));
+                return self.recover(Kind::CloseBrace);
             }
             self.read();
             let before = self.diagnostics.len();
             let value = self.expression();
             if self.failed_since(before) {
-                return (items, self.recover(Kind::CloseBrace));
+                return self.recover(Kind::CloseBrace);
             }
-            items.push(ObjectItem { key: object_key(key), value });
+            self.piles.items.push(ObjectItem { key, value });
             if let Some(close) = self.read_if(Kind::CloseBrace) {
-                return (items, close);
+                return close;
             }
             if matches!(self.peek().kind, Kind::Comma | Kind::Newline) {
                 self.read();
@@ -116,7 +121,21 @@ impl Parser<'_> {
                     self.error_since(open, self.next_range(), "Missing attribute separator", detail);
                 }
             }
-            return (items, self.recover(Kind::CloseBrace));
+            return self.recover(Kind::CloseBrace);
+        }
+    }
+
+    /// The key of an item: a bare word is a name, as is one of the words for literals.
+    fn object_key(&mut self) -> ObjectKey {
+        let word = self.peek();
+        if word.kind == Kind::Ident && matches!(self.peek_second().kind, Kind::Assign | Kind::Colon) {
+            self.read();
+            return ObjectKey::Name(self.word(word), self.range(word));
+        }
+        let key = self.expression();
+        match key.as_keyword() {
+            Some(name) if !matches!(key.kind, ExprKind::String(_)) => ObjectKey::Name(normalise(name), key.range),
+            _ => ObjectKey::Expr(key),
         }
     }
 
@@ -221,13 +240,5 @@ impl Parser<'_> {
     fn skip_for(&mut self, open: Range, closer: Kind) -> Expr {
         let close = self.recover(closer);
         self.invalid(open.to(self.range(close)))
-    }
-}
-
-/// The key that `expr` is in an object: a bare word is a name, as is one of the words for literals.
-fn object_key(expr: Expr) -> ObjectKey {
-    match expr.as_keyword() {
-        Some(name) if !matches!(expr.kind, ExprKind::String(_)) => ObjectKey::Name(normalise(name), expr.range),
-        _ => ObjectKey::Expr(expr),
     }
 }

@@ -1,5 +1,7 @@
 //! Expressions: operators, terms and the steps that follow them.
 
+use smol_str::format_smolstr;
+
 use super::parser::Parser;
 use super::text::{normalise, unescape};
 use super::token::{Kind, Token};
@@ -194,7 +196,7 @@ impl Parser<'_> {
     /// The rest of a function call, whose first name was read.
     fn call(&mut self, first: Token) -> Expr {
         let start = self.range(first);
-        let mut name = self.word(first).to_string();
+        let mut name = self.word(first);
         let mut name_range = start;
         let mut open = self.read();
         while open.kind == Kind::DoubleColon {
@@ -206,8 +208,7 @@ impl Parser<'_> {
                 self.recover_over_parens();
                 return self.invalid(start.to(range));
             }
-            name.push_str("::");
-            name.push_str(&self.word(next));
+            name = format_smolstr!("{name}::{}", self.word(next));
             name_range = start.to(range);
             open = self.read();
         }
@@ -219,39 +220,43 @@ impl Parser<'_> {
             return self.invalid(start.to(range));
         }
         let open = self.range(open);
-        let (arguments, expand_last, close) = self.with_newlines(false, |parser| parser.arguments(start, open));
+        let (arguments, expand_last, close) = self.with_newlines(false, |parser| {
+            let first = parser.piles.exprs.len();
+            let (expand_last, close) = parser.arguments(start, open);
+            (parser.piles.exprs.drain(first..).collect(), expand_last, close)
+        });
         let close = self.range(close);
-        let call = CallExpr { name: name.into(), name_range, arguments: arguments.into(), expand_last, close };
+        let call = CallExpr { name, name_range, arguments, expand_last, close };
         Expr::new(name_range.to(close), ExprKind::Call(Box::new(call)))
     }
 
-    /// Arguments up to the closing parenthesis: the arguments, whether the last one is expanded, the parenthesis.
-    fn arguments(&mut self, start: Range, open: Range) -> (Vec<Expr>, bool, Token) {
-        let mut arguments = Vec::new();
+    /// Puts arguments up to the closing parenthesis on the pile: whether the last one is expanded, and the parenthesis.
+    fn arguments(&mut self, start: Range, open: Range) -> (bool, Token) {
         loop {
             if let Some(close) = self.read_if(Kind::CloseParen) {
-                return (arguments, false, close);
+                return (false, close);
             }
             let before = self.diagnostics.len();
-            arguments.push(self.expression());
+            let argument = self.expression();
+            self.piles.exprs.push(argument);
             if self.failed_since(before) {
-                return (arguments, false, self.recover(Kind::CloseParen));
+                return (false, self.recover(Kind::CloseParen));
             }
             let separator = self.read();
             let range = self.range(separator);
             match separator.kind {
-                Kind::CloseParen => return (arguments, false, separator),
+                Kind::CloseParen => return (false, separator),
                 Kind::Comma => continue,
                 Kind::Ellipsis => {
                     if let Some(close) = self.read_if(Kind::CloseParen) {
-                        return (arguments, true, close);
+                        return (true, close);
                     }
                     if !self.recovery {
                         let detail =
                             "Behind an expanded argument (with ...) the arguments must end with a parenthesis.";
                         self.error_since(start, range, "Missing closing parenthesis", detail);
                     }
-                    return (arguments, true, self.recover(Kind::CloseParen));
+                    return (true, self.recover(Kind::CloseParen));
                 }
                 Kind::Eof => {
                     let detail = "The file ends before the closing parenthesis of this function call. Perhaps brackets are \
@@ -263,7 +268,7 @@ impl Parser<'_> {
                     self.error_since(start, range, "Missing argument separator", detail);
                 }
             }
-            return (arguments, false, self.recover(Kind::CloseParen));
+            return (false, self.recover(Kind::CloseParen));
         }
     }
 
@@ -271,7 +276,7 @@ impl Parser<'_> {
     fn steps(&mut self, from: Expr) -> Expr {
         let start = from.range;
         let mut target = from;
-        let mut steps: Vec<Step> = Vec::new();
+        let first = self.piles.steps.len();
         loop {
             match self.peek().kind {
                 Kind::Dot => {
@@ -280,31 +285,29 @@ impl Parser<'_> {
                     match self.peek().kind {
                         Kind::Ident => {
                             let name = self.read();
-                            steps.push(Step {
-                                range: dot.to(self.range(name)),
-                                kind: StepKind::Attribute(self.word(name)),
-                            });
+                            let kind = StepKind::Attribute(self.word(name));
+                            self.piles.steps.push(Step { range: dot.to(self.range(name)), kind });
                         }
                         Kind::Number => {
                             let number = self.read();
                             let range = dot.to(self.range(number));
                             match self.legacy_index(number, self.range(number), "") {
-                                Some(index) => steps.push(Step { range, kind: StepKind::Index(index) }),
+                                Some(index) => self.piles.steps.push(Step { range, kind: StepKind::Index(index) }),
                                 None => {
                                     let key = self.invalid(range);
-                                    target = indexed(attach(target, &mut steps), key, range);
+                                    target = indexed(self.attach(target, first), key, range);
                                 }
                             }
                         }
                         Kind::Star => {
-                            target = attach(target, &mut steps);
+                            target = self.attach(target, first);
                             target = self.attribute_splat(target, dot);
                         }
                         _ => {
                             let place = self.next_range();
                             self.error(place, "Invalid attribute name", "The name of an attribute must follow a dot.");
                             target = self.invalid(start.to(dot));
-                            steps.clear();
+                            self.piles.steps.truncate(first);
                             self.recovery = true;
                         }
                     }
@@ -313,7 +316,7 @@ impl Parser<'_> {
                     let open = self.next_range();
                     self.read();
                     if self.read_if(Kind::Star).is_some() {
-                        target = attach(target, &mut steps);
+                        target = self.attach(target, first);
                         target = self.full_splat(target, open);
                         continue;
                     }
@@ -325,11 +328,11 @@ impl Parser<'_> {
                         _ => None,
                     };
                     match literal {
-                        Some(kind) => steps.push(Step { range, kind }),
-                        None => target = indexed(attach(target, &mut steps), key, range),
+                        Some(kind) => self.piles.steps.push(Step { range, kind }),
+                        None => target = indexed(self.attach(target, first), key, range),
                     }
                 }
-                _ => return attach(target, &mut steps),
+                _ => return self.attach(target, first),
             }
         }
     }
@@ -379,7 +382,7 @@ impl Parser<'_> {
         self.read();
         let marker = dot.to(star);
         let mut each = Expr::new(marker, ExprKind::SplatItem);
-        let mut steps = Vec::new();
+        let first = self.piles.steps.len();
         let mut last = star;
         while self.peek().kind == Kind::Dot {
             let dot = self.next_range();
@@ -389,15 +392,16 @@ impl Parser<'_> {
             match token.kind {
                 Kind::Ident => {
                     self.read();
-                    steps.push(Step { range, kind: StepKind::Attribute(self.word(token)) });
+                    let kind = StepKind::Attribute(self.word(token));
+                    self.piles.steps.push(Step { range, kind });
                 }
                 Kind::Number => {
                     self.read();
                     match self.legacy_index(token, star, " behind a full splat, [*]") {
-                        Some(index) => steps.push(Step { range, kind: StepKind::Index(index) }),
+                        Some(index) => self.piles.steps.push(Step { range, kind: StepKind::Index(index) }),
                         None => {
                             let key = self.invalid(range);
-                            each = indexed(attach(each, &mut steps), key, range);
+                            each = indexed(self.attach(each, first), key, range);
                         }
                     }
                 }
@@ -409,12 +413,13 @@ impl Parser<'_> {
                         self.error(star, "Invalid attribute name", "The name of an attribute must follow a dot.");
                     }
                     self.recovery = true;
+                    self.piles.steps.truncate(first);
                     return source;
                 }
             }
             last = self.range(token);
         }
-        let each = attach(each, &mut steps);
+        let each = self.attach(each, first);
         Expr::new(start.to(last), ExprKind::Splat(Box::new(SplatExpr { source, each, marker })))
     }
 
@@ -431,24 +436,24 @@ impl Parser<'_> {
         let range = source.range.to(each.range);
         Expr::new(range, ExprKind::Splat(Box::new(SplatExpr { source, each, marker })))
     }
-}
 
-/// `target` with static `steps` behind it; leaves `steps` empty.
-fn attach(mut target: Expr, steps: &mut Vec<Step>) -> Expr {
-    let Some(last) = steps.last() else { return target };
-    let range = target.range.to(last.range);
-    let steps = std::mem::take(steps);
-    match &mut target.kind {
-        ExprKind::Traversal(traversal) if traversal.steps.is_empty() => {
-            traversal.steps = steps.into();
-            traversal.range = range;
-            target.range = range;
-            target
+    /// `target` with the static steps behind it that are on the pile from `first` on.
+    fn attach(&mut self, mut target: Expr, first: usize) -> Expr {
+        let Some(last) = self.piles.steps.get(first..).and_then(<[Step]>::last) else { return target };
+        let range = target.range.to(last.range);
+        let steps = self.piles.steps.drain(first..).collect();
+        match &mut target.kind {
+            ExprKind::Traversal(traversal) if traversal.steps.is_empty() => {
+                traversal.steps = steps;
+                traversal.range = range;
+                target.range = range;
+                target
+            }
+            _ => {
+                let relative = RelativeTraversal { source: target, steps };
+                Expr::new(range, ExprKind::RelativeTraversal(Box::new(relative)))
+            }
         }
-        _ => Expr::new(
-            range,
-            ExprKind::RelativeTraversal(Box::new(RelativeTraversal { source: target, steps: steps.into() })),
-        ),
     }
 }
 

@@ -2,24 +2,28 @@
 //! except for a few spellings of earlier versions of the language.
 
 use std::borrow::Cow;
-use std::path::Path;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::lexer::{self, Start};
+use super::lexer::Start;
+use super::parser::Parser;
 use super::token::{Kind, Token};
-use crate::ast::{Block, Body, NativeBody};
-use crate::source::Sources;
+use crate::ast::{Block, Body, Label, NativeBody};
+use crate::source::FileId;
 
 /// Formats a file in native syntax. A file with syntax errors comes back as it is.
 pub fn format(source: &[u8]) -> Vec<u8> {
-    let (body, _, diagnostics) = super::parse_file(&Sources::new(), Path::new(""), source);
-    let Body::Native(body) = &body else { return source.to_vec() };
-    if diagnostics.has_errors() {
+    if source.len() >= super::MOST_BYTES {
         return source.to_vec();
     }
-    let mut rewriter = Rewriter { source, tokens: lexer::tokens(source, Start::Normal), edits: Vec::new() };
-    rewriter.body(body, 0, false);
+    let mut parser = Parser::new(source, Start::Normal, None, FileId::NONE, 0);
+    let body = parser.body(Kind::Eof);
+    if parser.diagnostics.has_errors() {
+        return source.to_vec();
+    }
+    let mut rewriter = Rewriter { source, tokens: parser.into_tokens(), edits: Vec::new() };
+    rewriter.body(&body, 0, false);
+    drop(body);
     let mut pieces = rewriter.finish();
     let lines = lines(&pieces);
     indent(&mut pieces, &lines);
@@ -103,8 +107,12 @@ struct Rewriter<'a> {
 }
 
 impl<'a> Rewriter<'a> {
+    fn bytes(&self, token: Token) -> &'a [u8] {
+        self.source.get(token.start as usize..token.end as usize).unwrap_or_default()
+    }
+
     fn piece(&self, token: Token) -> Piece<'a> {
-        Piece::new(token.kind, self.source.get(token.start as usize..token.end as usize).unwrap_or_default())
+        Piece::new(token.kind, self.bytes(token))
     }
 
     /// A body inside `depth` blocks; `variable` says whether the innermost one is a variable at the top.
@@ -139,15 +147,32 @@ impl<'a> Rewriter<'a> {
     fn labels(&mut self, block: &Block) {
         let Some(last) = block.labels.last() else { return };
         let (start, end) = self.token_range(block.kind_range.end, last.range.end);
+        if self.are_in_order(block, start, end) {
+            return;
+        }
         let mut with = Vec::new();
         for label in &block.labels {
             with.push(Piece::new(Kind::OpenQuote, &b"\""[..]));
             if !label.text.is_empty() {
-                with.push(Piece::new(Kind::QuotedText, escape(&label.text).into_bytes()));
+                with.push(Piece::new(Kind::QuotedText, escape(&label.text).into_owned().into_bytes()));
             }
             with.push(Piece::new(Kind::CloseQuote, &b"\""[..]));
         }
         self.edits.push(Edit { start, end, with });
+    }
+
+    /// Whether the labels stand there as they should.
+    fn are_in_order(&self, block: &Block, start: usize, end: usize) -> bool {
+        let tokens = self.tokens.get(start..end).unwrap_or_default();
+        let (labels, rest) = tokens.as_chunks::<3>();
+        let in_order = |label: &Label, tokens: &[Token; 3]| {
+            let [open, text, close] = tokens.map(|token| token.kind);
+            let plain = (open, text, close) == (Kind::OpenQuote, Kind::QuotedText, Kind::CloseQuote);
+            plain && self.bytes(tokens[1]) == escape(&label.text).as_bytes()
+        };
+        rest.is_empty()
+            && labels.len() == block.labels.len()
+            && block.labels.iter().zip(labels).all(|(label, tokens)| in_order(label, tokens))
     }
 
     /// `list` becomes `list(any)`, `"string"` becomes `string`.
@@ -219,7 +244,10 @@ impl<'a> Rewriter<'a> {
 }
 
 /// `text` as it is written between quotes.
-fn escape(text: &str) -> String {
+fn escape(text: &str) -> Cow<'_, str> {
+    if !text.bytes().any(|byte| matches!(byte, b'\n' | b'\r' | b'\t' | b'"' | b'\\' | b'$' | b'%')) {
+        return text.into();
+    }
     let mut result = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
     while let Some(c) = characters.next() {
@@ -238,7 +266,7 @@ fn escape(text: &str) -> String {
             c => result.push(c),
         }
     }
-    result
+    result.into()
 }
 
 /// A line: indexes of its pieces, cut into what leads, an assignment from its equals sign on, and a comment.

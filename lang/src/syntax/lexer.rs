@@ -11,8 +11,8 @@ pub(crate) enum Start {
     Template,
 }
 
-/// The tokens of `source`, the last one [`Kind::Eof`]. A byte order mark is skipped.
-pub(crate) fn tokens(source: &[u8], start: Start) -> Vec<Token> {
+/// The tokens of `source`, the last one [`Kind::Eof`], and whether any is suspicious. A byte order mark is skipped.
+pub(crate) fn tokens(source: &[u8], start: Start) -> (Vec<Token>, bool) {
     let mode = if start == Start::Template { Mode::Bare } else { Mode::Main };
     let mut lexer = Lexer {
         source,
@@ -23,31 +23,75 @@ pub(crate) fn tokens(source: &[u8], start: Start) -> Vec<Token> {
         braces: 0,
         sequences: Vec::new(),
         heredocs: Vec::new(),
+        unclosed_comment: false,
+        suspicious: false,
     };
     lexer.run();
-    lexer.tokens
+    (lexer.tokens, lexer.suspicious)
+}
+
+/// What an ASCII byte may be part of, a bit each. Most bytes of a file are skipped in runs of one class.
+mod class {
+    /// The first byte of an identifier.
+    pub(super) const START: u8 = 1;
+    /// Any other byte of an identifier.
+    pub(super) const CONTINUE: u8 = 2;
+    /// Text in quotes that stands for itself.
+    pub(super) const QUOTED: u8 = 4;
+    /// Text of a heredoc or bare template that stands for itself, within a line.
+    pub(super) const PLAIN: u8 = 8;
+    /// White space that is no line break.
+    pub(super) const BLANK: u8 = 16;
+
+    const TABLE: [u8; 256] = table();
+
+    const fn table() -> [u8; 256] {
+        let mut table = [0; 256];
+        let mut index = 0;
+        while index < 0x80 {
+            let byte = index as u8;
+            if byte.is_ascii_alphabetic() || byte == b'_' {
+                table[index] |= START | CONTINUE;
+            }
+            if byte.is_ascii_digit() || byte == b'-' {
+                table[index] |= CONTINUE;
+            }
+            if !matches!(byte, b'\n' | b'\r' | b'$' | b'%') {
+                table[index] |= PLAIN;
+                if !matches!(byte, b'"' | b'\\') {
+                    table[index] |= QUOTED;
+                }
+            }
+            if matches!(byte, b' ' | b'\t') {
+                table[index] |= BLANK;
+            }
+            index += 1;
+        }
+        table
+    }
+
+    /// How many bytes at the start of `bytes` belong to `class`.
+    pub(super) fn run(bytes: &[u8], class: u8) -> usize {
+        bytes.iter().position(|byte| TABLE[usize::from(*byte)] & class == 0).unwrap_or(bytes.len())
+    }
 }
 
 /// Length of the identifier at the start of `bytes`; 0 if there is none.
 pub(crate) fn identifier_length(bytes: &[u8]) -> usize {
-    let mut length = 0;
-    while let Some(&byte) = bytes.get(length) {
-        if byte < 0x80 {
-            let letter = byte.is_ascii_alphabetic() || byte == b'_';
-            if !letter && (length == 0 || !(byte.is_ascii_digit() || byte == b'-')) {
-                break;
-            }
-            length += 1;
-        } else {
-            let Some(c) = character(bytes.get(length..).unwrap_or_default()) else { break };
-            let fits = if length == 0 { unicode_ident::is_xid_start(c) } else { unicode_ident::is_xid_continue(c) };
-            if !fits {
-                break;
-            }
-            length += c.len_utf8();
+    let mut length = class::run(bytes.get(..1).unwrap_or_default(), class::START);
+    loop {
+        if length > 0 {
+            length += class::run(bytes.get(length..).unwrap_or_default(), class::CONTINUE);
         }
+        // Beyond ASCII, Unicode says what fits.
+        let rest = bytes.get(length..).unwrap_or_default();
+        let Some(c) = rest.first().filter(|byte| **byte >= 0x80).and_then(|_| character(rest)) else { return length };
+        let fits = if length == 0 { unicode_ident::is_xid_start(c) } else { unicode_ident::is_xid_continue(c) };
+        if !fits {
+            return length;
+        }
+        length += c.len_utf8();
     }
-    length
 }
 
 /// The first character of `bytes`, if they begin with valid UTF-8.
@@ -95,6 +139,9 @@ struct Lexer<'a> {
     /// Values of `braces` inside each open template sequence.
     sequences: Vec<i64>,
     heredocs: Vec<Heredoc>,
+    /// Whether no `*/` follows any more: looked for once only.
+    unclosed_comment: bool,
+    suspicious: bool,
 }
 
 impl Lexer<'_> {
@@ -122,13 +169,14 @@ impl Lexer<'_> {
     fn push(&mut self, kind: Kind, length: usize) {
         let start = self.position;
         self.position += length;
+        self.suspicious |= kind.is_suspicious();
         self.tokens.push(Token { start: start as u32, end: self.position as u32, kind });
     }
 
     fn main(&mut self) {
         let Some(byte) = self.byte(0) else { return };
         match byte {
-            b' ' | b'\t' => self.position += 1,
+            b' ' | b'\t' => self.position += class::run(self.rest(), class::BLANK),
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
                 let length = identifier_length(self.rest());
                 self.push(Kind::Ident, length);
@@ -158,9 +206,12 @@ impl Lexer<'_> {
         let next = self.byte(1);
         let (kind, length) = match (byte, next) {
             (b'/', Some(b'/')) => return self.line_comment(),
-            (b'/', Some(b'*')) => match find(self.source, self.position + 2, b"*/") {
+            (b'/', Some(b'*')) if !self.unclosed_comment => match find(self.source, self.position + 2, b"*/") {
                 Some(end) => (Kind::Comment, end + 2 - self.position),
-                None => (Kind::Slash, 1),
+                None => {
+                    self.unclosed_comment = true;
+                    (Kind::Slash, 1)
+                }
             },
             (b'<', Some(b'<')) => {
                 if self.open_heredoc() {
@@ -217,7 +268,7 @@ impl Lexer<'_> {
 
     fn line_comment(&mut self) {
         let rest = self.rest();
-        let length = rest.iter().position(|b| *b == b'\n').map_or(rest.len(), |i| i + 1);
+        let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |i| i + 1);
         self.push(Kind::Comment, length);
     }
 
@@ -287,7 +338,9 @@ impl Lexer<'_> {
             return;
         }
         let mut length = 0;
-        while let Some(byte) = self.byte(length) {
+        loop {
+            length += class::run(self.rest().get(length..).unwrap_or_default(), class::QUOTED);
+            let Some(byte) = self.byte(length) else { break };
             match byte {
                 b'"' | b'\n' | b'\r' => break,
                 b'$' | b'%' => match self.marker_length(length) {
@@ -299,6 +352,7 @@ impl Lexer<'_> {
                     Some(escaped) => length += 1 + escaped,
                     None => break,
                 },
+                // The runs end at no other ASCII byte.
                 0x00..0x80 => length += 1,
                 _ => match character_length(self.rest().get(length..).unwrap_or_default()) {
                     Some(character) => length += character,
@@ -327,7 +381,9 @@ impl Lexer<'_> {
     /// Length of the text up to a sequence, a line break or a broken byte.
     fn text_length(&self) -> usize {
         let mut length = 0;
-        while let Some(byte) = self.byte(length) {
+        loop {
+            length += class::run(self.rest().get(length..).unwrap_or_default(), class::PLAIN);
+            let Some(byte) = self.byte(length) else { break };
             match byte {
                 b'\n' | b'\r' => break,
                 b'$' | b'%' => match self.marker_length(length) {
@@ -434,7 +490,7 @@ fn line_break_length(bytes: &[u8]) -> usize {
 
 fn find(bytes: &[u8], from: usize, what: &[u8; 2]) -> Option<usize> {
     let rest = bytes.get(from..)?;
-    rest.array_windows::<2>().position(|w| w == what).map(|i| from + i)
+    memchr::memmem::find(rest, what).map(|i| from + i)
 }
 
 /// `line` without white space around it.

@@ -92,11 +92,14 @@ pub fn is_identifier(text: &str) -> bool {
     !text.is_empty() && lexer::identifier_length(text.as_bytes()) == text.len()
 }
 
+/// From how many bytes on a text is too large for ranges.
+const MOST_BYTES: usize = u32::MAX as usize / 2;
+
 /// Adds a text to `sources`; a message if it is larger than ranges can tell.
 fn add(sources: &Sources, name: &Path, bytes: Arc<[u8]>) -> (FileId, Arc<[u8]>, Diagnostics) {
     let file = sources.add(name, bytes.clone());
     let mut diagnostics = Diagnostics::new();
-    if bytes.len() >= u32::MAX as usize / 2 {
+    if bytes.len() >= MOST_BYTES {
         let detail = format!("The file {} is too large: it must be smaller than 2 GiB.", name.display());
         diagnostics.push(Diagnostic::error("File too large", detail).at(Range::new(file, 0, 0)));
     }

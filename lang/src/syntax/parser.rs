@@ -2,7 +2,7 @@
 
 use super::lexer::{self, Start};
 use super::token::{Kind, Token};
-use crate::ast::{Expr, ExprKind};
+use crate::ast::{Attribute, Block, Expr, ExprKind, Label, ObjectItem, Step};
 use crate::source::{FileId, Range, Sources};
 use crate::{Diagnostic, Diagnostics, Str};
 
@@ -11,6 +11,9 @@ const DEEPEST: u32 = 100_000;
 /// How much stack must be left for one level, and how much is added when it isn't.
 const RED_ZONE: usize = 128 * 1024;
 const STACK: usize = 4 * 1024 * 1024;
+
+/// How many mistakes of one text are told. What follows is not read: a hostile file would fill the memory with messages.
+const MOST_MISTAKES: usize = 1000;
 
 /// Runs `f` with enough stack for one more level of a tree.
 pub(crate) fn with_stack<R>(f: impl FnOnce() -> R) -> R {
@@ -27,11 +30,26 @@ pub(crate) struct Parser<'a> {
     base: u32,
     tokens: Vec<Token>,
     next: usize,
+    /// The next token that counts, and the index behind it. It is looked at several times before it is read.
+    ahead: (Token, usize),
+    pub(super) piles: Piles,
     /// Whether line breaks are tokens here, or white space.
     newlines: bool,
     /// Whether a mistake has been recovered from: what looks wrong afterwards may be a consequence of it.
     pub(super) recovery: bool,
     depth: u32,
+}
+
+/// Parts of what is being read, innermost last. A node takes its own off the end, into memory of just the right size:
+/// a vector for each would be allocated, grow, and be copied.
+#[derive(Default)]
+pub(super) struct Piles {
+    pub(super) attributes: Vec<Attribute>,
+    pub(super) blocks: Vec<Block>,
+    pub(super) labels: Vec<Label>,
+    pub(super) exprs: Vec<Expr>,
+    pub(super) items: Vec<ObjectItem>,
+    pub(super) steps: Vec<Step>,
 }
 
 impl<'a> Parser<'a> {
@@ -43,7 +61,7 @@ impl<'a> Parser<'a> {
         file: FileId,
         base: u32,
     ) -> Parser<'a> {
-        let tokens = lexer::tokens(source, start);
+        let (tokens, suspicious) = lexer::tokens(source, start);
         let mut parser = Parser {
             source,
             diagnostics: Diagnostics::new(),
@@ -52,11 +70,16 @@ impl<'a> Parser<'a> {
             base,
             tokens,
             next: 0,
+            ahead: (Token { start: 0, end: 0, kind: Kind::Eof }, 0),
+            piles: Piles::default(),
             newlines: true,
             recovery: false,
             depth: 0,
         };
-        parser.report_invalid_tokens();
+        parser.ahead = parser.look(0);
+        if suspicious {
+            parser.report_invalid_tokens();
+        }
         parser
     }
 
@@ -65,9 +88,8 @@ impl<'a> Parser<'a> {
         self.tokens.get(index).copied().unwrap_or(Token { start: end, end, kind: Kind::Eof })
     }
 
-    /// The next token that counts, and the index behind it.
-    fn look(&self) -> (Token, usize) {
-        let mut index = self.next;
+    /// The first token from `index` on that counts, and the index behind it.
+    fn look(&self, mut index: usize) -> (Token, usize) {
         loop {
             let token = self.token(index);
             index += 1;
@@ -87,14 +109,24 @@ impl<'a> Parser<'a> {
 
     /// The next token; it stays there.
     pub(super) fn peek(&self) -> Token {
-        self.look().0
+        self.ahead.0
+    }
+
+    /// The token behind the next one.
+    pub(super) fn peek_second(&self) -> Token {
+        self.look(self.ahead.1).0
     }
 
     /// Takes the next token.
     pub(super) fn read(&mut self) -> Token {
-        let (token, next) = self.look();
-        self.next = next;
+        let (token, next) = self.ahead;
+        self.go_to(next);
         token
+    }
+
+    fn go_to(&mut self, next: usize) {
+        self.next = next;
+        self.ahead = self.look(next);
     }
 
     /// Takes the next token if it is a `kind`.
@@ -113,11 +145,11 @@ impl<'a> Parser<'a> {
     pub(super) fn read_plain_string(&mut self) -> Option<(Token, Token)> {
         let (text, close) = (self.token(self.next), self.token(self.next + 1));
         if text.kind == Kind::CloseQuote {
-            self.next += 1;
+            self.go_to(self.next + 1);
             return Some((Token { end: text.start, ..text }, text));
         }
         if text.kind == Kind::QuotedText && close.kind == Kind::CloseQuote {
-            self.next += 2;
+            self.go_to(self.next + 2);
             return Some((text, close));
         }
         None
@@ -152,14 +184,34 @@ impl<'a> Parser<'a> {
         super::text::normalise(&String::from_utf8_lossy(self.bytes(token)))
     }
 
+    /// All tokens of the text.
+    pub(super) fn into_tokens(self) -> Vec<Token> {
+        self.tokens
+    }
+
     /// Reports a mistake at `place`.
     pub(super) fn error(&mut self, place: Range, summary: impl Into<String>, detail: impl Into<String>) {
-        self.diagnostics.push(Diagnostic::error(summary, detail).at(place));
+        self.report(Diagnostic::error(summary, detail).at(place));
     }
 
     /// Reports a mistake at `place`, to be shown with the lines from `context` on.
     pub(super) fn error_since(&mut self, context: Range, place: Range, summary: &str, detail: &str) {
-        self.diagnostics.push(Diagnostic::error(summary, detail).at(place).within(context.to(place)));
+        self.report(Diagnostic::error(summary, detail).at(place).within(context.to(place)));
+    }
+
+    /// Adds a message. After very many the parser gives up, as if the text ended.
+    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
+        let place = diagnostic.subject().unwrap_or_else(|| self.next_range());
+        self.diagnostics.push(diagnostic);
+        if self.diagnostics.len() == MOST_MISTAKES {
+            let detail = format!(
+                "This text has more than {MOST_MISTAKES} mistakes; what follows is not looked at. Perhaps it is not a \
+                 configuration at all. Otherwise mend the first ones and try again."
+            );
+            self.diagnostics.push(Diagnostic::error("Too many mistakes", detail).at(place));
+            self.recovery = true;
+            self.go_to(self.tokens.len().saturating_sub(1));
+        }
     }
 
     /// Whether recovery is on and messages came since there were `before` of them.
@@ -181,10 +233,18 @@ impl<'a> Parser<'a> {
 
     /// Runs `f` with line breaks as tokens, or as white space.
     pub(super) fn with_newlines<R>(&mut self, newlines: bool, f: impl FnOnce(&mut Self) -> R) -> R {
-        let before = std::mem::replace(&mut self.newlines, newlines);
+        let before = self.newlines;
+        self.set_newlines(newlines);
         let result = f(self);
-        self.newlines = before;
+        self.set_newlines(before);
         result
+    }
+
+    fn set_newlines(&mut self, newlines: bool) {
+        if self.newlines != newlines {
+            self.newlines = newlines;
+            self.ahead = self.look(self.next);
+        }
     }
 
     /// Runs `f` one level deeper, with enough stack; `None`, with a message, if that is too deep.
@@ -274,6 +334,12 @@ impl<'a> Parser<'a> {
         let mut told = Told::default();
         for index in 0..self.tokens.len() {
             let token = self.token(index);
+            if !token.kind.is_suspicious() {
+                continue;
+            }
+            if self.diagnostics.len() >= MOST_MISTAKES {
+                return;
+            }
             if let Some((summary, detail)) = told.message(token.kind, self.bytes(token)) {
                 self.error(self.range(token), summary, detail);
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHashMap;
 
 use super::parser::Parser;
 use super::text::unescape;
@@ -27,37 +27,24 @@ enum Item {
     Nothing,
 }
 
-/// The attributes and blocks of a body while it is read.
-#[derive(Default)]
+/// The body that is being read: where its attributes and blocks begin in the parser's piles.
 struct Items {
-    attributes: Vec<Attribute>,
-    blocks: Vec<Block>,
-    names: FxHashSet<Str>,
+    attributes: usize,
+    blocks: usize,
+    /// Where each attribute stands, once there are many.
+    names: FxHashMap<Str, Range>,
 }
 
 impl Items {
-    /// The attribute `name`, if there is one already. Fast for bodies with many attributes that are all different.
-    fn attribute(&self, name: &str) -> Option<&Attribute> {
-        if self.attributes.len() >= MANY && !self.names.contains(name) {
-            return None;
+    /// The place of the attribute `name` among `attributes`, those of this body, if there is one already.
+    fn place(&mut self, name: &str, attributes: &[Attribute]) -> Option<Range> {
+        if attributes.len() < MANY {
+            return attributes.iter().find(|a| a.name == name).map(|a| a.name_range);
         }
-        self.attributes.iter().find(|a| a.name == name)
-    }
-
-    fn push(&mut self, attribute: Attribute) {
-        if self.attributes.len() + 1 == MANY {
-            self.names.extend(self.attributes.iter().map(|a| a.name.clone()));
-        }
-        if self.attributes.len() + 1 >= MANY {
-            self.names.insert(attribute.name.clone());
-        }
-        self.attributes.push(attribute);
-    }
-
-    fn finish(mut self, range: Range) -> NativeBody {
-        self.attributes.shrink_to_fit();
-        self.blocks.shrink_to_fit();
-        NativeBody { range, attributes: self.attributes, blocks: self.blocks }
+        // The table holds all attributes but those that came since the last question.
+        let since = attributes.get(self.names.len()..).unwrap_or_default();
+        self.names.extend(since.iter().map(|a| (a.name.clone(), a.name_range)));
+        self.names.get(name).copied()
     }
 }
 
@@ -65,31 +52,38 @@ impl Parser<'_> {
     /// A body up to and including `end`.
     pub(super) fn body(&mut self, end: Kind) -> NativeBody {
         let start = self.previous_range();
-        let mut items = Items::default();
+        let mut items = Items {
+            attributes: self.piles.attributes.len(),
+            blocks: self.piles.blocks.len(),
+            names: FxHashMap::default(),
+        };
         loop {
             let next = self.peek();
             let place = self.range(next);
             if next.kind == end {
                 self.read();
-                return items.finish(start.to(place));
+                return self.finish(items, start.to(place));
             }
             match next.kind {
                 Kind::Newline => {
                     self.read();
                 }
                 Kind::Ident => match self.item() {
-                    Item::Block(block) => items.blocks.push(block),
-                    Item::Attribute(attribute) => match items.attribute(&attribute.name) {
-                        Some(existing) => {
-                            let detail = format!(
-                                "The argument \"{}\" was set at {} already. Each argument can be set once only.",
-                                attribute.name,
-                                self.describe(existing.name_range)
-                            );
-                            self.error(attribute.name_range, "Attribute redefined", detail);
+                    Item::Block(block) => self.piles.blocks.push(block),
+                    Item::Attribute(attribute) => {
+                        let others = self.piles.attributes.get(items.attributes..).unwrap_or_default();
+                        match items.place(&attribute.name, others) {
+                            Some(existing) => {
+                                let detail = format!(
+                                    "The argument \"{}\" was set at {} already. Each argument can be set once only.",
+                                    attribute.name,
+                                    self.describe(existing)
+                                );
+                                self.error(attribute.name_range, "Attribute redefined", detail);
+                            }
+                            None => self.piles.attributes.push(attribute),
                         }
-                        None => items.push(attribute),
-                    },
+                    }
                     Item::Nothing => {}
                 },
                 kind => {
@@ -106,9 +100,17 @@ impl Parser<'_> {
                     }
                     let range = start.to(self.previous_range());
                     self.recover(end);
-                    return items.finish(range);
+                    return self.finish(items, range);
                 }
             }
+        }
+    }
+
+    fn finish(&mut self, items: Items, range: Range) -> NativeBody {
+        NativeBody {
+            range,
+            attributes: self.piles.attributes.drain(items.attributes..).collect(),
+            blocks: self.piles.blocks.drain(items.blocks..).collect(),
         }
     }
 
@@ -167,7 +169,7 @@ impl Parser<'_> {
     /// The rest of a block, from behind its type on.
     fn block(&mut self, kind: Token) -> Block {
         let kind_range = self.range(kind);
-        let mut labels = Vec::new();
+        let first_label = self.piles.labels.len();
         let open = loop {
             let token = self.peek();
             let place = self.range(token);
@@ -178,11 +180,12 @@ impl Parser<'_> {
                 }
                 Kind::OpenQuote => {
                     let (text, range) = self.quoted_literal();
-                    labels.push(Label { text: text.into(), range });
+                    self.piles.labels.push(Label { text, range });
                 }
                 Kind::Ident => {
                     self.read();
-                    labels.push(Label { text: self.word(token), range: place });
+                    let text = self.word(token);
+                    self.piles.labels.push(Label { text, range: place });
                 }
                 other => {
                     let detail = match other {
@@ -194,10 +197,12 @@ impl Parser<'_> {
                         self.error_since(kind_range, place, INVALID_BLOCK, detail);
                     }
                     self.recover_after_item();
+                    let labels = self.piles.labels.drain(first_label..).collect();
                     return empty_block(self.word(kind), kind_range, labels);
                 }
             }
         };
+        let labels: Vec<Label> = self.piles.labels.drain(first_label..).collect();
         let body = match self.peek().kind {
             Kind::Newline | Kind::Eof | Kind::CloseBrace => self.body(Kind::CloseBrace),
             _ => self.single_line_body(kind_range, open),
@@ -246,7 +251,7 @@ impl Parser<'_> {
                 if !self.recovery {
                     if kind == Kind::Eof {
                         let message = Diagnostic::error(UNCLOSED, UNCLOSED_DETAIL).at(open).within(kind_range.to(open));
-                        self.diagnostics.push(message);
+                        self.report(message);
                     } else {
                         let detail = "A block on a single line must be closed right behind its argument.";
                         self.error(place, SINGLE_LINE, detail);
@@ -291,10 +296,21 @@ impl Parser<'_> {
     }
 
     /// A quoted string without template sequences, as labels are: its text and range.
-    pub(super) fn quoted_literal(&mut self) -> (String, Range) {
-        const INVALID: &str = "Invalid string literal";
+    pub(super) fn quoted_literal(&mut self) -> (Str, Range) {
         let open = self.next_range();
         self.read();
+        if let Some((text, close)) = self.read_plain_string() {
+            let place = self.range(text);
+            let text = unescape(self.bytes(text), true, place, &mut self.diagnostics);
+            return (text.into(), open.to(self.range(close)));
+        }
+        let (text, range) = self.broken_literal(open);
+        (text.into(), range)
+    }
+
+    /// The rest of a quoted string that is not plain text.
+    fn broken_literal(&mut self, open: Range) -> (String, Range) {
+        const INVALID: &str = "Invalid string literal";
         let mut text = String::new();
         loop {
             let token = self.read();

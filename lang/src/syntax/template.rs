@@ -1,5 +1,7 @@
 //! Templates: literal text, interpolations and directives.
 
+use std::borrow::Cow;
+
 use super::parser::{Parser, with_stack};
 use super::text::{self, Line, normalise, unescape};
 use super::token::{Kind, Token};
@@ -10,8 +12,8 @@ use crate::{Diagnostic, Str};
 const INVALID_FOR: &str = "Invalid 'for' directive";
 
 /// A piece of a template before directives are matched with their ends.
-enum Piece {
-    Literal(String, Range),
+enum Piece<'a> {
+    Literal(Cow<'a, str>, Range),
     Interpolation(Expr),
     If(Expr, Range),
     For { key: Option<Str>, value: Str, collection: Expr, range: Range },
@@ -39,8 +41,8 @@ impl EndKind {
     }
 }
 
-impl Line for Piece {
-    fn literal(&mut self) -> Option<(&mut String, &mut Range)> {
+impl<'a> Line<'a> for Piece<'a> {
+    fn literal(&mut self) -> Option<(&mut Cow<'a, str>, &mut Range)> {
         match self {
             Piece::Literal(text, range) => Some((text, range)),
             _ => None,
@@ -48,7 +50,7 @@ impl Line for Piece {
     }
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
     /// The rest of a template whose opening marker at `open` was read, up to `closer`.
     pub(super) fn template_expression(&mut self, open: Range, closer: Kind, strip: bool) -> Expr {
         let (kind, _) = self.template(closer, strip);
@@ -79,7 +81,7 @@ impl Parser<'_> {
     }
 
     /// The part that begins with `piece`; takes what belongs to it from `rest`.
-    fn part(&mut self, piece: Piece, rest: &mut Rest, end: Range) -> TemplatePart {
+    fn part(&mut self, piece: Piece<'a>, rest: &mut Rest<'a>, end: Range) -> TemplatePart {
         match piece {
             Piece::Literal(text, range) => TemplatePart::Literal(normalise(&text), range),
             Piece::Interpolation(inner) => TemplatePart::Interpolation(inner),
@@ -114,7 +116,7 @@ impl Parser<'_> {
         }
     }
 
-    fn if_directive(&mut self, condition: Expr, range: Range, rest: &mut Rest, end: Range) -> TemplatePart {
+    fn if_directive(&mut self, condition: Expr, range: Range, rest: &mut Rest<'a>, end: Range) -> TemplatePart {
         let (then, mut closing, mut at) = self.parts_to_end(rest, end);
         let mut otherwise = Vec::new();
         let has_else = closing == EndKind::Else;
@@ -144,7 +146,7 @@ impl Parser<'_> {
     }
 
     /// Parts up to the next directive that ends something, which is taken too; its kind and place.
-    fn parts_to_end(&mut self, rest: &mut Rest, end: Range) -> (Vec<TemplatePart>, EndKind, Range) {
+    fn parts_to_end(&mut self, rest: &mut Rest<'a>, end: Range) -> (Vec<TemplatePart>, EndKind, Range) {
         let mut parts = Vec::new();
         loop {
             match rest.next() {
@@ -156,8 +158,8 @@ impl Parser<'_> {
     }
 
     /// The pieces of a template up to `closer`, and the closer's place.
-    fn pieces(&mut self, start: Range, closer: Kind) -> (Vec<Piece>, Range) {
-        let mut pieces: Vec<Piece> = Vec::new();
+    fn pieces(&mut self, start: Range, closer: Kind) -> (Vec<Piece<'a>>, Range) {
+        let mut pieces: Vec<Piece<'a>> = Vec::new();
         // Whether `~}` came just before, and whether a literal did.
         let (mut trim_next, mut after_literal) = (false, false);
         loop {
@@ -173,7 +175,10 @@ impl Parser<'_> {
                     let quoted = token.kind == Kind::QuotedText;
                     let mut text = unescape(self.bytes(token), quoted, range, &mut self.diagnostics);
                     if trim {
-                        text = text.trim_start().to_owned();
+                        text = match text {
+                            Cow::Borrowed(text) => text.trim_start().into(),
+                            Cow::Owned(text) => text.trim_start().to_owned().into(),
+                        };
                     }
                     pieces.push(Piece::Literal(text, range));
                     after_literal = true;
@@ -183,7 +188,10 @@ impl Parser<'_> {
                         && self.bytes(token).ends_with(b"~")
                         && let Some(Piece::Literal(text, _)) = pieces.last_mut()
                     {
-                        text.truncate(text.trim_end().len());
+                        match text {
+                            Cow::Borrowed(text) => *text = text.trim_end(),
+                            Cow::Owned(text) => text.truncate(text.trim_end().len()),
+                        }
                     }
                     trim_next = self.with_newlines(false, |parser| {
                         if token.kind == Kind::Interpolation {
@@ -252,7 +260,7 @@ impl Parser<'_> {
     }
 
     /// The rest of a directive that begins at `open`; adds it to `pieces` and says whether it ends in `~}`.
-    fn directive(&mut self, start: Range, open: Range, pieces: &mut Vec<Piece>) -> bool {
+    fn directive(&mut self, start: Range, open: Range, pieces: &mut Vec<Piece<'a>>) -> bool {
         let word = self.peek();
         if word.kind != Kind::Ident {
             if !self.recovery {
@@ -279,7 +287,7 @@ impl Parser<'_> {
                     let detail = format!("There is no template directive \"{keyword}\".{hint}");
                     let place = self.range(word);
                     let message = Diagnostic::error("Invalid template control keyword", detail).at(place);
-                    self.diagnostics.push(message.within(open.to(place)));
+                    self.report(message.within(open.to(place)));
                 }
                 None
             }
@@ -303,7 +311,7 @@ impl Parser<'_> {
     }
 
     /// The rest of a `for` directive up to its closing brace; `None`, with a message, if it is malformed.
-    fn for_directive(&mut self, open: Range) -> Option<Piece> {
+    fn for_directive(&mut self, open: Range) -> Option<Piece<'a>> {
         let Some(first) = self.read_if(Kind::Ident) else {
             return self.invalid_for_directive("The name of a variable must follow 'for'.");
         };
@@ -322,7 +330,7 @@ impl Parser<'_> {
         Some(Piece::For { key, value, collection, range: open.to(self.next_range()) })
     }
 
-    fn invalid_for_directive(&mut self, detail: &str) -> Option<Piece> {
+    fn invalid_for_directive(&mut self, detail: &str) -> Option<Piece<'a>> {
         if !self.recovery {
             self.error(self.next_range(), INVALID_FOR, detail);
         }
@@ -331,15 +339,19 @@ impl Parser<'_> {
 }
 
 /// What is left of a template's pieces.
-type Rest = std::vec::IntoIter<Piece>;
+type Rest<'a> = std::vec::IntoIter<Piece<'a>>;
 
 /// Joins literals that follow each other.
-fn meld(pieces: Vec<Piece>) -> Vec<Piece> {
-    let mut result: Vec<Piece> = Vec::with_capacity(pieces.len());
+fn meld(pieces: Vec<Piece<'_>>) -> Vec<Piece<'_>> {
+    let literal = |piece: &Piece<'_>| matches!(piece, Piece::Literal(..));
+    if !pieces.array_windows::<2>().any(|[first, second]| literal(first) && literal(second)) {
+        return pieces;
+    }
+    let mut result: Vec<Piece<'_>> = Vec::with_capacity(pieces.len());
     for piece in pieces {
         match (result.last_mut(), piece) {
             (Some(Piece::Literal(before, range)), Piece::Literal(text, end)) => {
-                before.push_str(&text);
+                before.to_mut().push_str(&text);
                 range.end = end.end;
             }
             (_, piece) => result.push(piece),

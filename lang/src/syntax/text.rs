@@ -1,5 +1,7 @@
 //! Literal text: escapes, normalisation and the indentation of heredocs.
 
+use std::borrow::Cow;
+
 use unicode_normalization::{UnicodeNormalization, is_nfc_quick};
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -14,11 +16,11 @@ pub(crate) fn normalise(text: &str) -> Str {
 
 /// The text of the token `bytes` at `range` with escapes resolved: `$${` and `%%{`, and with `quoted` backslashes too.
 /// Bytes that are not UTF-8 become replacement characters; the lexer's tokens hold none that matter.
-pub(crate) fn unescape(bytes: &[u8], quoted: bool, range: Range, diagnostics: &mut Diagnostics) -> String {
+pub(crate) fn unescape<'a>(bytes: &'a [u8], quoted: bool, range: Range, diagnostics: &mut Diagnostics) -> Cow<'a, str> {
     let text = String::from_utf8_lossy(bytes);
     let special = |b: &u8| matches!(b, b'$' | b'%') || (quoted && *b == b'\\');
     if !text.as_bytes().iter().any(special) {
-        return text.into_owned();
+        return text;
     }
     let mut result = String::with_capacity(text.len());
     let mut rest: &str = &text;
@@ -42,7 +44,7 @@ pub(crate) fn unescape(bytes: &[u8], quoted: bool, range: Range, diagnostics: &m
         rest = &rest[length..];
     }
     result.push_str(rest);
-    result
+    result.into()
 }
 
 /// Resolves the escape at the start of `rest` into `result` and returns its length.
@@ -92,15 +94,15 @@ fn one(result: &mut String, c: char) -> usize {
 }
 
 /// A piece of a template, as far as indentation is concerned.
-pub(crate) trait Line {
+pub(crate) trait Line<'a> {
     /// The piece's literal text and where it stands; `None` for anything else.
-    fn literal(&mut self) -> Option<(&mut String, &mut Range)>;
+    fn literal(&mut self) -> Option<(&mut Cow<'a, str>, &mut Range)>;
 }
 
 /// Takes the common indentation off the lines of a `<<-` heredoc. `pieces` holds one piece for each line at least.
 ///
 /// Blank lines don't count, and keep what they have. White space counts in grapheme clusters.
-pub(crate) fn strip_indentation(pieces: &mut [impl Line]) {
+pub(crate) fn strip_indentation<'a>(pieces: &mut [impl Line<'a>]) {
     let mut least = usize::MAX;
     let mut at_line_start = true;
     let mut indented = Vec::new();
@@ -122,7 +124,10 @@ pub(crate) fn strip_indentation(pieces: &mut [impl Line]) {
     for index in indented {
         let Some((text, range)) = pieces.get_mut(index).and_then(Line::literal) else { continue };
         let bytes: usize = text.graphemes(true).take(least).map(str::len).sum();
-        text.drain(..bytes);
+        match text {
+            Cow::Borrowed(text) => *text = text.get(bytes..).unwrap_or_default(),
+            Cow::Owned(text) => drop(text.drain(..bytes)),
+        }
         range.start += bytes as u32;
     }
 }

@@ -96,6 +96,22 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Whether there may be something to say about such a token wherever it stands.
+    pub(crate) fn is_suspicious(self) -> bool {
+        matches!(
+            self,
+            Kind::Bitwise
+                | Kind::Backtick
+                | Kind::Apostrophe
+                | Kind::Semicolon
+                | Kind::BadUtf8
+                | Kind::QuotedNewline
+                | Kind::Invalid
+        )
+    }
+}
+
 /// A token: its kind and bytes `start..end`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Token {
