@@ -8,6 +8,7 @@ mod conformance;
 mod demo;
 mod emulators;
 mod error;
+mod fuzz;
 mod memory;
 mod process;
 mod ratchet;
@@ -31,6 +32,7 @@ enum Command {
     Demo(demo::Arguments),
     Test(test::Arguments),
     Bench(bench::Arguments),
+    Fuzz(fuzz::Arguments),
     Emulators(emulators::Arguments),
     Conformance(conformance::Arguments),
 }
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Emulators(arguments) => emulators::run(&arguments),
         Command::Conformance(arguments) => conformance::run(&arguments),
     };
