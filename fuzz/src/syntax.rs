@@ -35,7 +35,8 @@ fn covers(body: &NativeBody, text: &[u8], start: usize) {
         let mut alone = slice(text, range.start as usize, end).to_vec();
         alone.push(b'\n');
         let again = read(&alone);
-        let names = again.attributes.iter().map(|a| a.name.as_str()).chain(again.blocks.iter().map(|b| b.kind.as_str()));
+        let names =
+            again.attributes.iter().map(|a| a.name.as_str()).chain(again.blocks.iter().map(|b| b.kind.as_str()));
         assert_eq!(names.collect::<Vec<_>>(), [*name], "the text of an item read alone");
     }
     trivial(slice(text, end, text.len()));

@@ -61,7 +61,8 @@ pub fn briefly() -> Result<(), TaskError> {
 fn targets() -> Result<Vec<String>, TaskError> {
     let seeds = repository().join("fuzz/seeds");
     let folder = std::fs::read_dir(&seeds).map_err(HarnessError::run(seeds.display().to_string()))?;
-    let mut names: Vec<String> = folder.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> =
+        folder.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     Ok(names)
 }

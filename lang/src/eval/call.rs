@@ -77,7 +77,7 @@ impl Env<'_> {
             return Value::dynamic();
         }
         match function.call(&values, functions) {
-            Ok(value) => value,
+            Ok(value) => self.bounded(value, expr.range, diagnostics),
             Err(error) => {
                 let blamed = error.argument.map(|i| (arguments.get(i), function.parameter(i)));
                 diagnostics.push(match blamed {

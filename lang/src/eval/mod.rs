@@ -2,7 +2,6 @@
 //!
 //! Evaluation never stops at the first mistake: what fails is an unknown value of unknown type, and a diagnostic.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
@@ -10,10 +9,10 @@ use crate::Str;
 use crate::ast::{Expr, ExprKind, ObjectItem, ObjectKey, Traversal};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::functions::{CallContext, Function, FunctionTable};
-use crate::source::Range;
 use crate::types::Type;
 use crate::values::{Kind, Marks, Value};
 
+mod budget;
 mod call;
 mod conditional;
 mod index;
@@ -22,10 +21,9 @@ mod operators;
 mod references;
 mod template;
 
+use budget::Budget;
 pub use index::{get_attribute, get_index};
 
-/// How many elements `for` and splat expressions may produce in one evaluation, and how many bytes a template.
-const MAX_ELEMENTS: u64 = 2_000_000;
 /// How deep tuples and objects may be nested in one expression: what walks or drops the value needs stack for it.
 const MAX_DEPTH: u32 = 500;
 /// Stack left below which a new piece is allocated, and how large that is: nesting is bounded by memory, not by the stack.
@@ -125,7 +123,7 @@ impl Scope for Locals<'_> {
 
 /// The value of an expression. After an error it is unknown, usually of unknown type.
 pub fn evaluate(expr: &Expr, scope: &dyn Scope, diagnostics: &mut Diagnostics) -> Value {
-    let budget = Cell::new(MAX_ELEMENTS);
+    let budget = Budget::default();
     let env = Env { scope, frame: None, item: None, depth: 0, budget: &budget };
     env.eval(expr, diagnostics)
 }
@@ -140,8 +138,8 @@ struct Env<'a> {
     item: Option<&'a Value>,
     /// How many tuples and objects are around it.
     depth: u32,
-    /// How many elements may still be produced.
-    budget: &'a Cell<u64>,
+    /// What may still be produced.
+    budget: &'a Budget,
 }
 
 /// One round of a `for`.
@@ -216,14 +214,15 @@ impl<'a> Env<'a> {
                     return Value::dynamic();
                 }
                 let inner = Env { depth: self.depth + 1, ..*self };
-                match &expr.kind {
+                let value = match &expr.kind {
                     ExprKind::For(each) => inner.for_expr(expr.range, each, diagnostics),
                     ExprKind::Object(items) => inner.object(items, diagnostics),
                     ExprKind::Tuple(elements) => {
                         Value::tuple(elements.iter().map(|e| inner.eval(e, diagnostics)).collect::<Vec<_>>())
                     }
                     _ => Value::dynamic(),
-                }
+                };
+                self.bounded(value, expr.range, diagnostics)
             }
             ExprKind::Null
             | ExprKind::Bool(_)
@@ -256,18 +255,6 @@ impl<'a> Env<'a> {
     fn fail(&self, diagnostic: Diagnostic, expr: &Expr, diagnostics: &mut Diagnostics) -> Value {
         diagnostics.push(diagnostic.with_values(self.reference_values(expr)));
         Value::dynamic()
-    }
-
-    /// Reports that an evaluation would produce too much, unless `count` more elements are all right.
-    fn spend(&self, count: u64, range: Range, diagnostics: &mut Diagnostics) -> bool {
-        let left = self.budget.get();
-        self.budget.set(left.saturating_sub(count));
-        if left >= count {
-            return true;
-        }
-        let detail = format!("This expression would produce more than {MAX_ELEMENTS} elements.");
-        diagnostics.push(Diagnostic::error("Result too large", detail).at(range));
-        false
     }
 
     fn object(&self, items: &[ObjectItem], diagnostics: &mut Diagnostics) -> Value {

@@ -55,7 +55,7 @@ impl Env<'_> {
         let failed = own.has_errors();
         diagnostics.append(own);
         let value = if known {
-            Value::string(text)
+            self.bounded(Value::string(text), range, diagnostics)
         } else if failed || text.is_empty() {
             Value::unknown_not_null(Type::String)
         } else {

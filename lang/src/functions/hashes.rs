@@ -13,6 +13,9 @@ use super::{CallError, Function, Param, base64_text};
 use crate::types::Type;
 use crate::values::Value;
 
+/// The highest cost of bcrypt: a minute. Each further one doubles the time.
+const MOST_BCRYPT_COST: u32 = 20;
+
 /// A hash function.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Hash {
@@ -106,6 +109,11 @@ fn bcrypt_hash(password: &str, cost: i64) -> Result<String, CallError> {
     let cost = if cost < 4 { 10 } else { u32::try_from(cost).unwrap_or(u32::MAX) };
     if cost > 31 {
         return Err(refused(format!("crypto/bcrypt: cost {cost} is outside allowed inclusive range 4..31")));
+    }
+    if cost > MOST_BCRYPT_COST {
+        return Err(refused(format!(
+            "bcrypt: cost {cost} would take hours; use at most {MOST_BCRYPT_COST} (the default, 10, is usual)"
+        )));
     }
     let parts = bcrypt::hash_with_result(password, cost).map_err(|e| refused(e.to_string()))?;
     Ok(parts.format_for_version(bcrypt::Version::TwoA))

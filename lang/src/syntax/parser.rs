@@ -201,6 +201,9 @@ impl<'a> Parser<'a> {
 
     /// Adds a message. After very many the parser gives up, as if the text ended.
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {
+        if self.diagnostics.len() > MOST_MISTAKES {
+            return;
+        }
         let place = diagnostic.subject().unwrap_or_else(|| self.next_range());
         self.diagnostics.push(diagnostic);
         if self.diagnostics.len() == MOST_MISTAKES {
@@ -221,7 +224,9 @@ impl<'a> Parser<'a> {
 
     /// `file:line,column-column` of a range, for messages.
     pub(super) fn describe(&self, range: Range) -> String {
-        let Some(source) = self.sources.and_then(|s| s.get(range.file)) else { return "an earlier place".to_owned() };
+        // Nobody reads it any more after very many: finding columns takes time.
+        let sources = self.sources.filter(|_| self.diagnostics.len() <= MOST_MISTAKES);
+        let Some(source) = sources.and_then(|s| s.get(range.file)) else { return "an earlier place".to_owned() };
         let (start, end) = (source.position(range.start), source.position(range.end));
         let name = source.name.display();
         if start.line == end.line {

@@ -495,14 +495,31 @@ fn divide(negative: bool, dividend: UBig, divisor: &UBig, exponent: i64, precisi
 
 /// `±digits · 10^ten · 2^two`, rounded to 512 bits.
 fn from_decimal(negative: bool, digits: UBig, ten: i64, two: i64) -> Number {
-    let fives = UBig::from(5u8).pow(to_usize(ten.abs()));
+    let (fives, scale) = power_of_five(ten.unsigned_abs());
     if ten >= 0 {
-        round(negative, digits * fives, ten + two, false, LITERAL)
+        round(negative, digits * fives, ten + two + scale, false, LITERAL)
     } else if digits.is_zero() {
         exact(negative, digits, 0, LITERAL)
     } else {
-        divide(negative, digits, &fives, ten + two, LITERAL)
+        divide(negative, digits, &fives, ten + two - scale, LITERAL)
     }
+}
+
+/// `5^power` as a mantissa and a binary exponent. Large ones are cut to twice the bits that any number keeps: exactly, the fifth
+/// power of a million has two million bits, and a file can ask for many of them.
+fn power_of_five(power: u64) -> (UBig, i64) {
+    const EXACT: u64 = 2000;
+    const BITS: i64 = 2 * LITERAL as i64;
+    if power <= EXACT {
+        return (UBig::from(5u8).pow(to_usize(power as i64)), 0);
+    }
+    let (half, exponent) = power_of_five(power / 2);
+    let mut mantissa = &half * &half;
+    if power % 2 == 1 {
+        mantissa *= UBig::from(5u8);
+    }
+    let excess = (bit_length(&mantissa) - BITS).max(0);
+    (mantissa >> to_usize(excess), 2 * exponent + excess)
 }
 
 impl From<i64> for Number {

@@ -28,14 +28,19 @@ enum Subject {
     /// Plan, apply and plan again examples/eks on the local emulator
     Example,
     Planner(planner::Arguments),
+    /// Parsing, formatting and evaluation, in a release build of the language alone; compares with hcl-edit, too
+    Lang,
 }
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<(), TaskError> {
-    let windlass = binary(arguments.release)?;
+    let binary = || binary(arguments.release);
     match &arguments.subject {
-        None | Some(Subject::Example) => example::run(&windlass, arguments.runs),
-        Some(Subject::Planner(planner)) => planner::run(&windlass, arguments.runs, planner),
+        None | Some(Subject::Example) => example::run(&binary()?, arguments.runs),
+        Some(Subject::Planner(planner)) => planner::run(&binary()?, arguments.runs, planner),
+        Some(Subject::Lang) => {
+            process::succeed(&mut process::cargo(&["bench", "--quiet", "--package", "lang", "--bench", "speed"]))
+        }
     }
 }
 
