@@ -204,7 +204,8 @@ async fn recover_one(
         })
         .await;
     match response {
-        RecoverResponse::Found { object, complete } => {
+        RecoverResponse::Found { object, complete, warnings } => {
+            diagnostics.extend(warnings.into_iter().map(|warning| without_place(warning, &text)));
             let known = record.handed_over.as_deref().or(stored.as_deref());
             let status = match (intent.operation, complete) {
                 (Operation::Create, false) => ObjectStatus::Tainted,

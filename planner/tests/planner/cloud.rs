@@ -342,7 +342,7 @@ impl Configured for Connection {
             _ => self.cloud.find(&text(request.prior, "id")),
         };
         match found {
-            Some(object) => RecoverResponse::Found { object, complete: true },
+            Some(object) => RecoverResponse::Found { object, complete: true, warnings: Vec::new() },
             None => RecoverResponse::Absent,
         }
     }

@@ -156,9 +156,9 @@ impl<R: Resource> TypedResource<R> {
         }
     }
 
-    /// The object of an operation without outcome, and whether a create came to its end.
-    async fn found(&self, cx: &Cx<R::Context>, request: &RecoverRequest<'_>) -> Result<Option<(Value, bool)>, Unclear> {
-        let mut by_name = false;
+    /// The object of an operation without outcome.
+    async fn found(&self, cx: &Cx<R::Context>, request: &RecoverRequest<'_>) -> Result<Option<Recovered>, Unclear> {
+        let mut evidence = Evidence::Proof;
         let start: R = match (request.handed_over, request.operation) {
             (Some(partial), _) => model(partial)?,
             (None, Operation::Update | Operation::Delete) => model(request.prior)?,
@@ -167,7 +167,11 @@ impl<R: Resource> TypedResource<R> {
                 match R::find(cx, &planned, request.client_token).await? {
                     Found::Object(object) => *object,
                     Found::Named(object) => {
-                        by_name = true;
+                        evidence = Evidence::Name;
+                        *object
+                    }
+                    Found::Same(object) => {
+                        evidence = Evidence::Content;
                         *object
                     }
                     Found::Nothing => return Ok(None),
@@ -178,11 +182,18 @@ impl<R: Resource> TypedResource<R> {
         let known = if request.planned.is_null() { request.prior } else { request.planned };
         let Some(object) = R::read(cx, start).await? else { return Ok(None) };
         let value = |object: &R| self.after_read(self.stored(cx, object, known), known);
-        if by_name && !self.is_as_planned(cx, &value(&object), request.planned) {
-            return Err(Unclear::Because("an object of that name is there, and it is not what was to be made"));
+        if evidence == Evidence::Name {
+            let other = self.other_than_planned(cx, &value(&object), request.planned);
+            if !other.is_empty() {
+                let why = format!(
+                    "it may be the one that is there under that name, but that one differs from the plan in {}",
+                    other.join(", ")
+                );
+                return Err(Unclear::Because(why));
+            }
         }
         if request.operation != Operation::Create {
-            return Ok(Some((value(&object), true)));
+            return Ok(Some(Recovered { object: value(&object), complete: true, evidence }));
         }
         let complete = match R::settle(cx, &object).await {
             Ok(()) => true,
@@ -192,29 +203,68 @@ impl<R: Resource> TypedResource<R> {
         };
         // Waiting may have changed it.
         let settled = R::read(cx, object).await?;
-        Ok(settled.map(|object| (value(&object), complete)))
+        Ok(settled.map(|object| Recovered { object: value(&object), complete, evidence }))
     }
 
-    /// Whether what must be configured, what can't be changed in place, and the tags are as planned. The rest the next plan
-    /// mends.
-    fn is_as_planned(&self, cx: &Cx<R::Context>, found: &Value, planned: &Value) -> bool {
-        let lasting =
-            self.schema.block.attributes.iter().filter(|(_, attribute)| attribute.force_new || attribute.required);
-        let same = lasting.into_iter().all(|(name, attribute)| {
+    /// What of that which must be configured or can't be changed in place, and of the tags, is not as planned. The rest the
+    /// next plan mends.
+    fn other_than_planned(&self, cx: &Cx<R::Context>, found: &Value, planned: &Value) -> Vec<&str> {
+        let attributes = self.schema.block.attributes.iter();
+        let lasting = attributes.filter(|(_, attribute)| attribute.force_new || attribute.required);
+        let differs = lasting.filter(|(name, attribute)| {
             let (found, planned) = (get(found, name), get(planned, name));
-            planned.is_null()
+            let same = planned.is_null()
                 || found.raw_equals(&planned)
-                || attribute.equivalent.is_some_and(|equivalent| !found.is_null() && equivalent(&found, &planned))
+                || attribute.equivalent.is_some_and(|equivalent| !found.is_null() && equivalent(&found, &planned));
+            !same
         });
-        let tagged = !self.has_tags()
-            || tags_of(&get(found, "tags_all")) == cx.tag_policy().merge(&tags_of(&get(planned, "tags")));
-        same && tagged
+        let mut names: Vec<&str> = differs.map(|(name, _)| name.as_str()).collect();
+        if self.has_tags() && tags_of(&get(found, "tags_all")) != cx.tag_policy().merge(&tags_of(&get(planned, "tags")))
+        {
+            names.push("tags");
+        }
+        names
     }
+
+    /// The type and what tells the object from others: `aws_iam_role (name = "node")`.
+    fn described(&self, planned: &Value) -> String {
+        let attributes = self.schema.block.attributes.iter();
+        let telling =
+            attributes.filter(|(name, a)| !a.sensitive && !a.write_only && (a.required || name.as_str() == "name"));
+        let parts = telling.filter_map(|(name, _)| {
+            let text =
+                get(planned, name).as_str().filter(|text| !text.is_empty() && text.len() <= LONGEST_SHOWN)?.to_string();
+            Some(format!("{name} = {text:?}"))
+        });
+        let parts: Vec<String> = parts.collect();
+        if parts.is_empty() { R::NAME.to_owned() } else { format!("{} ({})", R::NAME, parts.join(", ")) }
+    }
+}
+
+/// Longer texts (policies, certificates) don't tell an object from others at a glance.
+const LONGEST_SHOWN: usize = 120;
+
+/// An object that an interrupted run left.
+struct Recovered {
+    object: Value,
+    complete: bool,
+    evidence: Evidence,
+}
+
+/// Why an object is taken for the one that was to be made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Evidence {
+    /// Its id, the token or the identifying tag of its creation.
+    Proof,
+    /// Its name, and all that a create decides for good.
+    Name,
+    /// It is nothing but its content.
+    Content,
 }
 
 enum Unclear {
     Failed(Error),
-    Because(&'static str),
+    Because(String),
 }
 
 impl From<Error> for Unclear {
@@ -310,15 +360,27 @@ impl<R: Resource> ErasedResource<R::Context> for TypedResource<R> {
 
     async fn recover(&self, cx: &Cx<R::Context>, request: RecoverRequest<'_>) -> RecoverResponse {
         match self.found(cx, &request).await {
-            Ok(Some((object, complete))) => RecoverResponse::Found { object, complete },
+            Ok(Some(Recovered { object, complete, evidence })) => {
+                let warnings = (evidence == Evidence::Content).then(|| {
+                    let detail = format!(
+                        "A run that was interrupted was about to make {}. It is there, and is now managed here; nothing tells \
+                         whether that run made it or it was there before. If it belongs to somebody else, take it out of \
+                         the configuration with a `removed` block that does not destroy it.",
+                        self.described(request.planned)
+                    );
+                    ProviderDiagnostic::warning("Object adopted by its content", detail)
+                });
+                RecoverResponse::Found { object, complete, warnings: warnings.into_iter().collect() }
+            }
             Ok(None) => RecoverResponse::Absent,
             Err(Unclear::Failed(error)) if error.is_not_found() => RecoverResponse::Absent,
             Err(Unclear::Failed(error)) => RecoverResponse::Unclear(vec![error.into_diagnostic()]),
             Err(Unclear::Because(why)) => RecoverResponse::Unclear(vec![ProviderDiagnostic::error(
                 format!("An earlier run may have left an object of type {} behind", R::NAME),
                 format!(
-                    "The run ended before the answer to its create request arrived, and the object can't be looked for: \
-                     {why}. If it exists, import it or remove it."
+                    "The run ended before the answer to its request to create {} arrived, and what became of it can't be \
+                     told: {why}. If it exists, import it or remove it.",
+                    self.described(request.planned)
                 ),
             )]),
         }

@@ -39,6 +39,11 @@ impl ProviderDiagnostic {
         }
     }
 
+    /// A warning about the whole object.
+    pub fn warning(summary: impl Into<String>, detail: impl Into<String>) -> ProviderDiagnostic {
+        ProviderDiagnostic { severity: Severity::Warning, ..ProviderDiagnostic::error(summary, detail) }
+    }
+
     /// The same without a place.
     #[must_use]
     pub fn without_place(mut self) -> ProviderDiagnostic {
@@ -72,8 +77,8 @@ pub trait Provider: Send + Sync {
     /// Checks the configuration of a resource or data source beyond what the schema says; it may hold unknown values.
     fn validate(&self, mode: Mode, type_name: &str, config: &Value) -> Vec<ProviderDiagnostic>;
 
-    /// Makes a configured provider. `config` may hold unknown values while planning; then calls that need them are
-    /// answered with unknown values instead of an error.
+    /// Makes a configured provider. `config` may hold unknown values while planning; then the
+    /// provider [is deferred](Configured::is_deferred).
     async fn configure(&self, config: Value) -> Result<Arc<dyn Configured>, Vec<ProviderDiagnostic>>;
 
     /// Brings stored attributes of an older schema version to the current one.
@@ -104,10 +109,17 @@ pub trait Provider: Send + Sync {
 /// A configured provider: what makes calls.
 #[async_trait]
 pub trait Configured: Send + Sync {
+    /// Whether parts of the configuration are only known later. Such a provider plans by the schema alone: it makes no call,
+    /// because nobody knows yet to which account it would go.
+    fn is_deferred(&self) -> bool {
+        false
+    }
+
     /// Plans one managed resource instance. Makes no calls that change anything.
     async fn plan(&self, request: PlanRequest<'_>) -> PlanResponse;
 
-    /// Reads the current state of objects of one type, in as few calls as the API allows. Answers in order.
+    /// Reads the current state of objects of one type, in as few calls as the API allows. Answers in order. A deferred
+    /// provider answers with what is known.
     async fn read_many(&self, type_name: &str, requests: Vec<ReadRequest>) -> Vec<ReadResponse>;
 
     /// Creates, updates or deletes one object.
@@ -116,7 +128,7 @@ pub trait Configured: Send + Sync {
     /// Finds the object that a user names for import.
     async fn import(&self, type_name: &str, id: &str) -> Result<Vec<ImportedObject>, Vec<ProviderDiagnostic>>;
 
-    /// Reads a data source. `config` is wholly known unless the provider's configuration is not.
+    /// Reads a data source. `config` is wholly known. Not asked of a deferred provider.
     async fn read_data(&self, request: DataRequest<'_>) -> Result<Value, Vec<ProviderDiagnostic>>;
 
     /// Finds what became of an operation whose outcome was never recorded.
@@ -268,6 +280,8 @@ pub enum RecoverResponse {
         object: Value,
         /// Whether it is usable as it is.
         complete: bool,
+        /// What the user should know about it.
+        warnings: Vec<ProviderDiagnostic>,
     },
     /// It was never made, or is gone.
     Absent,

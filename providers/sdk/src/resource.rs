@@ -76,7 +76,7 @@ pub trait Resource: Model + Field {
     /// not find an object that something else has made.
     async fn find(cx: &Cx<Self::Context>, planned: &Self, client_token: &str) -> Result<Found<Self>> {
         let _ = (cx, planned, client_token);
-        Ok(Found::Unclear("it has no name, token or tag to find it by"))
+        Ok(Found::Unclear("it has no name, token or tag to find it by".to_owned()))
     }
 
     /// Waits until a new object is usable: for one whose creation an interrupted run began.
@@ -146,10 +146,13 @@ pub enum Found<T> {
     /// This object bears the unique name that was planned. It is taken for the one that was to be made if what can't be
     /// changed in place, and its tags, are as planned.
     Named(Box<T>),
+    /// An object that is nothing but its content is there, with this content (a policy's attachment, a route). Nothing tells
+    /// whether it was made now or before: it is adopted, as a second create would adopt it or fail, and the user is told.
+    Same(Box<T>),
     /// It made nothing.
     Nothing,
-    /// It can't be found out; why.
-    Unclear(&'static str),
+    /// It can't be found out; why, with the objects that are in question.
+    Unclear(String),
 }
 
 /// Takes a new object's id as soon as the cloud has answered.

@@ -19,6 +19,17 @@ struct Cloud {
     policy: TagPolicy,
     objects: Mutex<BTreeMap<String, Thing>>,
     fail_after_create: bool,
+    found_by: FoundBy,
+}
+
+/// How a thing whose creation was interrupted is found.
+#[derive(Clone, Copy, Default)]
+enum FoundBy {
+    #[default]
+    Token,
+    Name,
+    Content,
+    Nothing,
 }
 
 impl Context for Cloud {
@@ -121,8 +132,14 @@ impl Resource for Thing {
         cx.objects.lock().map(|mut objects| drop(objects.remove(&prior.id))).map_err(|_| Error::new("poisoned"))
     }
 
-    async fn find(_: &Cx<Cloud>, planned: &Thing, _: &str) -> Result<Found<Thing>> {
-        Ok(Found::Object(Box::new(Thing { id: format!("thing-{}", planned.name), ..Thing::default() })))
+    async fn find(cx: &Cx<Cloud>, planned: &Thing, _: &str) -> Result<Found<Thing>> {
+        let thing = Box::new(Thing { id: format!("thing-{}", planned.name), ..planned.clone() });
+        Ok(match cx.found_by {
+            FoundBy::Token => Found::Object(thing),
+            FoundBy::Name => Found::Named(thing),
+            FoundBy::Content => Found::Same(thing),
+            FoundBy::Nothing => Found::Unclear("thing-1 and thing-2 bear its tag".to_owned()),
+        })
     }
 }
 
@@ -350,4 +367,53 @@ async fn a_lost_answer_is_found_again() {
     assert!(matches!(running.recover(request.clone()).await, RecoverResponse::Absent));
     apply(&running, &null, &planned, &Seen::default()).await;
     assert!(matches!(running.recover(request).await, RecoverResponse::Found { complete: true, .. }));
+}
+
+/// What becomes of a create without outcome: there is such an object, and it is found in this way.
+async fn recovered(found_by: FoundBy, there: &Json, planned: &Json) -> RecoverResponse {
+    let running = running(Cloud { found_by, ..Cloud::default() });
+    let null = Value::null(Thing::schema().block.implied_type().clone());
+    apply(&running, &null, &object(there), &Seen::default()).await;
+    let planned = object(planned);
+    let request = RecoverRequest {
+        type_name: Thing::NAME,
+        operation: Operation::Create,
+        prior: &null,
+        planned: &planned,
+        handed_over: None,
+        client_token: "token",
+    };
+    running.recover(request).await
+}
+
+#[tokio::test]
+async fn an_object_of_the_planned_name_is_adopted_only_if_it_is_as_planned() {
+    let (there, tagged) = (json!({"name": "a"}), json!({"name": "a", "tags": {"team": "x"}}));
+    let same = recovered(FoundBy::Name, &there, &there).await;
+    assert!(matches!(same, RecoverResponse::Found { complete: true, warnings, .. } if warnings.is_empty()));
+    let RecoverResponse::Unclear(problems) = recovered(FoundBy::Name, &there, &tagged).await else {
+        panic!("an object with other tags is not the planned one");
+    };
+    assert!(problems[0].detail.contains(r#"cloud_thing (name = "a")"#), "{}", problems[0].detail);
+    assert!(problems[0].detail.contains("differs from the plan in tags"), "{}", problems[0].detail);
+}
+
+#[tokio::test]
+async fn an_object_found_by_its_content_is_adopted_with_a_warning() {
+    let there = json!({"name": "a"});
+    let RecoverResponse::Found { warnings, .. } = recovered(FoundBy::Content, &there, &there).await else {
+        panic!("it is there");
+    };
+    assert_eq!(warnings[0].severity, lang::Severity::Warning);
+    assert!(warnings[0].detail.contains(r#"cloud_thing (name = "a")"#), "{}", warnings[0].detail);
+}
+
+#[tokio::test]
+async fn what_can_not_be_told_names_the_object() {
+    let there = json!({"name": "a"});
+    let RecoverResponse::Unclear(problems) = recovered(FoundBy::Nothing, &there, &there).await else {
+        panic!("it can't be told");
+    };
+    assert!(problems[0].detail.contains(r#"cloud_thing (name = "a")"#), "{}", problems[0].detail);
+    assert!(problems[0].detail.contains("thing-1 and thing-2"), "{}", problems[0].detail);
 }

@@ -102,7 +102,7 @@ impl Configured for Running {
         // Nothing exists outside the state: what the state does not hold was never made.
         match request.prior.is_null() {
             true => RecoverResponse::Absent,
-            false => RecoverResponse::Found { object: request.prior.clone(), complete: true },
+            false => RecoverResponse::Found { object: request.prior.clone(), complete: true, warnings: Vec::new() },
         }
     }
 }

@@ -90,7 +90,7 @@ impl Resource for TargetGroupAttachment {
     ) -> Result<Found<TargetGroupAttachment>> {
         let id = names::unique(None, Some(&format!("{}-", planned.target_group_arn)), client_token);
         let registered = Self::read(cx, TargetGroupAttachment { id, ..planned.clone() }).await?;
-        Ok(registered.map_or(Found::Nothing, |target| Found::Object(Box::new(target))))
+        Ok(registered.map_or(Found::Nothing, |target| Found::Same(Box::new(target))))
     }
 }
 

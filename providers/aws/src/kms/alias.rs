@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_sdk_kms::types::AliasListEntry;
-use sdk::{Change, Created, Cx, Error, Found, Model, Resource, Result, ResultExt, Value, async_trait};
+use sdk::{Change, Check, Created, Cx, Error, Found, Model, Resource, Result, ResultExt, Value, async_trait};
 
 use super::PROPAGATED_WITHIN;
 use crate::client::Aws;
@@ -14,14 +14,15 @@ use crate::names;
 /// A name for a key. Source: KMS `CreateAlias`; `ListAliases` is the only call that reports one, so one paged call per
 /// refresh answers for all.
 #[derive(Clone, Debug, Default, Model)]
+#[model(conflicts("name", "name_prefix"))]
 pub struct KmsAlias {
     #[attr(computed)]
     arn: Option<String>,
     #[attr(optional, computed)]
     id: String,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = Check::Text(alias_name))]
     name: Option<String>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = Check::Text(alias_name))]
     name_prefix: Option<String>,
     #[attr(computed)]
     target_key_arn: Option<String>,
@@ -46,6 +47,14 @@ fn same_key(prior: &Value, configured: &Value) -> bool {
 fn name_of(alias: &KmsAlias, client_token: &str) -> String {
     let prefix = alias.name_prefix.as_deref().filter(|prefix| !prefix.is_empty()).unwrap_or("alias/");
     names::unique(alias.name.as_deref(), Some(prefix), client_token)
+}
+
+fn alias_name(key: &str, text: &str) -> Vec<String> {
+    let name = text.strip_prefix("alias/").unwrap_or_default();
+    if !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_/-".contains(c)) {
+        return Vec::new();
+    }
+    vec![format!("{key:?} must begin with 'alias/' and be comprised of only [0-9A-Za-z_/-]")]
 }
 
 #[async_trait]
@@ -102,13 +111,9 @@ impl Resource for KmsAlias {
 
     async fn find(cx: &Cx<Aws>, planned: &KmsAlias, client_token: &str) -> Result<Found<KmsAlias>> {
         let id = name_of(planned, client_token);
-        let target = Value::string(planned.target_key_id.as_str());
         Ok(match aliases(cx).await?.get(&id) {
             None => Found::Nothing,
-            Some(found) if same_key(&Value::string(found.target_key_id.as_deref().unwrap_or_default()), &target) => {
-                Found::Object(Box::new(KmsAlias { id, ..planned.clone() }))
-            }
-            Some(_) => Found::Unclear("an alias of that name is there for another key"),
+            Some(_) => Found::Named(Box::new(KmsAlias { id, ..planned.clone() })),
         })
     }
 }

@@ -88,12 +88,13 @@ pub(crate) fn made_with(client_token: &str) -> Filter {
 }
 
 /// What a create with this token has made, if there is exactly one such object, or none.
-pub(crate) fn found<T>(mut made: Vec<T>) -> Found<T> {
-    match (made.pop(), made.is_empty()) {
-        (None, _) => Found::Nothing,
-        (Some(object), true) => Found::Object(Box::new(object)),
-        (Some(_), false) => Found::Unclear("several objects bear the tag of its creation"),
+pub(crate) fn found<T: sdk::Model>(mut made: Vec<T>) -> Found<T> {
+    if made.len() > 1 {
+        let id = |object: &T| object.to_value().get("id").and_then(sdk::Value::as_str).map(ToString::to_string);
+        let ids: Vec<String> = made.iter().filter_map(id).collect();
+        return Found::Unclear(format!("several objects bear the tag of its creation: {}", ids.join(", ")));
     }
+    made.pop().map_or(Found::Nothing, |object| Found::Object(Box::new(object)))
 }
 
 /// A text that Terraform stores as `""` where the API reports none.
