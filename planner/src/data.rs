@@ -117,7 +117,10 @@ impl Planning<'_> {
         if !self.report_problems(problems, &read.address, &text) {
             return None;
         }
-        let reason = match (plain.is_wholly_known(), read.waits) {
+        // A provider that isn't configured yet reads nothing now either.
+        let reads = !read.configured.is_deferred() || provider.is_pure(&block.address.kind);
+        let known = plain.is_wholly_known() && reads;
+        let reason = match (known, read.waits) {
             (false, _) => Some(ActionReason::ReadBecauseConfigUnknown),
             (true, true) => Some(ActionReason::ReadBecauseDependencyPending),
             (true, false) => None,

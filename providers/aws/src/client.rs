@@ -6,21 +6,21 @@ use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_smithy_http_client::Builder as HttpClient;
-use aws_smithy_http_client::tls;
-use sdk::{Context, Error, Pace, Result, ResultExt, TagPolicy, Tags};
+use sdk::{Context, Error, Pace, Result, TagPolicy, Tags};
 use tokio::sync::OnceCell;
 
 use crate::config::ProviderConfig;
-use crate::credentials;
+use crate::credentials::{self, Sts};
 use crate::endpoints;
 use crate::errors::api;
+use crate::http::{self, Endpoints};
 
 /// What resource types make their calls with. Clients are made when first used and share one HTTP client.
 pub struct Aws {
     sdk: SdkConfig,
     region: String,
     endpoints: BTreeMap<String, String>,
+    sts_at: Sts,
     policy: TagPolicy,
     pace: Pace,
     skip_requesting_account_id: bool,
@@ -87,28 +87,50 @@ impl Aws {
             Some(region) => region.to_string(),
             None => return Err(credentials::missing_region()),
         };
-        let urls = endpoints.values().map(String::as_str).chain(sdk.endpoint_url());
-        let mut plain = false;
-        let mut loopback = false;
-        for url in urls {
-            plain |= url.starts_with("http://");
-            loopback |= is_loopback(url);
+        check_region(config, &region)?;
+        credentials::check(&sdk).await?;
+        let urls: Vec<&str> = endpoints.values().map(String::as_str).chain(sdk.endpoint_url()).collect();
+        // The SDK would refuse it as well, and show the whole request, which may hold a token.
+        if let Some(url) = urls.iter().find(|url| !url.contains("://")) {
+            return Err(Error::new(format!("Invalid endpoint: {url}"))
+                .hint("An endpoint is a URL with a scheme and a host, like http://127.0.0.1:4566."));
         }
-        let http = if plain {
-            // TLS roots cost some 40 ms; an emulator needs none.
-            HttpClient::new().build_http()
-        } else {
-            let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
-            HttpClient::new().tls_provider(provider).build_https()
-        };
+        let loopback = !urls.is_empty() && urls.iter().all(|url| is_loopback(url));
+        let named = |service: &&str| endpoints::aliases(service).iter().any(|name| endpoints.contains_key(*name));
+        // Whatever has no endpoint of its own is reached as the SDK says: by TLS.
+        let covered = sdk.endpoint_url().is_some() || SERVICES.iter().all(|service| named(service));
+        let tls = !covered || urls.iter().any(|url| !url.starts_with("http://"));
+        let http = http::client(config, Endpoints { tls, loopback })?;
         let mut sdk = sdk.to_builder().http_client(http);
         sdk.set_retry_config(Some(retries(config, loopback)));
-        let sdk = credentials::assume_roles(config, sdk.build()).await?;
+        let url = endpoints::aliases("sts").iter().find_map(|name| endpoints.get(*name)).cloned();
+        let sts = Sts { url, region: config.sts_region.clone().filter(|region| !region.is_empty()) };
+        let sdk = credentials::assume_roles(config, sdk.build(), &sts).await?;
+        Ok(Aws::with(config, sdk, region, endpoints, sts, loopback))
+    }
+
+    /// A provider that makes no calls: its configuration is not known yet.
+    pub(crate) fn deferred(config: &ProviderConfig) -> Aws {
+        let sdk = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
+        let mut aws = Aws::with(config, sdk, String::new(), BTreeMap::new(), Sts::default(), false);
+        aws.policy.unknown = true;
+        aws
+    }
+
+    fn with(
+        config: &ProviderConfig,
+        sdk: SdkConfig,
+        region: String,
+        endpoints: BTreeMap<String, String>,
+        sts_at: Sts,
+        loopback: bool,
+    ) -> Aws {
         let ids = |ids: &Option<std::collections::BTreeSet<String>>| ids.iter().flatten().cloned().collect();
-        Ok(Aws {
+        Aws {
             sdk,
             region,
             endpoints,
+            sts_at,
             policy: config.tag_policy(),
             pace: if loopback { Pace::EMULATOR } else { Pace::CLOUD },
             skip_requesting_account_id: config.skip_requesting_account_id.unwrap_or_default(),
@@ -122,12 +144,12 @@ impl Aws {
             iam: OnceLock::new(),
             kms: OnceLock::new(),
             sts: OnceLock::new(),
-        })
+        }
     }
 
     /// The URL that STS is called at, where one is configured.
     pub(crate) fn sts_url(&self) -> Option<&str> {
-        self.endpoint("sts").map(String::as_str).or(self.sdk.endpoint_url())
+        self.sts_at.url.as_deref().or(self.sdk.endpoint_url())
     }
 
     fn endpoint(&self, service: &str) -> Option<&String> {
@@ -158,10 +180,10 @@ impl Aws {
         /// KMS.
         kms, "kms", aws_sdk_kms
     );
-    client!(
-        /// STS.
-        sts, "sts", aws_sdk_sts
-    );
+    /// STS.
+    pub fn sts(&self) -> &aws_sdk_sts::Client {
+        self.sts.get_or_init(|| self.sts_at.client(&self.sdk))
+    }
 
     /// Configuration, credentials and HTTP client that all clients share, for services without a client here.
     pub fn sdk_config(&self) -> &SdkConfig {
@@ -194,7 +216,7 @@ impl Aws {
         self.identity
             .get_or_try_init(|| async {
                 let answer = self.sts().get_caller_identity().send().await;
-                let answer = answer.map_err(api("STS", "GetCallerIdentity")).doing("reading STS Caller Identity")?;
+                let answer = answer.map_err(api("STS", "GetCallerIdentity"))?;
                 let identity = Identity {
                     account_id: answer.account.unwrap_or_default(),
                     arn: answer.arn.unwrap_or_default(),
@@ -241,6 +263,19 @@ impl Context for Aws {
     fn pace(&self) -> Pace {
         self.pace
     }
+}
+
+/// The services that have a client here, as `endpoints` names them.
+const SERVICES: [&str; 7] = ["cloudwatchlogs", "ec2", "eks", "elasticloadbalancingv2", "iam", "kms", "sts"];
+
+/// A region that no partition can have is a mistake in writing.
+fn check_region(config: &ProviderConfig, region: &str) -> Result<()> {
+    if config.skip_region_validation == Some(true) || crate::checks::is_region(region) {
+        return Ok(());
+    }
+    Err(Error::new(format!("Invalid AWS Region: {region}")).hint(
+        "A region is written like eu-central-1. If the region is new or an emulator's own, set skip_region_validation.",
+    ))
 }
 
 /// Retries of single calls: as many as Terraform's provider makes, fewer and quicker against an emulator.

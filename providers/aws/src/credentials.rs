@@ -1,16 +1,20 @@
 //! Where credentials come from beyond the SDK's default chain: the provider block, and assumed roles.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::SystemTime;
 
-use aws_config::SdkConfig;
-use aws_config::sts::AssumeRoleProvider;
+use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+use aws_sdk_sts::types::{PolicyDescriptorType, Tag};
 use sdk::timeouts::parse_duration;
-use sdk::{Error, Result};
+use sdk::{Class, Error, Result};
 
-use crate::config::{AssumeRole, ProviderConfig};
+use crate::config::{AssumeRole, AssumeRoleWithWebIdentity, ProviderConfig};
+use crate::errors::{NO_CREDENTIALS, api, causes};
 
 /// `shared_config_files` and `shared_credentials_files`, if there are any.
 pub(crate) fn profile_files(config: &ProviderConfig) -> Option<EnvConfigFiles> {
@@ -44,44 +48,181 @@ pub(crate) fn fixed(config: &ProviderConfig) -> Option<SharedCredentialsProvider
     Some(SharedCredentialsProvider::new(credentials))
 }
 
-/// Assumes the roles of the provider block, one after the other.
-pub(crate) async fn assume_roles(config: &ProviderConfig, mut sdk: SdkConfig) -> Result<SdkConfig> {
-    for role in &config.assume_role {
-        let Some(arn) = &role.role_arn else { continue };
-        let provider = assume(arn, role, &sdk)?.build().await;
-        sdk = sdk.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build();
+/// Whether there are credentials at all.
+pub(crate) async fn check(sdk: &SdkConfig) -> Result<()> {
+    let found = match sdk.credentials_provider() {
+        Some(provider) => provider.provide_credentials().await.map(|_| ()).map_err(|error| causes(&error)),
+        None => Err("there is no source of credentials".to_owned()),
+    };
+    found.map_err(|why| {
+        Error::new("No valid credential sources found")
+            .with_class(Class::Denied)
+            .hint(NO_CREDENTIALS)
+            .hint(format!("Error: {why}"))
+    })
+}
+
+/// Where STS is asked to assume roles.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sts {
+    /// The endpoint of the provider block.
+    pub(crate) url: Option<String>,
+    /// `sts_region`
+    pub(crate) region: Option<String>,
+}
+
+impl Sts {
+    /// A client with these credentials.
+    pub(crate) fn client(&self, sdk: &SdkConfig) -> aws_sdk_sts::Client {
+        let mut builder = aws_sdk_sts::config::Builder::from(sdk);
+        builder.set_endpoint_url(self.url.clone().or_else(|| sdk.endpoint_url().map(str::to_owned)));
+        builder.set_region(self.region.clone().map(Region::new).or_else(|| sdk.region().cloned()));
+        aws_sdk_sts::Client::from_conf(builder.build())
+    }
+}
+
+/// Assumes the roles of the provider block, one after the other: first the one that a token stands for. Each is assumed once
+/// now, so that one that can't be assumed fails the plan.
+pub(crate) async fn assume_roles(config: &ProviderConfig, mut sdk: SdkConfig, sts: &Sts) -> Result<SdkConfig> {
+    let identities = config.assume_role_with_web_identity.iter().cloned().map(How::WebIdentity);
+    for how in identities.chain(config.assume_role.iter().cloned().map(How::Role)) {
+        if how.role_arn().is_empty() {
+            continue;
+        }
+        let assumed = Assumed { seconds: how.seconds()?, how, client: sts.client(&sdk) };
+        assumed.ask().await?;
+        sdk = sdk.to_builder().credentials_provider(SharedCredentialsProvider::new(assumed)).build();
     }
     Ok(sdk)
 }
 
-fn assume(arn: &str, role: &AssumeRole, sdk: &SdkConfig) -> Result<aws_config::sts::AssumeRoleProviderBuilder> {
-    let mut provider = AssumeRoleProvider::builder(arn).configure(sdk);
-    if let Some(id) = &role.external_id {
-        provider = provider.external_id(id);
+/// What a role is assumed with.
+enum How {
+    Role(AssumeRole),
+    WebIdentity(AssumeRoleWithWebIdentity),
+}
+
+impl How {
+    fn role_arn(&self) -> &str {
+        let arn = match self {
+            How::Role(role) => &role.role_arn,
+            How::WebIdentity(role) => &role.role_arn,
+        };
+        arn.as_deref().unwrap_or_default()
     }
-    if let Some(name) = &role.session_name {
-        provider = provider.session_name(name);
+
+    /// How long the credentials are good for.
+    fn seconds(&self) -> Result<Option<i32>> {
+        let (block, text) = match self {
+            How::Role(role) => ("assume_role", &role.duration),
+            How::WebIdentity(role) => ("assume_role_with_web_identity", &role.duration),
+        };
+        let Some(text) = text.as_deref().filter(|text| !text.is_empty()) else { return Ok(None) };
+        let seconds = parse_duration(text).and_then(|duration| i32::try_from(duration.as_secs()).ok());
+        seconds.map(Some).ok_or_else(|| Error::new(format!("{block}.0.duration is not a duration: {text}")))
     }
-    if let Some(policy) = &role.policy {
-        provider = provider.policy(policy);
+}
+
+/// The credentials of a role.
+struct Assumed {
+    how: How,
+    seconds: Option<i32>,
+    client: aws_sdk_sts::Client,
+}
+
+/// Without the token.
+impl fmt::Debug for Assumed {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Assumed").field(&self.how.role_arn()).finish()
     }
-    if let Some(arns) = &role.policy_arns {
-        provider = provider.policy_arns(arns.iter().cloned().collect());
+}
+
+impl ProvideCredentials for Assumed {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async { self.ask().await.map_err(CredentialsError::provider_error) })
     }
-    if let Some(tags) = &role.tags {
-        provider = provider.tags(tags.clone());
+}
+
+/// The name of the session where none is configured; it is what logs show.
+const SESSION: &str = "windlass";
+
+impl Assumed {
+    async fn ask(&self) -> Result<Credentials> {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let arns = |arns: &Option<BTreeSet<String>>| {
+            let arns = arns.iter().flatten().map(|arn| PolicyDescriptorType::builder().arn(arn).build());
+            Some(arns.collect::<Vec<_>>()).filter(|arns| !arns.is_empty())
+        };
+        let answered = match &self.how {
+            How::Role(role) => {
+                let tags = role.tags.iter().flatten();
+                let tags = tags.filter_map(|(key, value)| Tag::builder().key(key).value(value).build().ok());
+                let request = self
+                    .client
+                    .assume_role()
+                    .role_arn(self.how.role_arn())
+                    .role_session_name(given(&role.session_name).unwrap_or_else(|| SESSION.to_owned()))
+                    .set_duration_seconds(self.seconds)
+                    .set_external_id(given(&role.external_id))
+                    .set_policy(given(&role.policy))
+                    .set_policy_arns(arns(&role.policy_arns))
+                    .set_source_identity(given(&role.source_identity))
+                    .set_tags(Some(tags.collect::<Vec<_>>()).filter(|tags| !tags.is_empty()))
+                    .set_transitive_tag_keys(
+                        role.transitive_tag_keys.as_ref().map(|keys| keys.iter().cloned().collect()),
+                    );
+                let answer = request.send().await.map_err(api("STS", "AssumeRole"));
+                answer.map(|answer| answer.credentials)
+            }
+            How::WebIdentity(role) => {
+                let token = match (given(&role.web_identity_token), given(&role.web_identity_token_file)) {
+                    (Some(token), _) => token,
+                    // Whoever issues it writes the file anew before it expires.
+                    (None, Some(path)) => std::fs::read_to_string(&path)
+                        .map_err(|error| self.refused(Error::new(format!("unable to read file at {path}: {error}"))))?,
+                    (None, None) => return Err(self.refused(Error::new("there is no web identity token"))),
+                };
+                let request = self
+                    .client
+                    .assume_role_with_web_identity()
+                    .role_arn(self.how.role_arn())
+                    .role_session_name(given(&role.session_name).unwrap_or_else(|| SESSION.to_owned()))
+                    .web_identity_token(token.trim())
+                    .set_duration_seconds(self.seconds)
+                    .set_policy(given(&role.policy))
+                    .set_policy_arns(arns(&role.policy_arns));
+                let answer = request.send().await.map_err(api("STS", "AssumeRoleWithWebIdentity"));
+                answer.map(|answer| answer.credentials)
+            }
+        };
+        let credentials = answered.map_err(|error| self.refused(error))?;
+        let credentials = credentials.ok_or_else(|| self.refused(Error::new("the answer holds no credentials")))?;
+        let expiry = SystemTime::try_from(credentials.expiration).ok();
+        let (key, secret, token) =
+            (credentials.access_key_id, credentials.secret_access_key, credentials.session_token);
+        Ok(Credentials::new(key, secret, Some(token), expiry, "assumed role"))
     }
-    if let Some(text) = &role.duration {
-        let duration = parse_duration(text)
-            .filter(|d| (Duration::from_secs(900)..=Duration::from_secs(43_200)).contains(d))
-            .ok_or_else(|| {
-                Error::new(format!(
-                    "expected assume_role.0.duration to be a duration between 15 minutes (15m) and 12 hours (12h), got {text}"
-                ))
-            })?;
-        provider = provider.session_length(duration);
+
+    fn refused(&self, error: Error) -> Error {
+        let arn = self.how.role_arn();
+        let (summary, block) = match self.how {
+            How::Role(_) => ("Cannot assume IAM Role", "assume_role"),
+            How::WebIdentity(_) => ("Cannot assume IAM Role with web identity", "assume_role_with_web_identity"),
+        };
+        Error::new(summary)
+            .with_class(error.class())
+            .hint(format!("IAM Role ({arn}) cannot be assumed."))
+            .hint(
+                "There are a number of possible causes of this - the most common are:\n  * The credentials used in order to \
+                 assume the role are invalid\n  * The credentials do not have appropriate permission to assume the role\n  * \
+                 The role ARN is not valid",
+            )
+            .hint(format!("Error: {error}"))
+            .hint(format!("Check the {block} block, and the trust policy of the role."))
     }
-    Ok(provider)
 }
 
 /// No region was found anywhere.

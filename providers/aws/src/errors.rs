@@ -55,7 +55,7 @@ pub(crate) const NO_CREDENTIALS: &str = "Credentials are looked for in the provi
     instance's role. Set one of them, or run `aws sso login` if the profile uses single sign-on.";
 
 /// An error and what caused it, without repetitions.
-fn causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {

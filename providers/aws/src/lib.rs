@@ -39,6 +39,7 @@ use std::sync::{Arc, LazyLock};
 use lang::addr::{Mode, ProviderSource};
 use sdk::{Configured, Model, Provider, ProviderDiagnostic, ProviderSchema, Registry, Running, Value, async_trait};
 
+mod checks;
 mod client;
 mod config;
 mod credentials;
@@ -46,6 +47,7 @@ pub mod eks;
 pub mod elbv2;
 mod endpoints;
 mod errors;
+mod http;
 pub mod iam;
 pub mod kms;
 pub mod logs;
@@ -94,7 +96,9 @@ impl Provider for AwsProvider {
     }
 
     fn validate_config(&self, config: &Value) -> Vec<ProviderDiagnostic> {
-        ProviderConfig::validate(config)
+        let mut problems = REGISTRY.validate_provider(config);
+        problems.extend(ProviderConfig::validate(config));
+        problems
     }
 
     fn validate(&self, mode: Mode, type_name: &str, config: &Value) -> Vec<ProviderDiagnostic> {
@@ -106,14 +110,20 @@ impl Provider for AwsProvider {
         let known = config.is_wholly_known();
         let endpoints = config::configured_endpoints(&config);
         let config = ProviderConfig::from_value(&config).map_err(|error| failed(sdk::Error::new(error.to_string())))?;
+        if !known {
+            // Whatever is unknown would read as unset, and another account or region would be asked.
+            return Ok(Arc::new(Running::deferred(REGISTRY.clone(), Aws::deferred(&config))));
+        }
         let aws = Aws::new(&config, endpoints).await.map_err(failed)?;
         // One call finds out now what would otherwise fail half-way through an apply: no endpoint, no valid credentials.
-        if known && !config.skips_identity() {
+        if !config.skips_identity() {
             let named = |error: sdk::Error| match (error.class(), aws.sts_url()) {
                 (sdk::Class::Network, Some(url)) => error.hint(format!("The endpoint is {url}.")),
                 _ => error,
             };
-            aws.identity().await.map_err(|error| failed(named(error)))?;
+            const DOING: &str =
+                "Retrieving AWS account details: validating provider credentials: retrieving caller identity from STS";
+            aws.identity().await.map_err(|error| failed(named(error.context(DOING))))?;
         }
         Ok(Arc::new(Running::new(REGISTRY.clone(), aws)))
     }

@@ -45,7 +45,9 @@ pub(crate) fn begin<'a>(
         let tags = plan.planned("tags");
         let all = match schema.semantics {
             // An empty map is a value like any other.
-            Semantics::Framework if tags.is_wholly_known() => tags_value(&policy.merge(&tags_of(&tags))),
+            Semantics::Framework if tags.is_wholly_known() && !policy.unknown => {
+                tags_value(&policy.merge(&tags_of(&tags)))
+            }
             _ => policy.plan(&tags, &plan.prior("tags"), prior_all.as_ref()),
         };
         plan.set("tags_all", all);

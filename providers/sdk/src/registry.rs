@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use lang::addr::Mode;
 use lang::{Str, Value};
 
+use crate::checks;
 use crate::context::{Context, Cx};
 use crate::erased::{ErasedData, ErasedResource, TypedData, TypedResource};
 use crate::model::Model;
@@ -57,11 +58,21 @@ impl<C: Context> Registry<C> {
 
     /// Checks a configuration beyond its schema.
     pub fn validate(&self, mode: Mode, type_name: &str, config: &Value) -> Vec<ProviderDiagnostic> {
-        match mode {
-            Mode::Managed => self.resources.get(type_name).map(|resource| resource.validate(config)),
-            Mode::Data | Mode::Ephemeral => self.data_sources.get(type_name).map(|data| data.validate(config)),
-        }
-        .unwrap_or_default()
+        let (schemas, own) = match mode {
+            Mode::Managed => {
+                (&self.schema.resources, self.resources.get(type_name).map(|resource| resource.validate(config)))
+            }
+            Mode::Data | Mode::Ephemeral => {
+                (&self.schema.data_sources, self.data_sources.get(type_name).map(|data| data.validate(config)))
+            }
+        };
+        let declared = schemas.get(type_name).map(|schema| checks::check(schema, mode == Mode::Managed, config));
+        declared.into_iter().chain(own).flatten().collect()
+    }
+
+    /// Checks a configuration of the provider by its schema.
+    pub fn validate_provider(&self, config: &Value) -> Vec<ProviderDiagnostic> {
+        checks::check(&self.schema.provider, false, config)
     }
 
     /// Whether a data source depends on nothing but its configuration.
@@ -93,12 +104,18 @@ pub struct Running<C> {
     registry: Arc<Registry<C>>,
     context: Arc<C>,
     shared: Arc<SharedReads>,
+    deferred: bool,
 }
 
 impl<C: Context> Running<C> {
     /// Makes calls with this context.
     pub fn new(registry: Arc<Registry<C>>, context: C) -> Running<C> {
-        Running { registry, context: Arc::new(context), shared: Arc::default() }
+        Running { registry, context: Arc::new(context), shared: Arc::default(), deferred: false }
+    }
+
+    /// For a configuration of which parts are only known later: plans, and makes no calls.
+    pub fn deferred(registry: Arc<Registry<C>>, context: C) -> Running<C> {
+        Running { deferred: true, ..Running::new(registry, context) }
     }
 
     /// The provider's own context.
@@ -115,6 +132,17 @@ impl<C: Context> Running<C> {
     }
 }
 
+/// What can't be done while the provider's configuration isn't known.
+fn deferred(what: &str) -> ProviderDiagnostic {
+    ProviderDiagnostic::error(
+        "Provider configuration is not known yet",
+        format!(
+            "The provider's configuration depends on values that are only known after an apply, and without it {what}. Apply \
+             what it depends on first (-target), or give the provider values that are known."
+        ),
+    )
+}
+
 fn unsupported(kind: &str, type_name: &str) -> ProviderDiagnostic {
     ProviderDiagnostic::error(
         format!("Invalid {kind} type"),
@@ -124,6 +152,10 @@ fn unsupported(kind: &str, type_name: &str) -> ProviderDiagnostic {
 
 #[async_trait]
 impl<C: Context> Configured for Running<C> {
+    fn is_deferred(&self) -> bool {
+        self.deferred
+    }
+
     async fn plan(&self, request: PlanRequest<'_>) -> PlanResponse {
         match self.resource(request.type_name) {
             Ok(resource) => resource.plan(&self.cx(), request).await,
@@ -133,6 +165,14 @@ impl<C: Context> Configured for Running<C> {
 
     async fn read_many(&self, type_name: &str, requests: Vec<ReadRequest>) -> Vec<ReadResponse> {
         match self.resource(type_name) {
+            Ok(_) if self.deferred => requests
+                .into_iter()
+                .map(|request| ReadResponse {
+                    object: Some(request.prior),
+                    private: request.private,
+                    diagnostics: Vec::new(),
+                })
+                .collect(),
             Ok(resource) => resource.read_many(&self.cx().sharing(self.shared.clone()), requests).await,
             Err(diagnostic) => requests
                 .into_iter()
@@ -147,6 +187,11 @@ impl<C: Context> Configured for Running<C> {
 
     async fn apply(&self, request: ApplyRequest<'_>) -> ApplyResponse {
         match self.resource(request.type_name) {
+            Ok(_) if self.deferred => ApplyResponse {
+                object: (!request.prior.is_null()).then(|| request.prior.clone()),
+                private: request.private.map(<[u8]>::to_vec),
+                diagnostics: vec![deferred("nothing can be changed")],
+            },
             Ok(resource) => {
                 self.shared.forget();
                 let cx = self.cx().with_token(request.client_token);
@@ -160,6 +205,9 @@ impl<C: Context> Configured for Running<C> {
 
     async fn import(&self, type_name: &str, id: &str) -> Result<Vec<ImportedObject>, Vec<ProviderDiagnostic>> {
         let resource = self.resource(type_name).map_err(|diagnostic| vec![diagnostic])?;
+        if self.deferred {
+            return Err(vec![deferred("nothing can be imported")]);
+        }
         resource.import(&self.cx(), id).await.map_err(|error| vec![error.into_diagnostic()])
     }
 
@@ -167,11 +215,17 @@ impl<C: Context> Configured for Running<C> {
         let Some(data) = self.registry.data_sources.get(request.type_name) else {
             return Err(vec![unsupported("data source", request.type_name)]);
         };
+        if self.deferred && !data.is_pure() {
+            return Err(vec![deferred("nothing can be read")]);
+        }
         data.read(&self.cx(), request.config).await.map_err(|error| vec![error.into_diagnostic()])
     }
 
     async fn recover(&self, request: RecoverRequest<'_>) -> RecoverResponse {
         match self.resource(request.type_name) {
+            Ok(_) if self.deferred => RecoverResponse::Unclear(vec![deferred(
+                "it can't be found out what became of an operation that an earlier run began",
+            )]),
             Ok(resource) => resource.recover(&self.cx().with_token(request.client_token), request).await,
             Err(diagnostic) => RecoverResponse::Unclear(vec![diagnostic]),
         }

@@ -20,6 +20,8 @@ pub struct TagPolicy {
     pub ignored_prefixes: BTreeSet<String>,
     /// Prefixes of tags that the cloud itself sets.
     pub system_prefixes: Vec<String>,
+    /// All of this is only known later: `tags_all` can't be planned.
+    pub unknown: bool,
 }
 
 impl TagPolicy {
@@ -52,7 +54,7 @@ impl TagPolicy {
     /// an object.
     pub(crate) fn plan(&self, tags: &Value, prior_tags: &Value, prior_all: Option<&Value>) -> Value {
         let unknown = || Value::unknown(Type::map(Type::String));
-        if !tags.is_wholly_known() {
+        if self.unknown || !tags.is_wholly_known() {
             return unknown();
         }
         let all = self.merge(&tags_of(tags));

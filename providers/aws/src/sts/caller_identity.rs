@@ -1,6 +1,6 @@
 //! `data "aws_caller_identity"`
 
-use sdk::{Cx, DataSource, Model, Result, async_trait};
+use sdk::{Cx, DataSource, Model, Result, ResultExt, async_trait};
 
 use crate::client::Aws;
 
@@ -23,7 +23,7 @@ impl DataSource for CallerIdentity {
     type Context = Aws;
 
     async fn read(cx: &Cx<Aws>, _config: CallerIdentity) -> Result<CallerIdentity> {
-        let identity = cx.identity().await?.clone();
+        let identity = cx.identity().await.doing("reading STS Caller Identity")?.clone();
         Ok(CallerIdentity {
             id: identity.account_id.clone(),
             account_id: identity.account_id,

@@ -1,0 +1,124 @@
+//! The HTTP client that all services share: TLS roots and proxies as the provider block says.
+
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
+use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use sdk::{Error, Result};
+
+use crate::config::ProviderConfig;
+
+/// What the client is used for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Endpoints {
+    /// Some are reached by TLS, whose roots cost some 40 ms: an emulator needs none.
+    pub(crate) tls: bool,
+    /// All are on this machine, where a proxy of the environment can't be meant.
+    pub(crate) loopback: bool,
+}
+
+/// A client for these endpoints.
+pub(crate) fn client(config: &ProviderConfig, endpoints: Endpoints) -> Result<SharedHttpClient> {
+    if endpoints.tls && config.insecure == Some(true) {
+        return Err(Error::new("Unsupported argument: insecure").hint(
+            "windlass always verifies the certificates of what it talks to. Name the authority that signed them in \
+             custom_ca_bundle, or use an http:// endpoint for an emulator.",
+        ));
+    }
+    let proxy = proxy(config, endpoints)?;
+    let context = match &config.custom_ca_bundle {
+        Some(path) if endpoints.tls && !path.is_empty() => Some(authorities(path)?),
+        _ => None,
+    };
+    let connector = move |settings: Option<&HttpConnectorSettings>, components: Option<&RuntimeComponents>| {
+        let mut builder = Connector::builder().proxy_config(proxy.clone());
+        builder.set_connector_settings(settings.cloned());
+        builder.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+        if !endpoints.tls {
+            return builder.build_http();
+        }
+        let builder = builder.tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc));
+        match &context {
+            Some(context) => builder.tls_context(context.clone()).build(),
+            None => builder.build(),
+        }
+    };
+    Ok(Builder::new().build_with_connector_fn(connector))
+}
+
+/// The proxy of the provider block, or of the environment. Whatever a URL holds beside the host may be a secret.
+fn proxy(config: &ProviderConfig, endpoints: Endpoints) -> Result<ProxyConfig> {
+    let given = |url: &'_ Option<String>| url.clone().filter(|url| !url.is_empty());
+    let (http, https) = (given(&config.http_proxy), given(&config.https_proxy));
+    let invalid = |name: &str| {
+        Error::new(format!("Invalid proxy: {name}"))
+            .hint("It has to be a URL with a scheme and a host, like http://proxy.example.com:3128.")
+    };
+    let proxy = match (http, https) {
+        (_, Some(url)) if endpoints.tls => ProxyConfig::https(url).map_err(|_| invalid("https_proxy"))?,
+        // As in Terraform, one proxy for HTTP is good for HTTPS as well.
+        (Some(url), _) => ProxyConfig::all(url).map_err(|_| invalid("http_proxy"))?,
+        _ if endpoints.loopback => ProxyConfig::disabled(),
+        _ => ProxyConfig::from_env(),
+    };
+    Ok(match given(&config.no_proxy) {
+        Some(rules) => proxy.no_proxy(rules),
+        None => proxy,
+    })
+}
+
+/// The authorities of a bundle, which take the place of the system's. They are parsed here because the client would panic.
+fn authorities(path: &str) -> Result<TlsContext> {
+    let unusable = |why: String| Error::new(format!("custom_ca_bundle {path:?} can't be used: {why}"));
+    let bundle = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&bundle) {
+        let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
+        roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(unusable("it holds no certificate in PEM form".to_owned()));
+    }
+    let store = TrustStore::empty().with_pem_certificate(bundle);
+    TlsContext::builder().with_trust_store(store).build().map_err(|error| unusable(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLOUD: Endpoints = Endpoints { tls: true, loopback: false };
+    const EMULATOR: Endpoints = Endpoints { tls: false, loopback: true };
+
+    fn refused(config: &ProviderConfig, endpoints: Endpoints) -> Option<String> {
+        client(config, endpoints).err().map(|error| error.message().to_owned())
+    }
+
+    #[test]
+    fn what_can_not_be_honoured_is_refused() {
+        let insecure = ProviderConfig { insecure: Some(true), ..ProviderConfig::default() };
+        assert_eq!(refused(&insecure, CLOUD).as_deref(), Some("Unsupported argument: insecure"));
+        assert_eq!(refused(&insecure, EMULATOR), None, "there is nothing to verify");
+        let proxy = ProviderConfig { http_proxy: Some("http://user:secret@".to_owned()), ..ProviderConfig::default() };
+        assert_eq!(refused(&proxy, CLOUD).as_deref(), Some("Invalid proxy: http_proxy"), "and the secret is not shown");
+    }
+
+    #[test]
+    fn a_bundle_has_to_hold_certificates() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        let config = |path: &std::path::Path| ProviderConfig {
+            custom_ca_bundle: Some(path.display().to_string()),
+            ..ProviderConfig::default()
+        };
+        assert!(refused(&config(&path), CLOUD).unwrap().contains("can't be used"), "it isn't there");
+        for text in ["", "no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+            std::fs::write(&path, text).unwrap();
+            assert!(refused(&config(&path), CLOUD).unwrap().contains("can't be used"), "{text:?}");
+        }
+    }
+}
