@@ -82,6 +82,21 @@ fn wrong_type() {
 }
 
 #[test]
+fn a_value_that_the_service_would_refuse() {
+    let text =
+        "resource \"aws_vpc\" \"one\" {\n  cidr_block       = \"10.0.0.0/8\"\n  instance_tenancy = \"shared\"\n}\n";
+    mistake(
+        text,
+        &[
+            "on case.tf line 2",
+            "to contain a network Value with between 16 and 28 significant bits, got: 8",
+            "on case.tf line 3",
+            "expected instance_tenancy to be one of",
+        ],
+    );
+}
+
+#[test]
 fn missing_variable() {
     let text =
         "variable \"range\" {\n  type = string\n}\n\nresource \"aws_vpc\" \"one\" {\n  cidr_block = var.range\n}\n";
@@ -174,4 +189,21 @@ fn every_mistake_of_a_folder_is_reported_in_one_run() {
     for line in [2, 6, 10] {
         outcome.shows(&format!("on case.tf line {line}"));
     }
+}
+
+/// A region that is only known after an apply is not the region of the environment.
+#[test]
+fn a_provider_that_is_not_known_yet_plans_without_a_call() {
+    let (tool, account) = setup();
+    if tool.is_terraform() {
+        return; // it takes the region of the environment
+    }
+    let proxy = Proxy::start(&account.endpoint).unwrap();
+    let text = "resource \"terraform_data\" \"region\" {\n  input = \"eu-west-1\"\n}\n\nprovider \"aws\" {\n  alias  = \"later\"\n  region = terraform_data.region.output\n}\n\nresource \"aws_vpc\" \"one\" {\n  provider   = aws.later\n  cidr_block = \"10.0.0.0/16\"\n}\n\ndata \"aws_region\" \"later\" {\n  provider = aws.later\n}\n";
+    let mut workspace = case(&tool, &account, text);
+    workspace.set_endpoint(proxy.endpoint()).set("AWS_REGION", "us-east-1");
+    workspace.run(&tool, PLAN).unwrap().expect(0).shows("Plan: 2 to add");
+    assert!(proxy.calls().is_empty(), "{:?}", proxy.calls());
+    workspace.run(&tool, APPLY).unwrap().expect(0);
+    workspace.run(&tool, &["plan", "-no-color", "-input=false", "-detailed-exitcode"]).unwrap().expect(0);
 }

@@ -11,6 +11,10 @@ pub(crate) fn model(model: &Model) -> TokenStream {
     let version = model.version;
     let semantics = if model.framework { quote!(Framework) } else { quote!(Legacy) };
     let deprecated = model.deprecated;
+    let rules = model.rules.iter().map(|rule| {
+        let (variant, names) = (format_ident!("{}", rule.variant), &rule.names);
+        quote!(::sdk::Rule::#variant(&[#(#names),*]))
+    });
     let schemas = model.members.iter().map(schema);
     let reads = model.members.iter().map(read);
     let writes = model.members.iter().map(write);
@@ -28,6 +32,7 @@ pub(crate) fn model(model: &Model) -> TokenStream {
                 #(#schemas)*
                 let mut block = ::sdk::Block::new(attributes, blocks);
                 block.deprecated = #deprecated;
+                block.rules = ::std::vec![#(#rules),*];
                 block
             }
 
@@ -137,6 +142,10 @@ fn flags(attribute: &Attribute) -> TokenStream {
     }
     if let Some(path) = &attribute.equivalent {
         tokens.extend(quote!(attribute.equivalent = ::std::option::Option::Some(#path);));
+    }
+    if !attribute.checks.is_empty() {
+        let checks = &attribute.checks;
+        tokens.extend(quote!(attribute.checks = ::std::vec![#(#checks),*];));
     }
     if let Some(path) = &attribute.normalize {
         tokens.extend(quote!(attribute.normalize = ::std::option::Option::Some(#path);));

@@ -1,6 +1,7 @@
 //! From the struct's tokens to what the derive needs to know.
 
 use syn::meta::ParseNestedMeta;
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Expr, Field, Fields, Ident, LitInt, LitStr, Path, Result, Type};
 
@@ -10,7 +11,14 @@ pub(crate) struct Model {
     pub(crate) version: u64,
     pub(crate) framework: bool,
     pub(crate) deprecated: bool,
+    pub(crate) rules: Vec<Rule>,
     pub(crate) members: Vec<Member>,
+}
+
+/// A rule between arguments: a variant of `sdk::Rule` and the arguments' names.
+pub(crate) struct Rule {
+    pub(crate) variant: &'static str,
+    pub(crate) names: Vec<LitStr>,
 }
 
 /// A field.
@@ -46,6 +54,7 @@ pub(crate) struct Attribute {
     pub(crate) deprecated: Option<String>,
     pub(crate) equivalent: Option<Path>,
     pub(crate) normalize: Option<Path>,
+    pub(crate) checks: Vec<Expr>,
 }
 
 /// `#[block(…)]`
@@ -58,6 +67,10 @@ pub(crate) struct Block {
     pub(crate) force_new: bool,
 }
 
+/// Names of rules and the variants that they stand for.
+const RULES: [(&str, &str); 3] =
+    [("conflicts", "Conflicts"), ("exactly_one_of", "ExactlyOneOf"), ("at_least_one_of", "AtLeastOneOf")];
+
 pub(crate) fn model(input: &DeriveInput) -> Result<Model> {
     let Data::Struct(data) = &input.data else {
         return Err(syn::Error::new(input.span(), "a model is a struct"));
@@ -65,8 +78,14 @@ pub(crate) fn model(input: &DeriveInput) -> Result<Model> {
     let Fields::Named(fields) = &data.fields else {
         return Err(syn::Error::new(input.span(), "a model has named fields"));
     };
-    let mut model =
-        Model { name: input.ident.clone(), version: 0, framework: false, deprecated: false, members: Vec::new() };
+    let mut model = Model {
+        name: input.ident.clone(),
+        version: 0,
+        framework: false,
+        deprecated: false,
+        rules: Vec::new(),
+        members: Vec::new(),
+    };
     for attribute in input.attrs.iter().filter(|a| a.path().is_ident("model")) {
         attribute.parse_nested_meta(|meta| {
             if meta.path.is_ident("version") {
@@ -75,8 +94,16 @@ pub(crate) fn model(input: &DeriveInput) -> Result<Model> {
                 model.framework = true;
             } else if meta.path.is_ident("deprecated") {
                 model.deprecated = true;
+            } else if let Some((_, variant)) = RULES.iter().find(|(name, _)| meta.path.is_ident(name)) {
+                let names;
+                syn::parenthesized!(names in meta.input);
+                let names = Punctuated::<LitStr, syn::Token![,]>::parse_terminated(&names)?;
+                model.rules.push(Rule { variant, names: names.into_iter().collect() });
             } else {
-                return Err(unknown(&meta, "version, framework, deprecated"));
+                return Err(unknown(
+                    &meta,
+                    "version, framework, deprecated, conflicts, exactly_one_of, at_least_one_of",
+                ));
             }
             Ok(())
         })?;
@@ -154,13 +181,18 @@ fn attr(meta: &ParseNestedMeta<'_>, into: &mut Attribute, name: &mut String) -> 
     } else if path.is_ident("normalize") {
         let text: LitStr = meta.value()?.parse()?;
         into.normalize = Some(text.parse()?);
+    } else if path.is_ident("valid") {
+        into.checks = match meta.value()?.parse()? {
+            Expr::Array(checks) => checks.elems.into_iter().collect(),
+            check => vec![check],
+        };
     } else if path.is_ident("name") {
         *name = meta.value()?.parse::<LitStr>()?.value();
     } else {
         return Err(unknown(
             meta,
             "required, optional, computed, force_new, sensitive, write_only, keep_prior, set, default, deprecated, \
-             equivalent, normalize, name",
+             equivalent, normalize, valid, name",
         ));
     }
     Ok(())

@@ -10,6 +10,7 @@
 // So that the derive's paths (`::sdk::…`) work in this crate's own tests.
 extern crate self as sdk;
 
+mod checks;
 mod context;
 mod erased;
 mod error;
@@ -31,6 +32,7 @@ pub use async_trait::async_trait;
 pub use lang::{Str, Type, Value};
 pub use sdk_derive::Model;
 
+pub use checks::{Check, Rule};
 pub use context::{Context, Cx, Pace};
 pub use error::{Class, Error, Result, ResultExt};
 pub use model::Model;

@@ -12,14 +12,15 @@ use crate::schema::{Attribute, Block, Nesting, Schema, Semantics};
 /// `#[derive(Model)]` (together with `Clone`, `Debug` and `Default`) writes the implementation. Every field has one of:
 ///
 /// - `#[attr(required | optional, computed, force_new, sensitive, write_only, default = LITERAL, deprecated = "…",
-///   equivalent = "path::to::fn", normalize = "path::to::fn", keep_prior, set, name = "…")]`. The type of the field is the type of the attribute:
+///   equivalent = "path::to::fn", normalize = "path::to::fn", valid = CHECK | [CHECK, …], keep_prior, set, name = "…")]`. The type of the field is the type of the attribute:
 ///   `String`, `bool`, `i64`, `f64`, `Vec<T>` (list), `BTreeSet<T>` (set), `BTreeMap<String, T>`, another model (object),
 ///   [`Value`] (any type) or an `Option` of these. With `set`, a `Vec<T>` is a set: for sets of objects.
 /// - `#[block(list | set | single, required, min = N, max = N, computed, force_new)]` for nested blocks: `Vec<T>`, or
 ///   `Option<T>` or `T` where there is at most one.
 /// - `#[timeouts(create, update, delete)]` for the `timeouts` block: [`crate::Timeouts`].
 ///
-/// On the struct: `#[model(version = N, framework, deprecated)]`; `framework` for resource types that Terraform's provider
+/// On the struct: `#[model(version = N, framework, deprecated, conflicts("a", "b"), exactly_one_of("a", "b"),
+/// at_least_one_of("a", "b"))]`: the last three as often as needed ([`crate::Rule`]); `valid` takes a [`crate::Check`]; `framework` for resource types that Terraform's provider
 /// implements with terraform-plugin-framework ([`Semantics`]).
 ///
 /// `Option` tells null from `""`, `0`, `false` and `[]`; without it, null reads as the type's default. Unknown values read

@@ -7,6 +7,8 @@ use std::sync::{Arc, OnceLock};
 
 use lang::{Str, Type, Value};
 
+use crate::checks::{Check, Rule};
+
 /// The schema of one resource type, data source or provider configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Schema {
@@ -27,6 +29,8 @@ pub struct Block {
     pub blocks: BTreeMap<Str, NestedBlock>,
     /// Whether using it is warned about.
     pub deprecated: bool,
+    /// Which arguments exclude or need each other. Not part of the protocol's schema.
+    pub rules: Vec<Rule>,
     implied: OnceLock<Type>,
 }
 
@@ -57,6 +61,8 @@ pub struct Attribute {
     /// How a known configured value is written before it is planned and stored (`StateFunc`): JSON without white space,
     /// for instance.
     pub normalize: Option<fn(Value) -> Value>,
+    /// What a configured value must be. Not part of the protocol's schema.
+    pub checks: Vec<Check>,
     /// An update keeps the prior value although it is computed (`UseStateForUnknown`). Only read for
     /// [`Semantics::Framework`]: the legacy SDK always keeps it.
     pub keep_prior: bool,
@@ -94,6 +100,7 @@ impl Attribute {
             default: None,
             equivalent: None,
             normalize: None,
+            checks: Vec::new(),
             keep_prior: false,
             nested: None,
         }
@@ -148,7 +155,7 @@ pub struct ProviderSchema {
 impl Block {
     /// A block of attributes and nested blocks.
     pub fn new(attributes: BTreeMap<Str, Attribute>, blocks: BTreeMap<Str, NestedBlock>) -> Block {
-        Block { attributes, blocks, deprecated: false, implied: OnceLock::new() }
+        Block { attributes, blocks, deprecated: false, rules: Vec::new(), implied: OnceLock::new() }
     }
 
     /// The object type of the values that conform to this block. Computed once.

@@ -9,7 +9,7 @@ use aws_sdk_eks::types::{
     VpcConfigRequest, ZonalShiftConfigRequest,
 };
 use sdk::{
-    Change, Created, Cx, Error, Found, Model, Plan, Resource, Result, ResultExt, Tags, Timeouts, Value, Wait,
+    Change, Check, Created, Cx, Error, Found, Model, Plan, Resource, Result, ResultExt, Tags, Timeouts, Value, Wait,
     async_trait,
 };
 
@@ -18,11 +18,17 @@ use super::cluster_parts::{
     OutpostConfig, RemoteNetworkConfig, StorageConfig, Switch, UpgradePolicy, VpcConfig, enabled_logs, logging,
 };
 use super::{PROPAGATED_WITHIN, failed, from_tags, list, seconds, text, to_tags, update_tags, wait_updated};
+use crate::checks::{ARN, CLUSTER_NAME};
 use crate::client::Aws;
 use crate::errors::api;
 
 /// A cluster. Source: EKS `CreateCluster`, `DescribeCluster`: one call per cluster, there is none for many.
 #[derive(Clone, Debug, Default, Model)]
+#[model(
+    conflicts("encryption_config", "outpost_config"),
+    conflicts("kubernetes_network_config", "outpost_config"),
+    conflicts("remote_network_config", "outpost_config")
+)]
 #[model(version = 1)]
 pub struct EksCluster {
     #[attr(computed)]
@@ -35,7 +41,7 @@ pub struct EksCluster {
     cluster_id: Option<String>,
     #[attr(computed)]
     created_at: Option<String>,
-    #[attr(optional)]
+    #[attr(optional, valid = Check::Enum(&["api", "audit", "authenticator", "controllerManager", "scheduler"]))]
     enabled_cluster_log_types: Option<BTreeSet<String>>,
     #[attr(computed)]
     endpoint: Option<String>,
@@ -45,11 +51,11 @@ pub struct EksCluster {
     id: String,
     #[attr(computed)]
     identity: Vec<Identity>,
-    #[attr(required, force_new)]
+    #[attr(required, force_new, valid = CLUSTER_NAME)]
     name: String,
     #[attr(computed)]
     platform_version: Option<String>,
-    #[attr(required, force_new)]
+    #[attr(required, force_new, valid = ARN)]
     role_arn: String,
     #[attr(computed)]
     status: Option<String>,

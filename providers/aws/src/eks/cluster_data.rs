@@ -10,6 +10,7 @@ use super::cluster_parts::{
     RemoteNetworkConfig, StorageConfig, Switch, UpgradePolicy, VpcConfig, enabled_logs,
 };
 use super::{from_tags, seconds};
+use crate::checks::CLUSTER_NAME;
 use crate::client::Aws;
 
 /// A cluster by name. Source: EKS `DescribeCluster`.
@@ -37,7 +38,7 @@ pub struct ClusterData {
     identity: Vec<Identity>,
     #[attr(computed)]
     kubernetes_network_config: Vec<KubernetesNetworkConfig>,
-    #[attr(required)]
+    #[attr(required, valid = CLUSTER_NAME)]
     name: String,
     #[attr(computed)]
     outpost_config: Vec<OutpostConfig>,

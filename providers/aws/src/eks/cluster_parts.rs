@@ -10,14 +10,16 @@ use aws_sdk_eks::types::{
     Provider as ApiProvider, RemoteNetworkConfigRequest, RemoteNetworkConfigResponse, RemoteNodeNetwork,
     RemotePodNetwork, StorageConfigRequest, StorageConfigResponse, VpcConfigRequest, VpcConfigResponse,
 };
-use sdk::{Error, Model, Result};
+use sdk::{Check, Error, Model, Result};
+
+use crate::checks::{self, ARN, CIDR_V4, PRIVATE_NETWORK};
 
 use super::{list, set, text};
 
 /// `access_config { … }`
 #[derive(Clone, Debug, Default, PartialEq, Model)]
 pub struct AccessConfig {
-    #[attr(optional, computed)]
+    #[attr(optional, computed, valid = Check::Enum(&["API", "API_AND_CONFIG_MAP", "CONFIG_MAP"]))]
     pub(crate) authentication_mode: Option<String>,
     #[attr(optional, force_new)]
     pub(crate) bootstrap_cluster_creator_admin_permissions: Option<bool>,
@@ -77,9 +79,9 @@ impl Identity {
 pub struct ComputeConfig {
     #[attr(optional)]
     pub(crate) enabled: Option<bool>,
-    #[attr(optional)]
+    #[attr(optional, valid = Check::OneOf(&["general-purpose", "system"]))]
     pub(crate) node_pools: Option<BTreeSet<String>>,
-    #[attr(optional)]
+    #[attr(optional, valid = ARN)]
     pub(crate) node_role_arn: Option<String>,
 }
 
@@ -104,7 +106,7 @@ impl ComputeConfig {
 /// `encryption_config { … }`
 #[derive(Clone, Debug, Default, PartialEq, Model)]
 pub struct EncryptionConfig {
-    #[attr(required)]
+    #[attr(required, valid = Check::OneOf(&["secrets"]))]
     pub(crate) resources: BTreeSet<String>,
     #[block(list, required, max = 1)]
     pub(crate) provider: Vec<EncryptionProvider>,
@@ -138,9 +140,9 @@ impl EncryptionConfig {
 /// `kubernetes_network_config { … }`
 #[derive(Clone, Debug, Default, PartialEq, Model)]
 pub struct KubernetesNetworkConfig {
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = Check::Enum(&["ipv4", "ipv6"]))]
     pub(crate) ip_family: Option<String>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = [Check::Text(|key, text| checks::network(key, text, 12, 24)), PRIVATE_NETWORK])]
     pub(crate) service_ipv4_cidr: Option<String>,
     #[attr(computed)]
     pub(crate) service_ipv6_cidr: Option<String>,
@@ -242,7 +244,7 @@ pub struct RemoteNetworkConfig {
 /// `remote_node_networks { … }`, `remote_pod_networks { … }`
 #[derive(Clone, Debug, Default, PartialEq, Model)]
 pub struct RemoteNetworks {
-    #[attr(optional, force_new)]
+    #[attr(optional, force_new, valid = [CIDR_V4, PRIVATE_NETWORK])]
     pub(crate) cidrs: Option<BTreeSet<String>>,
 }
 
@@ -292,7 +294,7 @@ impl StorageConfig {
 /// `upgrade_policy { … }`
 #[derive(Clone, Debug, Default, PartialEq, Model)]
 pub struct UpgradePolicy {
-    #[attr(optional, computed)]
+    #[attr(optional, computed, valid = Check::Enum(&["STANDARD", "EXTENDED"]))]
     pub(crate) support_type: Option<String>,
 }
 

@@ -9,25 +9,27 @@ use aws_sdk_eks::types::{
     UpdateLabelsPayload, UpdateTaintsPayload,
 };
 use sdk::{
-    Change, Created, Cx, Error, Found, Model, Resource, Result, ResultExt, TagChanges, Tags, Timeouts, Wait,
+    Change, Check, Created, Cx, Error, Found, Model, Resource, Result, ResultExt, TagChanges, Tags, Timeouts, Wait,
     async_trait,
 };
 
 use super::{failed, from_tags, list, number, set, text, to_tags, update_tags, wait_updated};
+use crate::checks::{CLUSTER_NAME, NOT_EMPTY};
 use crate::client::Aws;
 use crate::errors::api;
 use crate::names;
 
 /// Nodes that EKS manages. Source: EKS `CreateNodegroup`, `DescribeNodegroup`: one call per group, there is none for many.
 #[derive(Clone, Debug, Default, Model)]
+#[model(conflicts("node_group_name", "node_group_name_prefix"))]
 pub struct NodeGroup {
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = Check::Enum(&AMI_TYPES))]
     ami_type: Option<String>,
     #[attr(computed)]
     arn: Option<String>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = Check::Enum(&["ON_DEMAND", "SPOT", "CAPACITY_BLOCK"]))]
     capacity_type: Option<String>,
-    #[attr(required, force_new)]
+    #[attr(required, force_new, valid = CLUSTER_NAME)]
     cluster_name: String,
     #[attr(optional, computed, force_new)]
     disk_size: Option<i64>,
@@ -39,11 +41,11 @@ pub struct NodeGroup {
     instance_types: Option<Vec<String>>,
     #[attr(optional)]
     labels: Option<BTreeMap<String, String>>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = Check::Length(0, 63))]
     node_group_name: Option<String>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = Check::Length(0, 37))]
     node_group_name_prefix: Option<String>,
-    #[attr(required, force_new)]
+    #[attr(required, force_new, valid = NOT_EMPTY)]
     node_role_arn: String,
     #[attr(optional, computed)]
     release_version: Option<String>,
@@ -93,12 +95,13 @@ pub struct AutoscalingGroup {
 
 /// `launch_template { … }`
 #[derive(Clone, Debug, Default, PartialEq, Model)]
+#[model(conflicts("id", "name"))]
 pub struct LaunchTemplate {
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = Check::Text(launch_template_id))]
     id: Option<String>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = Check::Text(launch_template_name))]
     name: Option<String>,
-    #[attr(required)]
+    #[attr(required, valid = Check::Length(1, 255))]
     version: String,
 }
 
@@ -121,35 +124,65 @@ pub struct RemoteAccess {
 /// `scaling_config { … }`
 #[derive(Clone, Debug, Default, PartialEq, Model)]
 pub struct ScalingConfig {
-    #[attr(required)]
+    #[attr(required, valid = Check::AtLeast(0))]
     desired_size: i64,
-    #[attr(required)]
+    #[attr(required, valid = Check::AtLeast(1))]
     max_size: i64,
-    #[attr(required)]
+    #[attr(required, valid = Check::AtLeast(0))]
     min_size: i64,
 }
 
 /// `taint { … }`
 #[derive(Clone, Debug, Default, PartialEq, Model)]
 pub struct Taint {
-    #[attr(required)]
+    #[attr(required, valid = Check::Enum(&["NO_SCHEDULE", "NO_EXECUTE", "PREFER_NO_SCHEDULE"]))]
     effect: String,
-    #[attr(required)]
+    #[attr(required, valid = Check::Length(1, 63))]
     key: String,
-    #[attr(optional)]
+    #[attr(optional, valid = Check::Length(0, 63))]
     value: Option<String>,
 }
 
 /// `update_config { … }`
 #[derive(Clone, Debug, Default, PartialEq, Model)]
+#[model(exactly_one_of("max_unavailable", "max_unavailable_percentage"))]
 pub struct UpdateConfig {
-    #[attr(optional)]
+    #[attr(optional, valid = Check::Between(1, 100))]
     max_unavailable: Option<i64>,
-    #[attr(optional)]
+    #[attr(optional, valid = Check::Between(1, 100))]
     max_unavailable_percentage: Option<i64>,
 }
 
 const DONE_WITHIN: Duration = Duration::from_secs(60 * 60);
+
+/// The kinds of image that nodes start from.
+#[rustfmt::skip]
+const AMI_TYPES: [&str; 19] = [
+    "AL2_x86_64", "AL2_x86_64_GPU", "AL2_ARM_64", "CUSTOM", "BOTTLEROCKET_ARM_64", "BOTTLEROCKET_x86_64",
+    "BOTTLEROCKET_ARM_64_FIPS", "BOTTLEROCKET_x86_64_FIPS", "BOTTLEROCKET_ARM_64_NVIDIA", "BOTTLEROCKET_x86_64_NVIDIA",
+    "WINDOWS_CORE_2019_x86_64", "WINDOWS_FULL_2019_x86_64", "WINDOWS_CORE_2022_x86_64", "WINDOWS_FULL_2022_x86_64",
+    "AL2023_x86_64_STANDARD", "AL2023_ARM_64_STANDARD", "AL2023_x86_64_NEURON", "AL2023_x86_64_NVIDIA",
+    "AL2023_ARM_64_NVIDIA",
+];
+
+fn launch_template_id(key: &str, text: &str) -> Vec<String> {
+    let id = text.strip_prefix("lt-").is_some_and(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric()));
+    match text.len() {
+        0 => vec![format!("{key:?} cannot be shorter than 1 character")],
+        256.. => vec![format!("{key:?} cannot be longer than 255 characters")],
+        _ if id => Vec::new(),
+        _ => vec![format!("{key:?} must begin with 'lt-' and be comprised of only alphanumeric characters: {text}")],
+    }
+}
+
+fn launch_template_name(key: &str, text: &str) -> Vec<String> {
+    match text.len() {
+        0..3 => vec![format!("{key:?} cannot be less than 3 characters")],
+        126.. => vec![format!("{key:?} cannot be longer than 125 characters")],
+        _ if text.chars().all(|c| c.is_ascii_alphanumeric() || "()./_-".contains(c)) => Vec::new(),
+        _ => vec![format!("{key:?} can only alphanumeric characters and ()./_- symbols")],
+    }
+}
 
 #[async_trait]
 impl Resource for NodeGroup {

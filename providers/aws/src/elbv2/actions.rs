@@ -9,33 +9,75 @@ use aws_sdk_elasticloadbalancingv2::types::{
     FixedResponseActionConfig, ForwardActionConfig, RedirectActionConfig, RedirectActionStatusCodeEnum,
     TargetGroupStickinessConfig, TargetGroupTuple,
 };
-use sdk::{Model, Tags};
+use sdk::{Check, Model, Plan, Tags, Value};
+
+use crate::checks::ARN;
+
+const ACTION_TYPES: [&str; 5] = ["forward", "authenticate-oidc", "authenticate-cognito", "redirect", "fixed-response"];
+
+/// Checks that every action has the block of its type. `name` is what the actions are called.
+pub(crate) fn check(plan: &mut Plan<'_>, name: &str) {
+    let actions = plan.config(name);
+    for (index, action) in actions.elements().unwrap_or_default().iter().enumerate() {
+        let Some(kind) = action.get("type").and_then(Value::as_str).map(|kind| kind.as_str()) else { continue };
+        // What is unknown may be there.
+        let given = |part: &str| {
+            action.get(part).is_some_and(|value| !value.is_known() || !(value.is_null() || value.length() == Some(0)))
+        };
+        let (missing, what) = match kind {
+            "forward" => {
+                let parts = [format!("{name}[{index}].target_group_arn"), format!("{name}[{index}].forward")];
+                let what = format!("Either {:?} or {:?} must be specified", parts[0], parts[1]);
+                (!given("target_group_arn") && !given("forward"), what)
+            }
+            "authenticate-cognito" | "authenticate-oidc" | "fixed-response" | "redirect" => {
+                let block = kind.replace('-', "_");
+                let what = format!("Attribute {:?} must be specified", format!("{name}[{index}].{block}"));
+                (!given(&block), what)
+            }
+            _ => continue,
+        };
+        if missing {
+            let path = format!("{name}[{index}].type");
+            let wrong = super::combination(format!("{what} when {path:?} is {kind:?}."), &path);
+            plan.diagnostics.push(wrong.into_diagnostic());
+        }
+    }
+}
+
+fn status_code(key: &str, text: &str) -> Vec<String> {
+    let code = text.len() == 3 && text.starts_with(['2', '4', '5']) && text.bytes().all(|b| b.is_ascii_digit());
+    if code {
+        return Vec::new();
+    }
+    vec![format!(r#"expected value of {key} to match regular expression "^[245]\\d\\d$", got {text}"#)]
+}
 
 /// `fixed_response { … }`
 #[derive(Clone, Debug, Default, PartialEq, Model)]
 pub struct FixedResponse {
-    #[attr(required)]
+    #[attr(required, valid = Check::OneOf(&["text/plain", "text/css", "text/html", "application/javascript", "application/json"]))]
     content_type: String,
-    #[attr(optional)]
+    #[attr(optional, valid = Check::Length(0, 1024))]
     message_body: Option<String>,
-    #[attr(optional, computed)]
+    #[attr(optional, computed, valid = Check::Text(status_code))]
     status_code: Option<String>,
 }
 
 /// `redirect { … }`
 #[derive(Clone, Debug, Default, PartialEq, Model)]
 pub struct Redirect {
-    #[attr(optional, default = "#{host}")]
+    #[attr(optional, default = "#{host}", valid = Check::Length(1, 128))]
     host: Option<String>,
-    #[attr(optional, default = "/#{path}")]
+    #[attr(optional, default = "/#{path}", valid = Check::Length(1, 128))]
     path: Option<String>,
     #[attr(optional, default = "#{port}")]
     port: Option<String>,
-    #[attr(optional, default = "#{protocol}")]
+    #[attr(optional, default = "#{protocol}", valid = Check::OneOf(&["#{protocol}", "HTTP", "HTTPS"]))]
     protocol: Option<String>,
-    #[attr(optional, default = "#{query}")]
+    #[attr(optional, default = "#{query}", valid = Check::Length(0, 128))]
     query: Option<String>,
-    #[attr(required)]
+    #[attr(required, valid = Check::Enum(&["HTTP_301", "HTTP_302"]))]
     status_code: String,
 }
 
@@ -51,7 +93,7 @@ pub struct Forward {
 /// `stickiness { … }`
 #[derive(Clone, Debug, Default, PartialEq, Model)]
 pub struct ForwardStickiness {
-    #[attr(required)]
+    #[attr(required, valid = Check::Between(1, 604800))]
     duration: i64,
     #[attr(optional, default = false)]
     enabled: Option<bool>,
@@ -60,9 +102,9 @@ pub struct ForwardStickiness {
 /// `target_group { … }`
 #[derive(Clone, Debug, Default, PartialEq, Model)]
 pub struct ForwardTargetGroup {
-    #[attr(required)]
+    #[attr(required, valid = ARN)]
     arn: String,
-    #[attr(optional, default = 1)]
+    #[attr(optional, default = 1, valid = Check::Between(0, 999))]
     weight: Option<i64>,
 }
 
@@ -72,11 +114,11 @@ macro_rules! action {
         /// An action.
         #[derive(Clone, Debug, Default, PartialEq, Model)]
         pub struct $action {
-            #[attr(optional, computed)]
+            #[attr(optional, computed, valid = Check::Between(1, 50_000))]
             order: Option<i64>,
-            #[attr(optional)]
+            #[attr(optional, valid = ARN)]
             target_group_arn: Option<String>,
-            #[attr(required)]
+            #[attr(required, valid = Check::Enum(&ACTION_TYPES))]
             r#type: String,
             #[block(list, max = 1)]
             authenticate_cognito: Option<$cognito>,
@@ -95,7 +137,7 @@ macro_rules! action {
         pub struct $cognito {
             #[attr(optional)]
             authentication_request_extra_params: Option<Tags>,
-            #[attr(optional, computed)]
+            #[attr(optional, computed, valid = Check::Enum(&["deny", "allow", "authenticate"]))]
             on_unauthenticated_request: Option<String>,
             #[attr(optional $(, $computed)?)]
             scope: Option<String>,
@@ -103,7 +145,7 @@ macro_rules! action {
             session_cookie_name: Option<String>,
             #[attr(optional $(, $computed)?)]
             session_timeout: Option<i64>,
-            #[attr(required)]
+            #[attr(required, valid = ARN)]
             user_pool_arn: String,
             #[attr(required)]
             user_pool_client_id: String,
@@ -124,7 +166,7 @@ macro_rules! action {
             client_secret: String,
             #[attr(required)]
             issuer: String,
-            #[attr(optional, computed)]
+            #[attr(optional, computed, valid = Check::Enum(&["deny", "allow", "authenticate"]))]
             on_unauthenticated_request: Option<String>,
             #[attr(optional $(, $computed)?)]
             scope: Option<String>,

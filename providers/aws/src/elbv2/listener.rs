@@ -8,12 +8,16 @@ use aws_sdk_elasticloadbalancingv2::types::{
     MutualAuthenticationAttributes, ProtocolEnum,
 };
 use futures::{StreamExt, TryStreamExt, stream};
-use sdk::{Change, Created, Cx, Error, Found, Model, Resource, Result, ResultExt, Tags, Timeouts, Value, async_trait};
+use sdk::{
+    Change, Check, Created, Cx, Error, Found, Model, Plan, Resource, Result, ResultExt, Tags, Timeouts, Value,
+    async_trait,
+};
 
-use super::actions::DefaultAction;
+use super::actions::{self, DefaultAction};
 use super::{
     ARNS_PER_CALL, Attributes, CONCURRENT, VISIBLE_WITHIN, made_durable, made_with, new_tags, tags, update_tags,
 };
+use crate::checks::ARN;
 use crate::client::Aws;
 use crate::errors::api;
 
@@ -21,19 +25,19 @@ use crate::errors::api;
 /// `DescribeListenerAttributes`, `DescribeTags`.
 #[derive(Clone, Debug, Default, Model)]
 pub struct Listener {
-    #[attr(optional)]
+    #[attr(optional, valid = Check::Enum(&["HTTP1Only", "HTTP2Only", "HTTP2Optional", "HTTP2Preferred", "None"]))]
     alpn_policy: Option<String>,
     #[attr(computed)]
     arn: Option<String>,
-    #[attr(optional)]
+    #[attr(optional, valid = ARN)]
     certificate_arn: Option<String>,
     #[attr(optional, computed)]
     id: String,
-    #[attr(required, force_new)]
+    #[attr(required, force_new, valid = ARN)]
     load_balancer_arn: String,
-    #[attr(optional)]
+    #[attr(optional, valid = Check::Number(port))]
     port: Option<i64>,
-    #[attr(optional, computed, normalize = "upper_case")]
+    #[attr(optional, computed, normalize = "upper_case", valid = Check::Text(protocol))]
     protocol: Option<String>,
     #[attr(optional, computed)]
     routing_http_request_x_amzn_mtls_clientcert_header_name: Option<String>,
@@ -79,7 +83,7 @@ pub struct Listener {
     tags: Option<Tags>,
     #[attr(optional, computed)]
     tags_all: Tags,
-    #[attr(optional, computed)]
+    #[attr(optional, computed, valid = Check::Between(60, 6000))]
     tcp_idle_timeout_seconds: Option<i64>,
     #[block(list, min = 1)]
     default_action: Vec<DefaultAction>,
@@ -92,13 +96,13 @@ pub struct Listener {
 /// `mutual_authentication { … }`
 #[derive(Clone, Debug, Default, PartialEq, Model)]
 pub struct MutualAuthentication {
-    #[attr(optional, computed)]
+    #[attr(optional, computed, valid = Check::Enum(&["on", "off"]))]
     advertise_trust_store_ca_names: Option<String>,
     #[attr(optional, default = false)]
     ignore_client_certificate_expiry: Option<bool>,
-    #[attr(required)]
+    #[attr(required, valid = Check::OneOf(&["off", "verify", "passthrough"]))]
     mode: String,
-    #[attr(optional)]
+    #[attr(optional, valid = ARN)]
     trust_store_arn: Option<String>,
 }
 
@@ -108,6 +112,21 @@ const CHANGED_WITHIN: Duration = Duration::from_secs(300);
 /// The attributes that aren't headers.
 const SERVER: &str = "routing.http.response.server.enabled";
 const IDLE_TIMEOUT: &str = "tcp.idle_timeout.seconds";
+
+fn protocol(key: &str, text: &str) -> Vec<String> {
+    if super::PROTOCOLS.contains(&text.to_uppercase().as_str()) {
+        return Vec::new();
+    }
+    let words: Vec<String> = super::PROTOCOLS.iter().map(|word| format!("{word:?}")).collect();
+    vec![format!("expected {key} to be one of [{}], got {text}", words.join(" "))]
+}
+
+fn port(key: &str, port: i64) -> Vec<String> {
+    if (1..=65_535).contains(&port) {
+        return Vec::new();
+    }
+    vec![format!("expected {key:?} to be a valid port number, got: {port}")]
+}
 
 #[async_trait]
 impl Resource for Listener {
@@ -201,6 +220,11 @@ impl Resource for Listener {
         let arn = &prior.id;
         let answer = cx.elbv2().delete_listener().listener_arn(arn).send().await;
         answer.map_err(api(SERVICE, "DeleteListener")).or_gone().doing(format!("deleting ELBv2 Listener ({arn})"))
+    }
+
+    async fn plan(_cx: &Cx<Aws>, plan: &mut Plan<'_>) -> Result<()> {
+        actions::check(plan, "default_action");
+        Ok(())
     }
 
     async fn find(cx: &Cx<Aws>, planned: &Listener, client_token: &str) -> Result<Found<Listener>> {

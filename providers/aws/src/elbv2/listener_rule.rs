@@ -9,10 +9,11 @@ use aws_sdk_elasticloadbalancingv2::types::{
     SourceIpConditionConfig,
 };
 use futures::{StreamExt, TryStreamExt, stream};
-use sdk::{Change, Created, Cx, Error, Found, Model, Resource, Result, ResultExt, Tags, async_trait};
+use sdk::{Change, Check, Created, Cx, Error, Found, Model, Plan, Resource, Result, ResultExt, Tags, async_trait};
 
-use super::actions::RuleAction;
+use super::actions::{self, RuleAction};
 use super::{ARNS_PER_CALL, CONCURRENT, made_durable, made_with, new_tags, tags, update_tags};
+use crate::checks::ARN;
 use crate::client::Aws;
 use crate::errors::api;
 
@@ -23,9 +24,9 @@ pub struct ListenerRule {
     arn: Option<String>,
     #[attr(optional, computed)]
     id: String,
-    #[attr(required, force_new)]
+    #[attr(required, force_new, valid = ARN)]
     listener_arn: String,
-    #[attr(optional, computed)]
+    #[attr(optional, computed, valid = Check::Number(priority))]
     priority: Option<i64>,
     #[attr(optional)]
     tags: Option<Tags>,
@@ -81,6 +82,13 @@ pub struct QueryString {
 
 const SERVICE: &str = "Elastic Load Balancing v2";
 const CREATED_WITHIN: Duration = Duration::from_secs(300);
+
+fn priority(key: &str, priority: i64) -> Vec<String> {
+    if priority == 99_999 || (1..=50_000).contains(&priority) {
+        return Vec::new();
+    }
+    vec![format!("{key:?} must be in the range 1-50000 for normal rule or 99999 for the default rule")]
+}
 
 #[async_trait]
 impl Resource for ListenerRule {
@@ -173,6 +181,11 @@ impl Resource for ListenerRule {
         let arn = &prior.id;
         let answer = cx.elbv2().delete_rule().rule_arn(arn).send().await;
         answer.map_err(api(SERVICE, "DeleteRule")).or_gone().doing(format!("deleting ELBv2 Listener Rule ({arn})"))
+    }
+
+    async fn plan(_cx: &Cx<Aws>, plan: &mut Plan<'_>) -> Result<()> {
+        actions::check(plan, "action");
+        Ok(())
     }
 
     async fn find(cx: &Cx<Aws>, planned: &ListenerRule, client_token: &str) -> Result<Found<ListenerRule>> {

@@ -10,13 +10,14 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use sdk::{
-    Change, Created, Cx, Error, Found, Model, Plan, ProviderDiagnostic, Resource, Result, ResultExt, Tags, Timeouts,
-    Type, Value, Wait, async_trait,
+    Change, Check, Created, Cx, Error, Found, Model, Plan, Resource, Result, ResultExt, Tags, Timeouts, Type, Value,
+    Wait, async_trait,
 };
 
 use super::{
     ARNS_PER_CALL, Attributes, CONCURRENT, flag, made_durable, made_with, new_tags, number, tags, update_tags,
 };
+use crate::checks::{IPV4, IPV6};
 use crate::client::Aws;
 use crate::errors::api;
 use crate::names;
@@ -25,6 +26,7 @@ use crate::vpc::filter;
 /// A load balancer. Source: Elastic Load Balancing `CreateLoadBalancer`, `DescribeLoadBalancers`,
 /// `DescribeLoadBalancerAttributes`, `DescribeTags`.
 #[derive(Clone, Debug, Default, Model)]
+#[model(conflicts("name", "name_prefix"), exactly_one_of("subnet_mapping", "subnets"))]
 pub struct LoadBalancer {
     #[attr(computed)]
     arn: Option<String>,
@@ -34,11 +36,11 @@ pub struct LoadBalancer {
     client_keep_alive: Option<i64>,
     #[attr(optional, force_new)]
     customer_owned_ipv4_pool: Option<String>,
-    #[attr(optional, default = "defensive")]
+    #[attr(optional, default = "defensive", valid = Check::Enum(&["monitor", "defensive", "strictest"]))]
     desync_mitigation_mode: Option<String>,
     #[attr(computed)]
     dns_name: Option<String>,
-    #[attr(optional, default = "any_availability_zone")]
+    #[attr(optional, default = "any_availability_zone", valid = Check::Enum(&["availability_zone_affinity", "partial_availability_zone_affinity", "any_availability_zone"]))]
     dns_record_client_routing_policy: Option<String>,
     #[attr(optional, default = false)]
     drop_invalid_header_fields: Option<bool>,
@@ -56,7 +58,7 @@ pub struct LoadBalancer {
     enable_xff_client_port: Option<bool>,
     #[attr(optional, default = false)]
     enable_zonal_shift: Option<bool>,
-    #[attr(optional, computed)]
+    #[attr(optional, computed, valid = Check::Enum(&["on", "off"]))]
     enforce_security_group_inbound_rules_on_private_link_traffic: Option<String>,
     #[attr(optional, computed)]
     id: String,
@@ -64,13 +66,13 @@ pub struct LoadBalancer {
     idle_timeout: Option<i64>,
     #[attr(optional, computed, force_new)]
     internal: Option<bool>,
-    #[attr(optional, computed)]
+    #[attr(optional, computed, valid = Check::Enum(&["ipv4", "dualstack", "dualstack-without-public-ipv4"]))]
     ip_address_type: Option<String>,
-    #[attr(optional, force_new, default = "application")]
+    #[attr(optional, force_new, default = "application", valid = Check::Enum(&["application", "network", "gateway"]))]
     load_balancer_type: Option<String>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = Check::Text(|key, text| balancer_name(key, text, 32)))]
     name: Option<String>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = Check::Text(|key, text| balancer_name(key, text, 6)))]
     name_prefix: Option<String>,
     #[attr(optional, default = false)]
     preserve_host_header: Option<bool>,
@@ -84,7 +86,7 @@ pub struct LoadBalancer {
     tags_all: Tags,
     #[attr(computed)]
     vpc_id: Option<String>,
-    #[attr(optional, default = "append")]
+    #[attr(optional, default = "append", valid = Check::Enum(&["append", "preserve", "remove"]))]
     xff_header_processing_mode: Option<String>,
     #[attr(computed)]
     zone_id: Option<String>,
@@ -132,11 +134,11 @@ pub struct Capacity {
 pub struct Mapping {
     #[attr(optional)]
     allocation_id: String,
-    #[attr(optional)]
+    #[attr(optional, valid = IPV6)]
     ipv6_address: String,
     #[attr(computed)]
     outpost_id: String,
-    #[attr(optional)]
+    #[attr(optional, valid = IPV4)]
     private_ipv4_address: String,
     #[attr(required)]
     subnet_id: String,
@@ -167,6 +169,19 @@ const BY_TYPE: [(&str, &[&str]); 14] = [
     ("xff_header_processing_mode", APPLICATION),
     ("enforce_security_group_inbound_rules_on_private_link_traffic", NETWORK),
 ];
+
+fn balancer_name(key: &str, text: &str, longest: usize) -> Vec<String> {
+    // A name may be empty, and is made up then.
+    if text.is_empty() && key == "name" {
+        return Vec::new();
+    }
+    let mut wrong: Vec<String> =
+        super::hyphenated(key, text, longest).into_iter().map(|wrong| format!("{wrong}: {text:?}")).collect();
+    if text.starts_with("internal-") {
+        wrong.push(format!("{key:?} cannot begin with \"internal-\": {text:?}"));
+    }
+    wrong
+}
 
 #[async_trait]
 impl Resource for LoadBalancer {
@@ -205,9 +220,7 @@ impl Resource for LoadBalancer {
         planned.id = made.and_then(|balancer| balancer.load_balancer_arn).unwrap_or_default();
         planned.name = Some(name);
         created.hand_over(&planned).await;
-        let budget = planned.timeouts.create(CHANGED_WITHIN);
-        let ((), waited) = futures::join!(made_durable(cx, &planned.id), wait_active(cx, &planned.id, budget));
-        waited.doing(format!("waiting for ELBv2 Load Balancer ({}) create", planned.id))?;
+        LoadBalancer::settle(cx, &planned).await?;
         modify_attributes(cx, &planned.id, planned.attributes()).await?;
         if let Some(capacity) = &planned.minimum_load_balancer_capacity {
             reserve(cx, &planned.id, Some(capacity)).await?;
@@ -220,8 +233,9 @@ impl Resource for LoadBalancer {
     }
 
     async fn settle(cx: &Cx<Aws>, object: &Self) -> Result<()> {
-        made_durable(cx, &object.id).await;
-        Ok(())
+        let budget = object.timeouts.create(CHANGED_WITHIN);
+        let ((), waited) = futures::join!(made_durable(cx, &object.id), wait_active(cx, &object.id, budget));
+        waited.doing(format!("waiting for ELBv2 Load Balancer ({}) create", object.id))
     }
 
     async fn read(cx: &Cx<Aws>, prior: LoadBalancer) -> Result<Option<LoadBalancer>> {
@@ -296,27 +310,6 @@ impl Resource for LoadBalancer {
         // The load balancer is gone; whoever may not look at interfaces finds out when removing what they are in.
         drop(waited);
         Ok(())
-    }
-
-    fn validate(config: &Value) -> Vec<ProviderDiagnostic> {
-        let set = |name: &str| config.get(name).is_some_and(|value| !value.is_null());
-        let mapped = config.get("subnet_mapping").is_some_and(|v| !v.is_known() || v.length().is_some_and(|n| n > 0));
-        let mut diagnostics = Vec::new();
-        if set("name") && set("name_prefix") {
-            diagnostics.push(ProviderDiagnostic::error(
-                "Conflicting configuration arguments",
-                "\"name\": conflicts with name_prefix",
-            ));
-        }
-        let detail = match (mapped, set("subnets")) {
-            (true, true) => {
-                "only one of `subnet_mapping,subnets` can be specified, but `subnet_mapping,subnets` were specified."
-            }
-            (false, false) => "one of `subnet_mapping,subnets` must be specified",
-            _ => return diagnostics,
-        };
-        diagnostics.push(ProviderDiagnostic::error("Invalid combination of arguments", detail));
-        diagnostics
     }
 
     async fn plan(_cx: &Cx<Aws>, plan: &mut Plan<'_>) -> Result<()> {

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use aws_sdk_elasticloadbalancingv2::types::Tag;
-use sdk::{Cx, Registry, Result, TagChanges, Tags};
+use sdk::{Cx, Error, Registry, Result, TagChanges, Tags};
 
 use crate::client::Aws;
 use crate::errors::api;
@@ -37,6 +37,33 @@ pub(crate) fn register(registry: &mut Registry<Aws>) {
         .resource::<load_balancer::LoadBalancer>()
         .resource::<target_group::TargetGroup>()
         .resource::<target_group_attachment::TargetGroupAttachment>();
+}
+
+/// The protocols of listeners and target groups.
+const PROTOCOLS: [&str; 7] = ["HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE"];
+
+/// Arguments that don't go together, in the words of Terraform's provider.
+fn combination(detail: impl std::fmt::Display, path: impl std::fmt::Display) -> Error {
+    Error::new(format!("Invalid Attribute Combination\n\n{detail}\n\nPath: {path}"))
+}
+
+/// What is wrong with a name of letters, digits and hyphens.
+fn hyphenated(key: &str, text: &str, longest: usize) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if text.is_empty() || !text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        wrong.push(format!("only alphanumeric characters and hyphens allowed in {key:?}"));
+    }
+    if text.len() > longest {
+        wrong.push(format!("{key:?} cannot be longer than {longest} characters"));
+    }
+    if text.starts_with('-') {
+        wrong.push(format!("{key:?} cannot begin with a hyphen"));
+    }
+    // A prefix may end with one.
+    if text.ends_with('-') && !key.ends_with("_prefix") {
+        wrong.push(format!("{key:?} cannot end with a hyphen"));
+    }
+    wrong
 }
 
 /// The tags of a new object, and the one that identifies it until [`made_durable`].

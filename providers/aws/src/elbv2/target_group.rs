@@ -9,8 +9,8 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use sdk::{
-    Change, Class, Created, Cx, Error, Found, Model, Plan, ProviderDiagnostic, Resource, Result, ResultExt, Tags,
-    Value, async_trait,
+    Change, Check, Class, Created, Cx, Error, Found, Model, Plan, Resource, Result, ResultExt, Tags, Type, Value,
+    async_trait,
 };
 
 use super::{
@@ -24,6 +24,7 @@ use crate::names;
 /// What a load balancer sends to. Source: Elastic Load Balancing `CreateTargetGroup`, `DescribeTargetGroups`,
 /// `DescribeTargetGroupAttributes`, `DescribeTags`.
 #[derive(Clone, Debug, Default, Model)]
+#[model(conflicts("name", "name_prefix"))]
 pub struct TargetGroup {
     #[attr(computed)]
     arn: Option<String>,
@@ -31,43 +32,43 @@ pub struct TargetGroup {
     arn_suffix: Option<String>,
     #[attr(optional, computed)]
     connection_termination: Option<bool>,
-    #[attr(optional, default = "300")]
+    #[attr(optional, default = "300", valid = Check::Text(delay))]
     deregistration_delay: Option<String>,
     #[attr(optional, computed)]
     id: String,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = Check::Enum(&["ipv4", "ipv6"]))]
     ip_address_type: Option<String>,
     #[attr(optional, default = false)]
     lambda_multi_value_headers_enabled: Option<bool>,
     #[attr(computed)]
     load_balancer_arns: Option<BTreeSet<String>>,
-    #[attr(optional, computed)]
+    #[attr(optional, computed, valid = Check::OneOf(&["round_robin", "least_outstanding_requests", "weighted_random"]))]
     load_balancing_algorithm_type: Option<String>,
-    #[attr(optional, computed)]
+    #[attr(optional, computed, valid = Check::OneOf(&["on", "off"]))]
     load_balancing_anomaly_mitigation: Option<String>,
-    #[attr(optional, computed)]
+    #[attr(optional, computed, valid = Check::OneOf(&["true", "false", "use_load_balancer_configuration"]))]
     load_balancing_cross_zone_enabled: Option<String>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = Check::Text(|key, text| group_name(key, text, 32)))]
     name: Option<String>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = Check::Text(|key, text| group_name(key, text, 6)))]
     name_prefix: Option<String>,
-    #[attr(optional, force_new)]
+    #[attr(optional, force_new, valid = Check::Between(1, 65535))]
     port: Option<i64>,
-    #[attr(optional, computed)]
+    #[attr(optional, computed, valid = Check::Text(boolean))]
     preserve_client_ip: Option<String>,
-    #[attr(optional, force_new)]
+    #[attr(optional, force_new, valid = Check::Enum(&super::PROTOCOLS))]
     protocol: Option<String>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = Check::Text(protocol_version))]
     protocol_version: Option<String>,
     #[attr(optional, default = false)]
     proxy_protocol_v2: Option<bool>,
-    #[attr(optional, default = 0)]
+    #[attr(optional, default = 0, valid = Check::Number(slow_start))]
     slow_start: Option<i64>,
     #[attr(optional)]
     tags: Option<Tags>,
     #[attr(optional, computed)]
     tags_all: Tags,
-    #[attr(optional, force_new, default = "instance")]
+    #[attr(optional, force_new, default = "instance", valid = Check::Enum(&["instance", "ip", "lambda", "alb"]))]
     target_type: Option<String>,
     #[attr(optional, force_new)]
     vpc_id: Option<String>,
@@ -88,43 +89,43 @@ pub struct TargetGroup {
 pub struct HealthCheck {
     #[attr(optional, default = true)]
     enabled: Option<bool>,
-    #[attr(optional, default = 3)]
+    #[attr(optional, default = 3, valid = Check::Between(2, 10))]
     healthy_threshold: Option<i64>,
-    #[attr(optional, default = 30)]
+    #[attr(optional, default = 30, valid = Check::Between(5, 300))]
     interval: Option<i64>,
     #[attr(optional, computed)]
     matcher: Option<String>,
-    #[attr(optional, computed)]
+    #[attr(optional, computed, valid = Check::Text(path))]
     path: Option<String>,
-    #[attr(optional, default = "traffic-port")]
+    #[attr(optional, default = "traffic-port", valid = Check::Text(health_check_port))]
     port: Option<String>,
-    #[attr(optional, default = "HTTP")]
+    #[attr(optional, default = "HTTP", valid = Check::Text(health_check_protocol))]
     protocol: Option<String>,
-    #[attr(optional, computed)]
+    #[attr(optional, computed, valid = Check::Between(2, 120))]
     timeout: Option<i64>,
-    #[attr(optional, default = 3)]
+    #[attr(optional, default = 3, valid = Check::Between(2, 10))]
     unhealthy_threshold: Option<i64>,
 }
 
 /// `stickiness { … }`
 #[derive(Clone, Debug, Default, PartialEq, Model)]
 pub struct Stickiness {
-    #[attr(optional, default = 86400)]
+    #[attr(optional, default = 86400, valid = Check::Between(0, 604800))]
     cookie_duration: Option<i64>,
     #[attr(optional)]
     cookie_name: Option<String>,
     #[attr(optional, default = true)]
     enabled: Option<bool>,
-    #[attr(required)]
+    #[attr(required, valid = Check::OneOf(&["lb_cookie", "app_cookie", "source_ip", "source_ip_dest_ip", "source_ip_dest_ip_proto"]))]
     r#type: Option<String>,
 }
 
 /// `target_failover { … }`
 #[derive(Clone, Debug, Default, PartialEq, Model)]
 pub struct TargetFailover {
-    #[attr(required)]
+    #[attr(required, valid = Check::OneOf(&["rebalance", "no_rebalance"]))]
     on_deregistration: Option<String>,
-    #[attr(required)]
+    #[attr(required, valid = Check::OneOf(&["rebalance", "no_rebalance"]))]
     on_unhealthy: Option<String>,
 }
 
@@ -140,9 +141,9 @@ pub struct TargetGroupHealth {
 /// `dns_failover { … }`
 #[derive(Clone, Debug, Default, PartialEq, Model)]
 pub struct DnsFailover {
-    #[attr(optional, default = "off")]
+    #[attr(optional, default = "off", valid = Check::Text(count_or_off))]
     minimum_healthy_targets_count: Option<String>,
-    #[attr(optional, default = "off")]
+    #[attr(optional, default = "off", valid = Check::Text(percentage_or_off))]
     minimum_healthy_targets_percentage: Option<String>,
 }
 
@@ -151,7 +152,7 @@ pub struct DnsFailover {
 pub struct UnhealthyStateRouting {
     #[attr(optional, default = 1)]
     minimum_healthy_targets_count: Option<i64>,
-    #[attr(optional, default = "off")]
+    #[attr(optional, default = "off", valid = Check::Text(percentage_or_off))]
     minimum_healthy_targets_percentage: Option<String>,
 }
 
@@ -160,7 +161,7 @@ pub struct UnhealthyStateRouting {
 pub struct TargetHealthState {
     #[attr(required)]
     enable_unhealthy_connection_termination: Option<bool>,
-    #[attr(optional, default = 0)]
+    #[attr(optional, default = 0, valid = Check::Between(0, 360000))]
     unhealthy_draining_interval: Option<i64>,
 }
 
@@ -174,6 +175,85 @@ const OFF_BY_DEFAULT: [&str; 4] = [
 ];
 
 const DELETED_WITHIN: Duration = Duration::from_secs(120);
+
+fn group_name(key: &str, text: &str, longest: usize) -> Vec<String> {
+    super::hyphenated(key, text, longest)
+}
+
+fn delay(key: &str, text: &str) -> Vec<String> {
+    match text.parse::<i64>() {
+        Ok(seconds) if (0..=3600).contains(&seconds) => Vec::new(),
+        Ok(seconds) => vec![format!("expected {key} to be in the range (0 - 3600), got {seconds}")],
+        Err(_) if text.is_empty() => Vec::new(),
+        Err(_) => {
+            vec![format!("{key}: cannot parse '{text}' as int: strconv.ParseInt: parsing {text:?}: invalid syntax")]
+        }
+    }
+}
+
+fn boolean(key: &str, text: &str) -> Vec<String> {
+    const WORDS: [&str; 13] = ["", "1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"];
+    if WORDS.contains(&text) {
+        return Vec::new();
+    }
+    vec![format!("{key}: cannot parse '{text}' as boolean: strconv.ParseBool: parsing {text:?}: invalid syntax")]
+}
+
+/// In upper case, as it is stored.
+fn upper_case_of(words: &[&str], key: &str, text: &str) -> Vec<String> {
+    if words.contains(&text.to_uppercase().as_str()) {
+        return Vec::new();
+    }
+    let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+    vec![format!("expected {key} to be one of [{}], got {text}", words.join(" "))]
+}
+
+fn protocol_version(key: &str, text: &str) -> Vec<String> {
+    upper_case_of(&["GRPC", "HTTP1", "HTTP2"], key, text)
+}
+
+fn health_check_protocol(key: &str, text: &str) -> Vec<String> {
+    upper_case_of(&["HTTP", "HTTPS", "TCP"], key, text)
+}
+
+fn path(key: &str, text: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if !(1..=1024).contains(&text.len()) {
+        wrong.push(format!("expected length of {key} to be in the range (1 - 1024), got {text}"));
+    }
+    if !text.starts_with('/') {
+        wrong.push(format!("expected {key} to have prefix /, got {text}"));
+    }
+    wrong
+}
+
+fn health_check_port(key: &str, text: &str) -> Vec<String> {
+    if text == "traffic-port" || text.parse::<u32>().is_ok_and(|port| (1..=65_536).contains(&port)) {
+        return Vec::new();
+    }
+    vec![format!("{key:?} must be a valid port number (1-65536) or \"traffic-port\"")]
+}
+
+fn slow_start(key: &str, seconds: i64) -> Vec<String> {
+    if seconds == 0 || (30..=900).contains(&seconds) {
+        return Vec::new();
+    }
+    ["0 - 0", "30 - 900"].map(|range| format!("expected {key} to be in the range ({range}), got {seconds}")).to_vec()
+}
+
+fn count_or_off(key: &str, text: &str) -> Vec<String> {
+    if text == "off" || text.parse::<i64>().is_ok() {
+        return Vec::new();
+    }
+    vec![format!("{key:?} must be an integer or 'off'")]
+}
+
+fn percentage_or_off(key: &str, text: &str) -> Vec<String> {
+    if text == "off" || text.parse::<i64>().is_ok_and(|percentage| (0..=100).contains(&percentage)) {
+        return Vec::new();
+    }
+    vec![format!("{key:?} must be an integer between 0 and 100 or 'off'")]
+}
 
 #[async_trait]
 impl Resource for TargetGroup {
@@ -297,17 +377,6 @@ impl Resource for TargetGroup {
         deleted.or_gone().doing(format!("deleting ELBv2 Target Group ({arn})"))
     }
 
-    fn validate(config: &Value) -> Vec<ProviderDiagnostic> {
-        let set = |name: &str| config.get(name).is_some_and(|value| !value.is_null());
-        if set("name") && set("name_prefix") {
-            return vec![ProviderDiagnostic::error(
-                "Conflicting configuration arguments",
-                "\"name\": conflicts with name_prefix",
-            )];
-        }
-        Vec::new()
-    }
-
     async fn plan(_cx: &Cx<Aws>, plan: &mut Plan<'_>) -> Result<()> {
         let text = |value: Value| value.as_str().map(ToString::to_string).unwrap_or_default();
         let kind = text(plan.planned("target_type"));
@@ -315,9 +384,8 @@ impl Resource for TargetGroup {
             for name in ["port", "protocol", "vpc_id"] {
                 let configured = plan.config(name);
                 if configured.is_known() && configured.is_null() {
-                    return Err(Error::new(format!(
-                        "Attribute \"{name}\" must be specified when \"target_type\" is \"{kind}\"."
-                    )));
+                    let detail = format!("Attribute \"{name}\" must be specified when \"target_type\" is \"{kind}\".");
+                    return Err(super::combination(detail, "target_type"));
                 }
             }
         } else if !plan.is_create() {
@@ -325,7 +393,12 @@ impl Resource for TargetGroup {
                 plan.keep(name);
             }
         }
-        let http = matches!(text(plan.planned("protocol")).as_str(), "HTTP" | "HTTPS");
+        let protocol = text(plan.planned("protocol"));
+        let http = matches!(protocol.as_str(), "HTTP" | "HTTPS");
+        check_health(plan, &kind, &protocol)?;
+        if plan.planned("protocol").is_known() && !http && kind != "lambda" {
+            forget_cookie(plan);
+        }
         if !plan.is_create() && !http {
             plan.keep("protocol_version");
         }
@@ -339,6 +412,47 @@ impl Resource for TargetGroup {
             None => Found::Nothing,
         })
     }
+}
+
+/// Checks that the health check fits what it looks at.
+fn check_health(plan: &Plan<'_>, kind: &str, protocol: &str) -> Result<()> {
+    let check = plan.config("health_check").elements().and_then(|checks| checks.first().cloned());
+    let Some(check) = check.filter(|check| {
+        check.get("protocol").and_then(Value::as_str).is_some_and(|protocol| protocol.eq_ignore_ascii_case("TCP"))
+    }) else {
+        return Ok(());
+    };
+    let instead = match (kind, protocol) {
+        ("lambda", _) => Some(("target_type", kind)),
+        (_, "HTTP" | "HTTPS") => Some(("protocol", protocol)),
+        _ => None,
+    };
+    if let Some((name, value)) = instead {
+        return Err(Error::new(format!(
+            "Attribute \"health_check[0].protocol\" cannot have value \"TCP\" when \"{name}\" is \"{value}\"."
+        )));
+    }
+    for name in ["matcher", "path"] {
+        if check.get(name).and_then(Value::as_str).is_some_and(|text| !text.is_empty()) {
+            let path = format!("health_check[0].{name}");
+            let detail =
+                format!("Attribute {path:?} cannot be specified when \"health_check[0].protocol\" is \"TCP\".");
+            return Err(super::combination(detail, path));
+        }
+    }
+    Ok(())
+}
+
+/// Only HTTP has cookies: elsewhere their duration stays as it is, whatever is configured.
+fn forget_cookie(plan: &mut Plan<'_>) {
+    let planned = plan.planned("stickiness");
+    let prior = plan.prior("stickiness").elements().and_then(|blocks| blocks.first()?.get("cookie_duration").cloned());
+    let Some([block]) = planned.elements() else { return };
+    let Some(entries) = block.entries() else { return };
+    let mut entries = entries.clone();
+    entries.insert("cookie_duration".into(), prior.unwrap_or_else(|| Value::null(Type::Number)));
+    let block = Value::object(entries);
+    plan.set("stickiness", Value::list(block.ty(), [block]));
 }
 
 fn small(number: Option<i64>) -> Option<i32> {

@@ -4,10 +4,11 @@ use aws_sdk_iam::types::InstanceProfile as IamInstanceProfile;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use sdk::{
-    Change, Class, Created, Cx, Error, Found, Model, Resource, Result, ResultExt, TagChanges, Tags, async_trait,
+    Change, Check, Class, Created, Cx, Error, Found, Model, Resource, Result, ResultExt, TagChanges, Tags, async_trait,
 };
 
 use super::{PROPAGATED_WITHIN, from_tags, to_tags};
+use crate::checks::IAM_NAME;
 use crate::client::Aws;
 use crate::errors::api;
 use crate::names;
@@ -15,6 +16,7 @@ use crate::names;
 /// What gives a role to EC2 instances. Source: IAM `CreateInstanceProfile`, `GetInstanceProfile`. They are read one by
 /// one: no call reports the tags of many.
 #[derive(Clone, Debug, Default, Model)]
+#[model(conflicts("name", "name_prefix"))]
 pub struct InstanceProfile {
     #[attr(computed)]
     arn: Option<String>,
@@ -22,9 +24,9 @@ pub struct InstanceProfile {
     create_date: Option<String>,
     #[attr(optional, computed)]
     id: String,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = [Check::Length(1, 128), IAM_NAME])]
     name: Option<String>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = [Check::Length(1, 102), IAM_NAME])]
     name_prefix: Option<String>,
     #[attr(optional, force_new, default = "/")]
     path: Option<String>,

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use sdk::{Change, Created, Cx, Found, Model, Resource, Result, ResultExt, TagChanges, Tags, Value, async_trait};
+use sdk::{
+    Change, Check, Created, Cx, Found, Model, Resource, Result, ResultExt, TagChanges, Tags, Value, async_trait,
+};
 
 use super::{from_tags, to_tags};
 use crate::client::Aws;
@@ -14,7 +16,7 @@ use crate::errors::api;
 pub struct OpenIdConnectProvider {
     #[attr(computed)]
     arn: Option<String>,
-    #[attr(required)]
+    #[attr(required, valid = Check::Length(1, 255))]
     client_id_list: BTreeSet<String>,
     #[attr(optional, computed)]
     id: String,
@@ -22,7 +24,7 @@ pub struct OpenIdConnectProvider {
     tags: Option<Tags>,
     #[attr(optional, computed)]
     tags_all: Tags,
-    #[attr(optional, computed)]
+    #[attr(optional, computed, valid = Check::Length(40, 40))]
     thumbprint_list: Option<Vec<String>>,
     #[attr(required, force_new, equivalent = "same_url")]
     url: String,

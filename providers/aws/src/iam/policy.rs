@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use aws_sdk_iam::types::{EntityType, ManagedPolicyDetail, PolicyVersion, Tag};
 use futures::{StreamExt, stream};
 use sdk::{
-    Change, Class, Created, Cx, Error, Found, Model, Resource, Result, ResultExt, TagChanges, Tags, async_trait,
+    Change, Check, Class, Created, Cx, Error, Found, Model, Resource, Result, ResultExt, TagChanges, Tags, async_trait,
 };
 
 use super::{LIST_FROM, PROPAGATED_WITHIN, decoded, from_tags, to_tags};
+use crate::checks::{IAM_NAME, POLICY};
 use crate::client::Aws;
 use crate::errors::api;
 use crate::{names, policy};
@@ -16,6 +17,7 @@ use crate::{names, policy};
 /// A managed policy. Source: IAM `CreatePolicy`; read one by one with `GetPolicy` and `GetPolicyVersion`, or all at once
 /// with `GetAccountAuthorizationDetails`, which leaves out the tags: IAM reports those only one policy at a time.
 #[derive(Clone, Debug, Default, Model)]
+#[model(conflicts("name", "name_prefix"))]
 pub struct IamPolicy {
     #[attr(computed)]
     arn: Option<String>,
@@ -25,13 +27,13 @@ pub struct IamPolicy {
     description: Option<String>,
     #[attr(optional, computed)]
     id: String,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = [Check::Length(1, 128), IAM_NAME])]
     name: Option<String>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = [Check::Length(1, 102), IAM_NAME])]
     name_prefix: Option<String>,
     #[attr(optional, force_new, default = "/")]
     path: Option<String>,
-    #[attr(required, equivalent = "policy::equivalent", normalize = "policy::normalize")]
+    #[attr(required, equivalent = "policy::equivalent", normalize = "policy::normalize", valid = POLICY)]
     policy: String,
     #[attr(computed)]
     policy_id: Option<String>,

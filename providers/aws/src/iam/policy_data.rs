@@ -8,6 +8,7 @@ use crate::errors::api;
 
 /// A managed policy by ARN, or by name and path. Source: IAM `GetPolicy` and `GetPolicyVersion`, `ListPolicies`.
 #[derive(Clone, Debug, Default, Model)]
+#[model(conflicts("arn", "name"), conflicts("arn", "path_prefix"))]
 pub struct PolicyData {
     #[attr(optional, computed)]
     arn: Option<String>,

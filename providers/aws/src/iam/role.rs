@@ -7,10 +7,11 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use futures::{StreamExt, TryStreamExt, stream};
 use sdk::{
-    Change, Class, Created, Cx, Error, Found, Model, Resource, Result, ResultExt, TagChanges, Tags, async_trait,
+    Change, Check, Class, Created, Cx, Error, Found, Model, Resource, Result, ResultExt, TagChanges, Tags, async_trait,
 };
 
 use super::{LIST_FROM, PROPAGATED_WITHIN, decoded, from_tags, is_unknown_principal, role_details, roles, to_tags};
+use crate::checks::{ARN, IAM_NAME, POLICY};
 use crate::client::Aws;
 use crate::errors::api;
 use crate::{names, policy};
@@ -18,10 +19,11 @@ use crate::{names, policy};
 /// A role. Source: IAM `CreateRole`; read one by one with `GetRole`, or all at once with `ListRoles` and
 /// `GetAccountAuthorizationDetails`.
 #[derive(Clone, Debug, Default, Model)]
+#[model(conflicts("name", "name_prefix"))]
 pub struct IamRole {
     #[attr(computed)]
     arn: Option<String>,
-    #[attr(required, equivalent = "policy::equivalent", normalize = "policy::normalize")]
+    #[attr(required, equivalent = "policy::equivalent", normalize = "policy::normalize", valid = POLICY)]
     assume_role_policy: String,
     #[attr(computed)]
     create_date: Option<String>,
@@ -31,17 +33,17 @@ pub struct IamRole {
     force_detach_policies: Option<bool>,
     #[attr(optional, computed)]
     id: String,
-    #[attr(optional, computed, deprecated)]
+    #[attr(optional, computed, deprecated, valid = ARN)]
     managed_policy_arns: Option<BTreeSet<String>>,
-    #[attr(optional, default = 3600)]
+    #[attr(optional, default = 3600, valid = Check::Between(3600, 43200))]
     max_session_duration: Option<i64>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = [Check::Length(1, 64), IAM_NAME])]
     name: Option<String>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = [Check::Length(1, 38), IAM_NAME])]
     name_prefix: Option<String>,
     #[attr(optional, force_new, default = "/")]
     path: Option<String>,
-    #[attr(optional)]
+    #[attr(optional, valid = ARN)]
     permissions_boundary: Option<String>,
     #[attr(optional)]
     tags: Option<Tags>,
@@ -57,9 +59,9 @@ pub struct IamRole {
 #[derive(Clone, Debug, Default, PartialEq, Model)]
 #[model(deprecated)]
 pub struct InlinePolicy {
-    #[attr(optional)]
+    #[attr(optional, valid = [Check::Length(1, 128), IAM_NAME])]
     name: Option<String>,
-    #[attr(optional, equivalent = "policy::equivalent", normalize = "policy::normalize")]
+    #[attr(optional, equivalent = "policy::equivalent", normalize = "policy::normalize", valid = POLICY)]
     policy: Option<String>,
 }
 

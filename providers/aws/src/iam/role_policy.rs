@@ -1,8 +1,9 @@
 //! `aws_iam_role_policy`
 
-use sdk::{Change, Class, Created, Cx, Error, Found, Model, Resource, Result, ResultExt, async_trait};
+use sdk::{Change, Check, Class, Created, Cx, Error, Found, Model, Resource, Result, ResultExt, async_trait};
 
 use super::{LIST_FROM, PROPAGATED_WITHIN, decoded, role_details};
+use crate::checks::{IAM_NAME, POLICY};
 use crate::client::Aws;
 use crate::errors::api;
 use crate::{names, policy};
@@ -10,17 +11,29 @@ use crate::{names, policy};
 /// A policy inside a role. Source: IAM `PutRolePolicy`; read one by one with `GetRolePolicy`, or all at once with
 /// `GetAccountAuthorizationDetails`.
 #[derive(Clone, Debug, Default, Model)]
+#[model(conflicts("name", "name_prefix"))]
 pub struct RolePolicy {
     #[attr(optional, computed)]
     id: String,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = [Check::Length(1, 128), IAM_NAME])]
     name: Option<String>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = [Check::Length(1, 102), IAM_NAME])]
     name_prefix: Option<String>,
-    #[attr(required, equivalent = "policy::equivalent", normalize = "policy::normalize_version_first")]
+    #[attr(required, equivalent = "policy::equivalent", normalize = "policy::normalize_version_first", valid = POLICY)]
     policy: String,
-    #[attr(required, force_new)]
+    #[attr(required, force_new, valid = [Check::Length(1, 128), Check::Text(role_name)])]
     role: String,
+}
+
+fn role_name(key: &str, text: &str) -> Vec<String> {
+    if text.starts_with("arn:") {
+        return vec![format!("{key:?} must be the role's name not its ARN")];
+    }
+    // A single one of these characters is enough.
+    if text.chars().any(|c| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c)) {
+        return Vec::new();
+    }
+    vec![format!(r#"expected value of {key} to match regular expression "[\\w+=,.@-]+", got {text}"#)]
 }
 
 #[async_trait]
@@ -78,12 +91,12 @@ impl Resource for RolePolicy {
     }
 
     async fn find(cx: &Cx<Aws>, planned: &RolePolicy, client_token: &str) -> Result<Found<RolePolicy>> {
-        // Putting a policy again does no harm: one that is there with this text needs nothing else done.
+        // Putting it again would overwrite what is there: a policy with another text is not the one that was put.
         let name = names::unique(planned.name.as_deref(), planned.name_prefix.as_deref(), client_token);
         let known = RolePolicy { id: format!("{}:{name}", planned.role), ..planned.clone() };
         Ok(match RolePolicy::read(cx, known).await? {
-            Some(found) if policy::same(&found.policy, &planned.policy) => Found::Object(Box::new(found)),
-            _ => Found::Nothing,
+            Some(found) => Found::Named(Box::new(found)),
+            None => Found::Nothing,
         })
     }
 }

@@ -3,6 +3,7 @@
 use sdk::{Class, Created, Cx, Error, Found, Model, Resource, Result, ResultExt, async_trait};
 
 use super::{LIST_FROM, PROPAGATED_WITHIN, role_details};
+use crate::checks::ARN;
 use crate::client::Aws;
 use crate::errors::api;
 use crate::names;
@@ -13,7 +14,7 @@ use crate::names;
 pub struct RolePolicyAttachment {
     #[attr(optional, computed)]
     id: String,
-    #[attr(required, force_new)]
+    #[attr(required, force_new, valid = ARN)]
     policy_arn: String,
     #[attr(required, force_new)]
     role: String,
@@ -92,10 +93,9 @@ impl Resource for RolePolicyAttachment {
         planned: &RolePolicyAttachment,
         client_token: &str,
     ) -> Result<Found<RolePolicyAttachment>> {
-        // It doesn't matter who attached it.
         let id = names::unique(None, Some(&format!("{}-", planned.role)), client_token);
         Ok(if is_attached(cx, planned).await? {
-            Found::Object(Box::new(RolePolicyAttachment { id, ..planned.clone() }))
+            Found::Same(Box::new(RolePolicyAttachment { id, ..planned.clone() }))
         } else {
             Found::Nothing
         })

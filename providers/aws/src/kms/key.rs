@@ -5,11 +5,12 @@ use std::time::Duration;
 use aws_sdk_kms::types::{KeyMetadata, KeySpec, KeyState, KeyUsageType, MultiRegionKeyType, OriginType, Tag};
 use futures::{StreamExt, stream};
 use sdk::{
-    Change, Created, Cx, Error, Found, Model, Resource, Result, ResultExt, TagChanges, Tags, Timeouts, Wait,
+    Change, Check, Created, Cx, Error, Found, Model, Resource, Result, ResultExt, TagChanges, Tags, Timeouts, Wait,
     async_trait,
 };
 
 use super::PROPAGATED_WITHIN;
+use crate::checks::JSON;
 use crate::client::Aws;
 use crate::errors::api;
 use crate::policy;
@@ -22,11 +23,11 @@ pub struct KmsKey {
     arn: Option<String>,
     #[attr(optional, default = false)]
     bypass_policy_lockout_safety_check: Option<bool>,
-    #[attr(optional, force_new)]
+    #[attr(optional, force_new, valid = Check::Length(1, 22))]
     custom_key_store_id: Option<String>,
-    #[attr(optional, force_new, default = "SYMMETRIC_DEFAULT")]
+    #[attr(optional, force_new, default = "SYMMETRIC_DEFAULT", valid = Check::Enum(&["RSA_2048", "RSA_3072", "RSA_4096", "ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521", "ECC_SECG_P256K1", "SYMMETRIC_DEFAULT", "HMAC_224", "HMAC_256", "HMAC_384", "HMAC_512", "SM2"]))]
     customer_master_key_spec: Option<String>,
-    #[attr(optional)]
+    #[attr(optional, valid = Check::Between(7, 30))]
     deletion_window_in_days: Option<i64>,
     #[attr(optional, computed)]
     description: Option<String>,
@@ -38,13 +39,13 @@ pub struct KmsKey {
     is_enabled: Option<bool>,
     #[attr(computed)]
     key_id: Option<String>,
-    #[attr(optional, force_new, default = "ENCRYPT_DECRYPT")]
+    #[attr(optional, force_new, default = "ENCRYPT_DECRYPT", valid = Check::Enum(&["SIGN_VERIFY", "ENCRYPT_DECRYPT", "GENERATE_VERIFY_MAC", "KEY_AGREEMENT"]))]
     key_usage: Option<String>,
     #[attr(optional, computed, force_new)]
     multi_region: Option<bool>,
-    #[attr(optional, computed, equivalent = "policy::equivalent", normalize = "policy::normalize")]
+    #[attr(optional, computed, equivalent = "policy::equivalent", normalize = "policy::normalize", valid = JSON)]
     policy: Option<String>,
-    #[attr(optional, computed)]
+    #[attr(optional, computed, valid = Check::Between(90, 2560))]
     rotation_period_in_days: Option<i64>,
     #[attr(optional)]
     tags: Option<Tags>,

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use aws_sdk_cloudwatchlogs::types::{LogGroup as CloudWatchLogGroup, LogGroupClass};
 use futures::{StreamExt, stream};
-use sdk::{Change, Created, Cx, Error, Found, Model, Plan, Resource, Result, ResultExt, TagChanges, Tags, async_trait};
+use sdk::{
+    Change, Check, Created, Cx, Error, Found, Model, Plan, Resource, Result, ResultExt, TagChanges, Tags, async_trait,
+};
 
 use crate::client::Aws;
 use crate::errors::api;
@@ -14,6 +16,7 @@ use crate::names;
 /// A log group. Source: CloudWatch Logs `CreateLogGroup`; `DescribeLogGroups` reports all with a common prefix at once,
 /// `ListTagsForResource` the tags of one.
 #[derive(Clone, Debug, Default, Model)]
+#[model(conflicts("name", "name_prefix"))]
 pub struct LogGroup {
     #[attr(computed)]
     arn: Option<String>,
@@ -21,13 +24,13 @@ pub struct LogGroup {
     id: String,
     #[attr(optional)]
     kms_key_id: Option<String>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = Check::Enum(&["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"]))]
     log_group_class: Option<String>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = Check::Text(|key, text| log_group_name(key, text, 512)))]
     name: Option<String>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = Check::Text(|key, text| log_group_name(key, text, 483)))]
     name_prefix: Option<String>,
-    #[attr(optional, default = 0)]
+    #[attr(optional, default = 0, valid = Check::Numbers(&RETENTIONS))]
     retention_in_days: Option<i64>,
     #[attr(optional, default = false)]
     skip_destroy: Option<bool>,
@@ -40,6 +43,23 @@ pub struct LogGroup {
 /// How long new permissions may take to be known.
 const PERMITTED_WITHIN: Duration = Duration::from_secs(120);
 const SETTLED_WITHIN: Duration = Duration::from_secs(60);
+
+/// The days that the service can keep events; 0: for ever.
+const RETENTIONS: [i64; 23] =
+    [0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+
+fn log_group_name(key: &str, text: &str, longest: usize) -> Vec<String> {
+    if text.len() > longest {
+        return vec![format!("{key:?} cannot be longer than {longest} characters: {text:?}")];
+    }
+    if !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._/#-".contains(c)) {
+        return Vec::new();
+    }
+    vec![format!(
+        "{key:?} isn't a valid log group name (alphanumeric characters, underscores, hyphens, slashes, hash signs and dots are \
+         allowed): {text:?}"
+    )]
+}
 
 #[async_trait]
 impl Resource for LogGroup {

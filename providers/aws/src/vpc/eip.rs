@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_ec2::types::{Address, AddressAttributeName, DomainType, ResourceType};
 use sdk::{
-    Change, Created, Cx, Error, Found, Model, Resource, Result, ResultExt, Tags, Timeouts, Value, Wait, async_trait,
+    Change, Check, Created, Cx, Error, Found, Model, Resource, Result, ResultExt, Tags, Timeouts, Wait, async_trait,
 };
 
 use super::{
@@ -17,6 +17,7 @@ use crate::errors::api;
 
 /// A public address. Source: EC2 `AllocateAddress`, `AssociateAddress`, `DescribeAddresses`, `DescribeAddressesAttribute`.
 #[derive(Clone, Debug, Default, Model)]
+#[model(conflicts("domain", "vpc"))]
 pub struct Eip {
     #[attr(optional, force_new)]
     address: Option<String>,
@@ -34,7 +35,7 @@ pub struct Eip {
     customer_owned_ip: Option<String>,
     #[attr(optional)]
     customer_owned_ipv4_pool: Option<String>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = Check::Enum(&["vpc", "standard"]))]
     domain: Option<String>,
     #[attr(optional, computed)]
     id: String,
@@ -143,17 +144,6 @@ impl Resource for Eip {
         let held = |error: &Error| error.is_code("InvalidIPAddress.InUse") || error.is_code("AuthFailure");
         let budget = prior.timeouts.delete(Duration::from_secs(180));
         cx.retry(budget, held, release).await.or_gone().doing(format!("deleting EC2 EIP ({id})"))
-    }
-
-    fn validate(config: &Value) -> Vec<sdk::ProviderDiagnostic> {
-        let set = |name: &str| config.get(name).is_some_and(|value| !value.is_null());
-        if set("vpc") && set("domain") {
-            return vec![sdk::ProviderDiagnostic::error(
-                "Conflicting configuration arguments",
-                "\"domain\": conflicts with vpc",
-            )];
-        }
-        Vec::new()
     }
 
     async fn find(cx: &Cx<Aws>, planned: &Eip, client_token: &str) -> Result<Found<Eip>> {

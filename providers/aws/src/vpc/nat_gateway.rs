@@ -8,7 +8,7 @@ use aws_sdk_ec2::types::{
     ResourceType,
 };
 use sdk::{
-    Change, Created, Cx, Error, Found, Model, Plan, Resource, Result, ResultExt, Tags, Timeouts, Value, Wait,
+    Change, Check, Created, Cx, Error, Found, Model, Plan, Resource, Result, ResultExt, Tags, Timeouts, Value, Wait,
     async_trait,
 };
 
@@ -16,23 +16,25 @@ use super::{
     IDS_PER_CALL, VISIBLE_WITHIN, filter, found, from_tags, given, made_durable, made_with, tag_specifications, text,
     update_tags,
 };
+use crate::checks::IPV4;
 use crate::client::Aws;
 use crate::errors::api;
 
 /// Lets a private subnet out. Source: EC2 `CreateNatGateway` (which takes a token), `DescribeNatGateways`.
 #[derive(Clone, Debug, Default, Model)]
+#[model(conflicts("secondary_private_ip_address_count", "secondary_private_ip_addresses"))]
 pub struct NatGateway {
     #[attr(optional, force_new)]
     allocation_id: Option<String>,
     #[attr(computed)]
     association_id: Option<String>,
-    #[attr(optional, force_new, default = "public")]
+    #[attr(optional, force_new, default = "public", valid = Check::Enum(&["private", "public"]))]
     connectivity_type: Option<String>,
     #[attr(optional, computed)]
     id: String,
     #[attr(computed)]
     network_interface_id: Option<String>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = IPV4)]
     private_ip: Option<String>,
     #[attr(computed)]
     public_ip: Option<String>,
@@ -83,8 +85,13 @@ impl Resource for NatGateway {
         let answer = cx.retry(VISIBLE_WITHIN, invisible, create).await.doing("creating EC2 NAT Gateway")?;
         planned.id = answer.nat_gateway.and_then(|gateway| gateway.nat_gateway_id).unwrap_or_default();
         created.hand_over(&planned).await;
-        let id = &planned.id;
-        let wait = Wait::until(&["available"], planned.timeouts.create(CHANGED_WITHIN)).pending(&["pending"]);
+        NatGateway::settle(cx, &planned).await?;
+        Ok(planned)
+    }
+
+    async fn settle(cx: &Cx<Aws>, object: &Self) -> Result<()> {
+        let id = &object.id;
+        let wait = Wait::until(&["available"], object.timeouts.create(CHANGED_WITHIN)).pending(&["pending"]);
         let poll = || async {
             let Some(gateway) = describe(cx, id).await? else { return Ok(None) };
             if gateway.state == Some(NatGatewayState::Failed) {
@@ -94,13 +101,7 @@ impl Resource for NatGateway {
             Ok(Some(((), gateway.state.map(|state| state.as_str().to_owned()).unwrap_or_default())))
         };
         let ((), waited) = futures::join!(made_durable(cx, id), cx.wait_for(wait, poll));
-        waited.doing(format!("waiting for EC2 NAT Gateway ({id}) create"))?;
-        Ok(planned)
-    }
-
-    async fn settle(cx: &Cx<Aws>, object: &Self) -> Result<()> {
-        made_durable(cx, &object.id).await;
-        Ok(())
+        waited.doing(format!("waiting for EC2 NAT Gateway ({id}) create")).map(|_| ())
     }
 
     async fn read(cx: &Cx<Aws>, prior: NatGateway) -> Result<Option<NatGateway>> {

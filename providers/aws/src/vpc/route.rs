@@ -3,25 +3,38 @@
 use std::time::Duration;
 
 use aws_sdk_ec2::types::Route as Ec2Route;
-use sdk::{
-    Change, Created, Cx, Error, Found, Model, ProviderDiagnostic, Resource, Result, ResultExt, Timeouts, Value,
-    async_trait,
-};
+use sdk::{Change, Created, Cx, Error, Found, Model, Resource, Result, ResultExt, Timeouts, Value, async_trait};
 
 use super::routes::{self, Destination, Target};
 use super::{given, text};
+use crate::checks::{CIDR_V4, CIDR_V6};
 use crate::client::Aws;
 
 /// One route of a route table. Source: EC2 `CreateRoute`, `ReplaceRoute`; read with its table (`DescribeRouteTables`).
 #[derive(Clone, Debug, Default, Model)]
+#[model(
+    exactly_one_of("destination_cidr_block", "destination_ipv6_cidr_block", "destination_prefix_list_id"),
+    exactly_one_of(
+        "carrier_gateway_id",
+        "core_network_arn",
+        "egress_only_gateway_id",
+        "gateway_id",
+        "local_gateway_id",
+        "nat_gateway_id",
+        "network_interface_id",
+        "transit_gateway_id",
+        "vpc_endpoint_id",
+        "vpc_peering_connection_id"
+    )
+)]
 pub struct Route {
     #[attr(optional)]
     carrier_gateway_id: Option<String>,
     #[attr(optional)]
     core_network_arn: Option<String>,
-    #[attr(optional, force_new)]
+    #[attr(optional, force_new, valid = CIDR_V4)]
     destination_cidr_block: Option<String>,
-    #[attr(optional, force_new, equivalent = "same_block")]
+    #[attr(optional, force_new, equivalent = "same_block", valid = CIDR_V6)]
     destination_ipv6_cidr_block: Option<String>,
     #[attr(optional, force_new)]
     destination_prefix_list_id: Option<String>,
@@ -60,21 +73,6 @@ pub struct Route {
 const CREATED_WITHIN: Duration = Duration::from_secs(300);
 const UPDATED_WITHIN: Duration = Duration::from_secs(120);
 const DELETED_WITHIN: Duration = Duration::from_secs(300);
-
-const DESTINATIONS: [&str; 3] = ["destination_cidr_block", "destination_ipv6_cidr_block", "destination_prefix_list_id"];
-
-const TARGETS: [&str; 10] = [
-    "carrier_gateway_id",
-    "core_network_arn",
-    "egress_only_gateway_id",
-    "gateway_id",
-    "local_gateway_id",
-    "nat_gateway_id",
-    "network_interface_id",
-    "transit_gateway_id",
-    "vpc_endpoint_id",
-    "vpc_peering_connection_id",
-];
 
 #[async_trait]
 impl Resource for Route {
@@ -144,12 +142,6 @@ impl Resource for Route {
         Ok(vec![route])
     }
 
-    fn validate(config: &Value) -> Vec<ProviderDiagnostic> {
-        let mut diagnostics = exactly_one_of(config, &DESTINATIONS);
-        diagnostics.extend(exactly_one_of(config, &TARGETS));
-        diagnostics
-    }
-
     /// A route is nothing but its content: one that leads to the same through the same is the one that was to be made.
     async fn find(cx: &Cx<Aws>, planned: &Route, _client_token: &str) -> Result<Found<Route>> {
         let destination = planned.destination()?;
@@ -160,7 +152,7 @@ impl Resource for Route {
             return Ok(Found::Nothing);
         }
         let id = id(&planned.route_table_id, destination.as_str());
-        Ok(Found::Object(Box::new(Route { id, ..planned.clone() })))
+        Ok(Found::Same(Box::new(Route { id, ..planned.clone() })))
     }
 }
 
@@ -174,17 +166,6 @@ fn same_block(prior: &Value, configured: &Value) -> bool {
         (Some(prior), Some(configured)) => routes::same(prior, configured),
         _ => false,
     }
-}
-
-/// Terraform's complaint about attributes of which one must be set, and not more.
-pub(crate) fn exactly_one_of(config: &Value, names: &[&str]) -> Vec<ProviderDiagnostic> {
-    let set: Vec<&str> = names.iter().copied().filter(|name| config.get(name).is_some_and(|v| !v.is_null())).collect();
-    let detail = match set.as_slice() {
-        [_] => return Vec::new(),
-        [] => format!("one of `{}` must be specified", names.join(",")),
-        _ => format!("only one of `{}` can be specified, but `{}` were specified.", names.join(","), set.join(",")),
-    };
-    vec![ProviderDiagnostic::error("Invalid combination of arguments", detail)]
 }
 
 impl Route {

@@ -10,6 +10,7 @@ use sdk::{
 
 use super::routes::{self, Destination, Target};
 use super::{VISIBLE_WITHIN, found, from_tags, made_durable, made_with, owned_arn, tag_specifications, update_tags};
+use crate::checks::{CIDR_V4, CIDR_V6};
 use crate::client::Aws;
 use crate::errors::api;
 
@@ -41,7 +42,7 @@ pub struct RouteTable {
 pub struct InlineRoute {
     #[attr(optional)]
     carrier_gateway_id: String,
-    #[attr(optional)]
+    #[attr(optional, valid = CIDR_V4)]
     cidr_block: String,
     #[attr(optional)]
     core_network_arn: String,
@@ -51,7 +52,7 @@ pub struct InlineRoute {
     egress_only_gateway_id: String,
     #[attr(optional)]
     gateway_id: String,
-    #[attr(optional)]
+    #[attr(optional, valid = CIDR_V6)]
     ipv6_cidr_block: String,
     #[attr(optional)]
     local_gateway_id: String,

@@ -4,12 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_ec2::types::{RouteTableAssociation as Ec2Association, RouteTableAssociationStateCode};
-use sdk::{
-    Change, Created, Cx, Error, Found, Model, ProviderDiagnostic, Resource, Result, ResultExt, Timeouts, Value, Wait,
-    async_trait,
-};
+use sdk::{Change, Created, Cx, Error, Found, Model, Resource, Result, ResultExt, Timeouts, Wait, async_trait};
 
-use super::route::exactly_one_of;
 use super::routes;
 use super::{IDS_PER_CALL, VISIBLE_WITHIN, filter, given, text};
 use crate::client::Aws;
@@ -17,6 +13,7 @@ use crate::errors::api;
 
 /// Lets a subnet or a gateway use a route table. Source: EC2 `AssociateRouteTable`; read with the table.
 #[derive(Clone, Debug, Default, Model)]
+#[model(exactly_one_of("gateway_id", "subnet_id"))]
 pub struct RouteTableAssociation {
     #[attr(optional, force_new)]
     gateway_id: Option<String>,
@@ -133,10 +130,6 @@ impl Resource for RouteTableAssociation {
         }
     }
 
-    fn validate(config: &Value) -> Vec<ProviderDiagnostic> {
-        exactly_one_of(config, &["gateway_id", "subnet_id"])
-    }
-
     /// A subnet has one association of its own at most: one with this table is the one that was to be made.
     async fn find(
         cx: &Cx<Aws>,
@@ -151,7 +144,7 @@ impl Resource for RouteTableAssociation {
             .filter(exists)
             .find(|a| subnet.is_some() && a.subnet_id == subnet || gateway.is_some() && a.gateway_id == gateway);
         Ok(match made.and_then(|a| a.route_table_association_id) {
-            Some(id) => Found::Object(Box::new(RouteTableAssociation { id, ..planned.clone() })),
+            Some(id) => Found::Same(Box::new(RouteTableAssociation { id, ..planned.clone() })),
             None => Found::Nothing,
         })
     }

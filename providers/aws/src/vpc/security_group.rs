@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use aws_sdk_ec2::types::{ResourceType, SecurityGroup as Ec2SecurityGroup};
 use sdk::{
-    Change, Class, Created, Cx, Error, Found, Model, ProviderDiagnostic, Resource, Result, ResultExt, Tags, Timeouts,
-    Value, Wait, async_trait,
+    Change, Check, Class, Created, Cx, Error, Found, Model, Resource, Result, ResultExt, Tags, Timeouts, Value, Wait,
+    async_trait,
 };
 
 use super::permissions::{self, Direction, Grant, Peer, Traffic};
@@ -14,6 +14,7 @@ use super::{
     VISIBLE_WITHIN, filter, found, from_tags, given, made_durable, made_with, owned_arn, tag_specifications, text,
     update_tags,
 };
+use crate::checks::{CIDR_V4, CIDR_V6};
 use crate::client::Aws;
 use crate::errors::api;
 use crate::names;
@@ -21,6 +22,7 @@ use crate::names;
 /// A security group. Source: EC2 `CreateSecurityGroup`, `DescribeSecurityGroups`, `AuthorizeSecurityGroupIngress` and
 /// its like.
 #[derive(Clone, Debug, Default, Model)]
+#[model(conflicts("name", "name_prefix"))]
 #[model(version = 1)]
 pub struct SecurityGroup {
     #[attr(computed)]
@@ -33,9 +35,9 @@ pub struct SecurityGroup {
     id: String,
     #[attr(optional, computed, set)]
     ingress: Option<Vec<InlineRule>>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = GROUP_NAME)]
     name: Option<String>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = GROUP_NAME)]
     name_prefix: Option<String>,
     #[attr(computed)]
     owner_id: Option<String>,
@@ -54,13 +56,13 @@ pub struct SecurityGroup {
 /// `ingress { … }` and `egress { … }`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Model)]
 pub struct InlineRule {
-    #[attr(optional, equivalent = "same_strings")]
+    #[attr(optional, equivalent = "same_strings", valid = CIDR_V4)]
     cidr_blocks: Vec<String>,
     #[attr(optional)]
     description: String,
     #[attr(required)]
     from_port: i64,
-    #[attr(optional, equivalent = "same_strings")]
+    #[attr(optional, equivalent = "same_strings", valid = CIDR_V6)]
     ipv6_cidr_blocks: Vec<String>,
     #[attr(optional, equivalent = "same_strings")]
     prefix_list_ids: Vec<String>,
@@ -87,6 +89,11 @@ async fn close_egress(cx: &Cx<Aws>, id: &str) -> Result<()> {
     let revoked = permissions::revoke(cx, Direction::Egress, id, open).await;
     revoked.or_gone().doing(format!("revoking default IPv4 egress rule for Security Group ({id})")).map(|_| ())
 }
+
+/// The service takes such names for ids.
+const GROUP_NAME: Check = Check::Text(|key, text| {
+    if text.starts_with("sg-") { vec![format!("invalid value for {key} (cannot begin with sg-)")] } else { Vec::new() }
+});
 
 #[async_trait]
 impl Resource for SecurityGroup {
@@ -169,25 +176,6 @@ impl Resource for SecurityGroup {
             .await
             .doing(format!("waiting for Security Group ({id}) delete"))?;
         Ok(())
-    }
-
-    fn validate(config: &Value) -> Vec<ProviderDiagnostic> {
-        let set = |name: &str| config.get(name).is_some_and(|value| !value.is_null());
-        let mut diagnostics = Vec::new();
-        if set("name") && set("name_prefix") {
-            diagnostics.push(ProviderDiagnostic::error(
-                "Conflicting configuration arguments",
-                "\"name\": conflicts with name_prefix",
-            ));
-        }
-        for name in ["name", "name_prefix"] {
-            let text = config.get(name).and_then(Value::as_str);
-            if text.is_some_and(|text| text.starts_with("sg-")) {
-                let detail = format!("invalid value for {name} (cannot begin with sg-)");
-                diagnostics.push(ProviderDiagnostic::error(detail, ""));
-            }
-        }
-        diagnostics
     }
 
     async fn find(cx: &Cx<Aws>, planned: &SecurityGroup, client_token: &str) -> Result<Found<SecurityGroup>> {

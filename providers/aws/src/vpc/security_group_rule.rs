@@ -4,21 +4,29 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use sdk::{
-    Change, Created, Cx, Error, Found, Model, Plan, ProviderDiagnostic, Resource, Result, ResultExt, Timeouts, Value,
-    Wait, async_trait,
+    Change, Check, Created, Cx, Error, Found, Model, Plan, Resource, Result, ResultExt, Timeouts, Wait, async_trait,
 };
 
 use super::given;
 use super::permissions::{self, Direction, Grant, Peer, Traffic};
+use crate::checks::{CIDR_V4, CIDR_V6};
 use crate::client::Aws;
 use crate::errors::api;
 
 /// What a security group allows, as one of possibly several rules. Source: EC2 `AuthorizeSecurityGroupIngress` and its
 /// like; read with the group (`DescribeSecurityGroups`).
 #[derive(Clone, Debug, Default, Model)]
+#[model(
+    at_least_one_of("cidr_blocks", "ipv6_cidr_blocks", "prefix_list_ids", "self", "source_security_group_id"),
+    conflicts("cidr_blocks", "source_security_group_id"),
+    conflicts("ipv6_cidr_blocks", "source_security_group_id"),
+    conflicts("self", "cidr_blocks"),
+    conflicts("self", "ipv6_cidr_blocks"),
+    conflicts("self", "source_security_group_id")
+)]
 #[model(version = 2)]
 pub struct SecurityGroupRule {
-    #[attr(optional, force_new)]
+    #[attr(optional, force_new, valid = CIDR_V4)]
     cidr_blocks: Option<Vec<String>>,
     #[attr(optional)]
     description: Option<String>,
@@ -26,7 +34,7 @@ pub struct SecurityGroupRule {
     from_port: i64,
     #[attr(optional, computed)]
     id: String,
-    #[attr(optional, force_new)]
+    #[attr(optional, force_new, valid = CIDR_V6)]
     ipv6_cidr_blocks: Option<Vec<String>>,
     #[attr(optional, force_new)]
     prefix_list_ids: Option<Vec<String>>,
@@ -42,7 +50,7 @@ pub struct SecurityGroupRule {
     source_security_group_id: Option<String>,
     #[attr(required, force_new)]
     to_port: i64,
-    #[attr(required, force_new)]
+    #[attr(required, force_new, valid = Check::Enum(&["egress", "ingress"]))]
     r#type: String,
     #[timeouts(create)]
     timeouts: Timeouts,
@@ -144,30 +152,6 @@ impl Resource for SecurityGroupRule {
         })
     }
 
-    fn validate(config: &Value) -> Vec<ProviderDiagnostic> {
-        let set = |name: &str| config.get(name).is_some_and(|value| !value.is_null());
-        let sources = ["cidr_blocks", "ipv6_cidr_blocks", "prefix_list_ids", "self", "source_security_group_id"];
-        if !sources.iter().any(|name| set(name)) {
-            return vec![ProviderDiagnostic::error(
-                "Missing required argument",
-                format!("one of `{}` must be specified", sources.join(",")),
-            )];
-        }
-        let conflict = |name: &str, other: &str| {
-            ProviderDiagnostic::error(
-                "Conflicting configuration arguments",
-                format!("\"{name}\": conflicts with {other}"),
-            )
-        };
-        let blocks = ["cidr_blocks", "ipv6_cidr_blocks"].into_iter().find(|name| set(name));
-        match (blocks, set("self"), set("source_security_group_id")) {
-            (Some(blocks), true, _) => vec![conflict(blocks, "self")],
-            (Some(blocks), _, true) => vec![conflict(blocks, "source_security_group_id")],
-            (None, true, true) => vec![conflict("self", "source_security_group_id")],
-            _ => Vec::new(),
-        }
-    }
-
     async fn plan(_cx: &Cx<Aws>, plan: &mut Plan<'_>) -> Result<()> {
         // The API keeps no ports for a rule for all protocols.
         if plan.planned("protocol").as_str().is_some_and(|protocol| permissions::protocol(protocol) == "-1") {
@@ -185,7 +169,7 @@ impl Resource for SecurityGroupRule {
         let group = permissions::describe(cx, &planned.security_group_id).await.if_found()?.flatten();
         let direction = planned.direction()?;
         Ok(match group.and_then(|group| planned.description_in(direction, &group)) {
-            Some(_) => Found::Object(Box::new(SecurityGroupRule { id: planned.made_up_id(), ..planned.clone() })),
+            Some(_) => Found::Same(Box::new(SecurityGroupRule { id: planned.made_up_id(), ..planned.clone() })),
             None => Found::Nothing,
         })
     }

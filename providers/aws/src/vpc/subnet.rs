@@ -8,18 +8,20 @@ use aws_sdk_ec2::types::{
     AttributeBooleanValue, HostnameType, ResourceType, Subnet as Ec2Subnet, SubnetCidrBlockStateCode,
 };
 use sdk::{
-    Change, Class, Created, Cx, Error, Found, Model, Plan, Resource, Result, ResultExt, Tags, Timeouts, Wait,
+    Change, Check, Class, Created, Cx, Error, Found, Model, Plan, Resource, Result, ResultExt, Tags, Timeouts, Wait,
     async_trait,
 };
 
 use super::{
     IDS_PER_CALL, filter, found, from_tags, given, made_durable, made_with, tag_specifications, text, update_tags,
 };
+use crate::checks::{ARN, CIDR_V4, CIDR_V6};
 use crate::client::Aws;
 use crate::errors::api;
 
 /// A subnet of a network. Source: EC2 `CreateSubnet`, `ModifySubnetAttribute` (one attribute a call), `DescribeSubnets`.
 #[derive(Clone, Debug, Default, Model)]
+#[model(conflicts("availability_zone", "availability_zone_id"))]
 #[model(version = 1)]
 pub struct Subnet {
     #[attr(computed)]
@@ -30,7 +32,7 @@ pub struct Subnet {
     availability_zone: Option<String>,
     #[attr(optional, computed, force_new)]
     availability_zone_id: Option<String>,
-    #[attr(optional, force_new)]
+    #[attr(optional, force_new, valid = CIDR_V4)]
     cidr_block: Option<String>,
     #[attr(optional)]
     customer_owned_ipv4_pool: Option<String>,
@@ -44,7 +46,7 @@ pub struct Subnet {
     enable_resource_name_dns_aaaa_record_on_launch: Option<bool>,
     #[attr(optional, computed)]
     id: String,
-    #[attr(optional)]
+    #[attr(optional, valid = CIDR_V6)]
     ipv6_cidr_block: Option<String>,
     #[attr(computed)]
     ipv6_cidr_block_association_id: Option<String>,
@@ -54,11 +56,11 @@ pub struct Subnet {
     map_customer_owned_ip_on_launch: Option<bool>,
     #[attr(optional, default = false)]
     map_public_ip_on_launch: Option<bool>,
-    #[attr(optional, force_new)]
+    #[attr(optional, force_new, valid = ARN)]
     outpost_arn: Option<String>,
     #[attr(computed)]
     owner_id: Option<String>,
-    #[attr(optional, computed)]
+    #[attr(optional, computed, valid = Check::Enum(&["ip-name", "resource-name"]))]
     private_dns_hostname_type_on_launch: Option<String>,
     #[attr(optional)]
     tags: Option<Tags>,

@@ -9,26 +9,32 @@ use aws_sdk_ec2::types::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use sdk::{
-    Change, Class, Created, Cx, Error, Found, Model, Plan, Resource, Result, ResultExt, Tags, Wait, async_trait,
+    Change, Check, Class, Created, Cx, Error, Found, Model, Plan, Resource, Result, ResultExt, Tags, Wait, async_trait,
 };
 
 use super::{
     DEPENDENTS_GONE_WITHIN, IDS_PER_CALL, filter, found, from_tags, made_durable, made_with, owned_arn,
     tag_specifications, update_tags,
 };
+use crate::checks::{self, CIDR_V6};
 use crate::client::Aws;
 use crate::errors::api;
 
 /// A virtual network. Source: EC2 `CreateVpc`, `DescribeVpcs`; three of its attributes only come one at a time from
 /// `DescribeVpcAttribute`.
 #[derive(Clone, Debug, Default, Model)]
+#[model(
+    conflicts("cidr_block", "ipv4_netmask_length"),
+    conflicts("ipv6_cidr_block", "ipv6_netmask_length"),
+    conflicts("assign_generated_ipv6_cidr_block", "ipv6_ipam_pool_id")
+)]
 #[model(version = 1)]
 pub struct Vpc {
     #[attr(computed)]
     arn: Option<String>,
     #[attr(optional)]
     assign_generated_ipv6_cidr_block: Option<bool>,
-    #[attr(optional, computed, force_new)]
+    #[attr(optional, computed, force_new, valid = Check::Text(|key, text| checks::network(key, text, 16, 28)))]
     cidr_block: Option<String>,
     #[attr(computed)]
     default_network_acl_id: Option<String>,
@@ -46,7 +52,7 @@ pub struct Vpc {
     enable_network_address_usage_metrics: Option<bool>,
     #[attr(optional, computed)]
     id: String,
-    #[attr(optional, force_new, default = "default")]
+    #[attr(optional, force_new, default = "default", valid = Check::Enum(&["default", "dedicated"]))]
     instance_tenancy: Option<String>,
     #[attr(optional, force_new)]
     ipv4_ipam_pool_id: Option<String>,
@@ -54,7 +60,7 @@ pub struct Vpc {
     ipv4_netmask_length: Option<i64>,
     #[attr(computed)]
     ipv6_association_id: Option<String>,
-    #[attr(optional, computed)]
+    #[attr(optional, computed, valid = CIDR_V6)]
     ipv6_cidr_block: Option<String>,
     #[attr(optional, computed)]
     ipv6_cidr_block_network_border_group: Option<String>,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sdk::{Cx, DataSource, Model, Result, ResultExt, Timeouts, async_trait};
+use sdk::{Check, Cx, DataSource, Model, Result, ResultExt, Timeouts, async_trait};
 
 use super::{Criteria, FilterBlock};
 use crate::client::Aws;
@@ -23,7 +23,7 @@ pub struct AvailabilityZones {
     id: String,
     #[attr(computed)]
     names: Vec<String>,
-    #[attr(optional)]
+    #[attr(optional, valid = Check::Enum(&["available", "information", "impaired", "unavailable", "constrained"]))]
     state: Option<String>,
     #[attr(computed)]
     zone_ids: Vec<String>,
