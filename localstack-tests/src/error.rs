@@ -45,6 +45,12 @@ pub enum HarnessError {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// The README's table could not be made.
+    #[error("cannot make the README's table of resource types: {reason}")]
+    Readme {
+        /// Why.
+        reason: String,
+    },
     /// A request to the emulator failed, or had an answer that makes no sense.
     #[error("request `{request}` failed: {reason}")]
     Request {

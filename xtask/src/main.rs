@@ -12,6 +12,7 @@ mod fuzz;
 mod memory;
 mod process;
 mod ratchet;
+mod readme;
 mod stage;
 mod test;
 
@@ -35,6 +36,7 @@ enum Command {
     Fuzz(fuzz::Arguments),
     Emulators(emulators::Arguments),
     Conformance(conformance::Arguments),
+    Readme(readme::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Emulators(arguments) => emulators::run(&arguments),
         Command::Conformance(arguments) => conformance::run(&arguments),
+        Command::Readme(arguments) => readme::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

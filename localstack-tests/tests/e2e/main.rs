@@ -13,6 +13,7 @@ mod calls;
 mod crash;
 mod harness;
 mod lifecycle;
+mod readme;
 
 use localstack_tests::{Account, Emulator, Tool, Workspace};
 
