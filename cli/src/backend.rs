@@ -3,21 +3,25 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use config::module::Backend;
 use lang::ast::BodySchema;
 use lang::eval::{NoScope, evaluate};
 use lang::{Diagnostic, Diagnostics, Str, Type, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
-use state::backend::local::{DEFAULT_WORKSPACE, LocalPaths, WORKSPACE_FOLDER};
+use state::backend::local::{DEFAULT_WORKSPACE, LocalPaths, LocalStore, WORKSPACE_FOLDER};
+use state::backend::remote::{self, Argument, ArgumentType, Surroundings};
+use state::{StateStore, StoreError};
 
-/// The arguments of the `local` backend.
-const LOCAL_ARGUMENTS: [&str; 2] = ["path", "workspace_dir"];
+use crate::downloads;
+use crate::io::Environment;
 
 /// Backends that Terraform has and this program has not.
 const FOREIGN_KINDS: &[&str] =
-    &["azurerm", "cloud", "consul", "cos", "gcs", "http", "kubernetes", "oci", "oss", "pg", "remote", "s3"];
+    &["azurerm", "cloud", "consul", "cos", "gcs", "kubernetes", "oci", "oss", "remote", "s3"];
 
 /// Settings of the `local` backend.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,28 +48,69 @@ impl LocalBackend {
     pub fn workspace_folder(&self) -> PathBuf {
         PathBuf::from(self.workspace_dir.as_deref().unwrap_or(WORKSPACE_FOLDER))
     }
+}
 
-    /// The workspaces, sorted; the default one, which always exists, comes first.
-    ///
-    /// # Errors
-    /// A folder that cannot be listed.
-    pub fn workspaces(&self) -> io::Result<Vec<String>> {
+#[async_trait]
+impl state::Backend for LocalBackend {
+    async fn workspaces(&self) -> Result<Vec<String>, StoreError> {
+        let folder = self.workspace_folder();
+        let failed = |source: io::Error| StoreError::Io { action: "list", path: folder.clone(), source };
         let mut names = Vec::new();
-        match std::fs::read_dir(self.workspace_folder()) {
+        match std::fs::read_dir(&folder) {
             Ok(entries) => {
                 for entry in entries {
-                    let entry = entry?;
+                    let entry = entry.map_err(failed)?;
                     if entry.path().is_dir() {
                         names.push(entry.file_name().to_string_lossy().into_owned());
                     }
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+            Err(error) => return Err(failed(error)),
         }
         names.sort();
         names.insert(0, DEFAULT_WORKSPACE.to_owned());
         Ok(names)
+    }
+
+    async fn create_workspace(&self, workspace: &str) -> Result<(), StoreError> {
+        let path = self.workspace_folder().join(workspace);
+        std::fs::create_dir_all(&path).map_err(|source| StoreError::Io { action: "create", path, source })
+    }
+
+    async fn delete_workspace(&self, workspace: &str) -> Result<(), StoreError> {
+        let path = self.workspace_folder().join(workspace);
+        std::fs::remove_dir_all(&path).map_err(|source| StoreError::Io { action: "remove", path, source })
+    }
+
+    fn store(&self, workspace: &str) -> Result<Arc<dyn StateStore>, StoreError> {
+        Ok(Arc::new(LocalStore::new(self.paths(workspace))))
+    }
+}
+
+/// A backend that is set up.
+pub enum Place {
+    /// Files, which `-state` and `-backup` may name.
+    Local(LocalBackend),
+    /// A service.
+    Remote(Arc<dyn state::Backend>),
+}
+
+impl Place {
+    /// The backend, whichever it is.
+    pub fn backend(&self) -> &dyn state::Backend {
+        match self {
+            Place::Local(backend) => backend,
+            Place::Remote(backend) => backend.as_ref(),
+        }
+    }
+
+    /// Whether both keep a workspace's state in one file.
+    pub fn shares(&self, other: &Place, workspace: &str) -> bool {
+        match (self, other) {
+            (Place::Local(a), Place::Local(b)) => a.paths(workspace).write == b.paths(workspace).write,
+            _ => false,
+        }
     }
 }
 
@@ -135,11 +180,41 @@ impl Record {
         std::fs::write(&file, serde_json::to_string_pretty(&document)? + "\n")
     }
 
-    /// The settings it holds.
-    pub fn local(&self) -> LocalBackend {
+    /// The backend that it describes.
+    ///
+    /// # Errors
+    /// A kind that this program does not have, arguments that are missing or of no use.
+    pub fn open(&self, environment: &Environment) -> Result<Place, Diagnostic> {
         let text = |name: &str| self.config.get(name).and_then(Json::as_str).map(str::to_owned);
-        LocalBackend { path: text("path"), workspace_dir: text("workspace_dir") }
+        if self.kind == "local" {
+            return Ok(Place::Local(LocalBackend { path: text("path"), workspace_dir: text("workspace_dir") }));
+        }
+        let surroundings = Surroundings {
+            client: downloads::client(environment),
+            variables: environment.variables.clone(),
+            journal_folder: environment.data_dir().join("windlass"),
+        };
+        match remote::open(&self.kind, &self.config, &surroundings) {
+            Ok(Some(backend)) => Ok(Place::Remote(backend)),
+            Ok(None) => Err(unsupported(&self.kind)),
+            Err(error) => {
+                let detail = format!("The backend {:?} cannot be used: {error}.", self.kind);
+                Err(Diagnostic::error("Invalid backend configuration", detail))
+            }
+        }
     }
+}
+
+fn unsupported(kind: &str) -> Diagnostic {
+    let detail = if FOREIGN_KINDS.contains(&kind) {
+        format!(
+            "This program keeps states in local files, behind an HTTP address, and in PostgreSQL; it cannot use the backend \
+             {kind:?}. Use one of the backends \"local\", \"http\" and \"pg\", or leave the block out."
+        )
+    } else {
+        format!("There is no backend type named {kind:?}.")
+    };
+    Diagnostic::error("Unsupported backend type", detail)
 }
 
 /// What a `backend` block asks for, without `-backend-config`.
@@ -148,58 +223,76 @@ impl Record {
 /// An unknown kind of backend, mistakes in the block.
 pub fn configured(block: &Backend) -> Result<Record, Diagnostics> {
     let kind = block.kind.as_str();
-    if kind != "local" {
-        let detail = if FOREIGN_KINDS.contains(&kind) {
-            format!(
-                "This program keeps states in local files only; it cannot use the backend {kind:?}. Use the backend \
-                 \"local\", or leave the block out."
-            )
-        } else {
-            format!("There is no backend type named {kind:?}.")
-        };
-        return Err(Diagnostic::error("Unsupported backend type", detail).at(block.range).into());
-    }
+    let Some(arguments) = remote::arguments(kind) else { return Err(unsupported(kind).at(block.range).into()) };
     let schema = BodySchema {
-        attributes: LOCAL_ARGUMENTS.iter().map(|name| (Str::from(*name), false)).collect(),
+        attributes: arguments.iter().map(|argument| (Str::from(argument.name), false)).collect(),
         blocks: Vec::new(),
     };
     let (content, mut diagnostics) = block.body.content(&schema);
-    let mut values: Vec<(&str, Value)> = Vec::new();
-    for name in LOCAL_ARGUMENTS {
+    let mut config = Map::new();
+    for Argument { name, ty, .. } in arguments {
         let Some(attribute) = content.attribute(name) else {
-            values.push((name, Value::null(Type::String)));
+            config.insert((*name).to_owned(), Json::Null);
             continue;
         };
-        match evaluate(&attribute.expr, &NoScope, &mut diagnostics).convert(&Type::String) {
-            Ok(value) => values.push((name, value)),
+        match evaluate(&attribute.expr, &NoScope, &mut diagnostics).convert(&value_type(*ty)) {
+            Ok(value) => {
+                config.insert((*name).to_owned(), json(&value));
+            }
             Err(error) => {
                 let detail = format!("Inappropriate value for attribute {name:?}: {error}.");
                 diagnostics.push(Diagnostic::error("Incorrect attribute value type", detail).at(attribute.expr.range));
             }
         }
     }
-    let (values, _) = diagnostics.ok_or_errors(values)?;
-    let text = |value: &Value| value.as_str().map_or(Json::Null, |text| Json::String(text.to_string()));
-    let config: Map<String, Json> = values.iter().map(|(name, value)| ((*name).to_owned(), text(value))).collect();
+    let (config, _) = diagnostics.ok_or_errors(config)?;
     let hash = hash(kind, &config);
     Ok(Record { kind: kind.to_owned(), config, hash })
+}
+
+fn value_type(ty: ArgumentType) -> Type {
+    match ty {
+        ArgumentType::Text => Type::String,
+        ArgumentType::Number => Type::Number,
+        ArgumentType::Flag => Type::Bool,
+    }
+}
+
+/// A known value of a primitive type.
+fn json(value: &Value) -> Json {
+    match (value.as_str(), value.as_bool()) {
+        (Some(text), _) => Json::String(text.to_string()),
+        (_, Some(flag)) => Json::Bool(flag),
+        _ => value.to_json().unwrap_or_default(),
+    }
 }
 
 /// Lays `-backend-config` settings (`name=value`) over the arguments of a block.
 ///
 /// # Errors
-/// Settings that the backend does not have.
+/// Settings that the backend does not have, values of another type.
 pub fn override_settings(record: &mut Record, settings: &[(String, String)]) -> Result<(), Diagnostics> {
     let mut diagnostics = Diagnostics::new();
+    let arguments = remote::arguments(&record.kind).unwrap_or_default();
     for (name, value) in settings {
-        if LOCAL_ARGUMENTS.contains(&name.as_str()) {
-            record.config.insert(name.clone(), Json::String(value.clone()));
-        } else {
+        let Some(argument) = arguments.iter().find(|argument| argument.name == name) else {
             let detail = format!(
                 "The backend configuration argument {name:?} given on the command line is not expected for the selected \
                  backend type."
             );
             diagnostics.push(Diagnostic::error("Invalid backend configuration argument", detail));
+            continue;
+        };
+        match Value::string(value.as_str()).convert(&value_type(argument.ty)) {
+            Ok(value) => {
+                record.config.insert(name.clone(), json(&value));
+            }
+            Err(error) => {
+                let detail = format!(
+                    "The backend configuration argument {name:?} given on the command line has an invalid value: {error}."
+                );
+                diagnostics.push(Diagnostic::error("Invalid backend configuration argument", detail));
+            }
         }
     }
     if diagnostics.has_errors() { Err(diagnostics) } else { Ok(()) }
@@ -209,11 +302,11 @@ pub fn override_settings(record: &mut Record, settings: &[(String, String)]) -> 
 ///
 /// # Errors
 /// "Backend initialization required", wherever Terraform says so.
-pub fn selected(data_dir: &Path, block: Option<&Backend>) -> Result<LocalBackend, Diagnostics> {
-    let record = Record::read(data_dir)?;
+pub fn selected(environment: &Environment, block: Option<&Backend>) -> Result<Place, Diagnostics> {
+    let record = Record::read(&environment.data_dir())?;
     let Some(block) = block else {
         return match record {
-            None => Ok(LocalBackend::default()),
+            None => Ok(Place::Local(LocalBackend::default())),
             Some(record) => Err(required(&format!("Unsetting the previously set backend {:?}", record.kind)).into()),
         };
     };
@@ -224,7 +317,7 @@ pub fn selected(data_dir: &Path, block: Option<&Backend>) -> Result<LocalBackend
             let reason = format!("Backend type changed from {:?} to {:?}", record.kind, wanted.kind);
             Err(changed(&reason).into())
         }
-        Some(record) if record.hash == wanted.hash || record.config == wanted.config => Ok(record.local()),
+        Some(record) if record.hash == wanted.hash || record.config == wanted.config => Ok(record.open(environment)?),
         Some(_) => Err(changed("Backend configuration block has changed").into()),
     }
 }
@@ -253,7 +346,13 @@ fn hash(kind: &str, config: &Map<String, Json>) -> u64 {
     let quote = crate::render::strings::go_quote;
     let arguments: String = config
         .values()
-        .map(|value| value.as_str().map_or_else(|| "~;".to_owned(), |text| format!("{};", quote(text))))
+        .map(|value| match value {
+            Json::String(text) => format!("{};", quote(text)),
+            Json::Bool(true) => "T;".to_owned(),
+            Json::Bool(false) => "F;".to_owned(),
+            Json::Number(number) => format!("{number};"),
+            _ => "~;".to_owned(),
+        })
         .collect();
     u64::from(crc32(format!("<{};<{arguments}>;>", quote(kind)).as_bytes()))
 }
@@ -274,6 +373,14 @@ mod tests {
         assert_eq!(hash("local", config.as_object().unwrap()), 3_035_226_674);
         let config = serde_json::json!({"path": "changed.tfstate", "workspace_dir": null});
         assert_eq!(hash("local", config.as_object().unwrap()), 1_546_908_026);
+        let config = serde_json::json!({
+            "conn_str": "postgres://postgres@127.0.0.1:8993/postgres?sslmode=disable",
+            "schema_name": "s1",
+            "skip_index_creation": null,
+            "skip_schema_creation": null,
+            "skip_table_creation": null,
+        });
+        assert_eq!(hash("pg", config.as_object().unwrap()), 2_209_316_709);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod interrupts;
 pub mod io;
 pub mod json_views;
 pub mod providers;
+pub mod remote_states;
 pub mod render;
 pub mod requirements;
 pub mod saved_plan;

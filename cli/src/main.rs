@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use planner::ProviderRegistry;
 use windlass::io::{Environment, Io};
+use windlass::remote_states::RemoteStates;
 
 fn main() -> ExitCode {
     let arguments = std::env::args().skip(1).collect();
@@ -16,14 +17,17 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = runtime.block_on(windlass::run(arguments, environment(), streams(), providers()));
+    let environment = environment();
+    let providers = providers(&environment);
+    let code = runtime.block_on(windlass::run(arguments, environment, streams(), providers));
     ExitCode::from(code)
 }
 
 /// The providers that are linked in.
-fn providers() -> ProviderRegistry {
+fn providers(environment: &Environment) -> ProviderRegistry {
     ProviderRegistry::new([
-        Arc::new(provider_utility::Builtin::default()) as Arc<dyn sdk::Provider>,
+        Arc::new(provider_utility::Builtin::default().with_states(Arc::new(RemoteStates(environment.clone()))))
+            as Arc<dyn sdk::Provider>,
         #[cfg(feature = "aws")]
         Arc::new(provider_aws::AwsProvider),
     ])

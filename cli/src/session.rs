@@ -14,7 +14,7 @@ use state::backend::local::{DEFAULT_WORKSPACE, LocalPaths, LocalStore};
 use state::{LockError, LockId, LockInfo, State, StateStore};
 
 use crate::args::groups::{StateArgs, StateOutArgs};
-use crate::backend::LocalBackend;
+use crate::backend::{LocalBackend, Place};
 use crate::io::Environment;
 use crate::ui::Ui;
 
@@ -104,14 +104,14 @@ impl Session {
         out: Option<&StateOutArgs>,
         operation: &str,
     ) -> Result<Opened, Diagnostics> {
-        let store: Arc<dyn StateStore> = Arc::new(LocalStore::new(self.paths(args.state.as_deref(), out)?));
+        let store = self.store(args.state.as_deref(), out)?;
         let lock = if args.lock { Some(self.lock(&store, operation, args.lock_timeout).await?) } else { None };
         Ok(Opened { store, lock })
     }
 
     /// The state as stored, without a lock: for commands that only show it.
     pub async fn read_state(&self, path: Option<&str>) -> Result<Option<State>, Diagnostics> {
-        let store = LocalStore::new(self.paths(path, None)?);
+        let store = self.store(path, None)?;
         store.read().await.map_err(|error| Diagnostic::error("Failed to load state", chain(&error)).into())
     }
 
@@ -119,24 +119,36 @@ impl Session {
     ///
     /// # Errors
     /// A configuration that can't be read, a backend that `init` has to set up first.
-    pub fn backend(&self) -> Result<LocalBackend, Diagnostics> {
+    pub fn backend(&self) -> Result<Place, Diagnostics> {
         let root = Path::new(".");
         let (module, diagnostics) = load_module(&self.sources, root, root, ModulePath::root());
         let (module, _) = diagnostics.ok_or_errors(module)?;
         let block = module.as_ref().and_then(|module| module.backend.as_ref());
-        crate::backend::selected(&self.environment.data_dir(), block)
+        crate::backend::selected(&self.environment, block)
     }
 
-    /// The file that the state is written to.
+    /// The file that the state is written to, if it is one.
     ///
     /// # Errors
     /// As [`Session::backend`].
-    pub fn state_path(&self, given: Option<&str>) -> Result<PathBuf, Diagnostics> {
-        Ok(self.paths(given, None)?.write)
+    pub fn state_path(&self, given: Option<&str>) -> Result<Option<PathBuf>, Diagnostics> {
+        Ok(match self.backend()? {
+            Place::Local(backend) => Some(self.paths(&backend, given, None).write),
+            Place::Remote(_) => None,
+        })
     }
 
-    fn paths(&self, path: Option<&str>, out: Option<&StateOutArgs>) -> Result<LocalPaths, Diagnostics> {
-        let backend = self.backend()?;
+    /// The state's place. `-state` and its like are for files alone, and mean nothing elsewhere.
+    fn store(&self, path: Option<&str>, out: Option<&StateOutArgs>) -> Result<Arc<dyn StateStore>, Diagnostics> {
+        match self.backend()? {
+            Place::Local(backend) => Ok(Arc::new(LocalStore::new(self.paths(&backend, path, out)))),
+            Place::Remote(backend) => backend
+                .store(&self.workspace_name())
+                .map_err(|error| Diagnostic::error("Error loading state", chain(&error)).into()),
+        }
+    }
+
+    fn paths(&self, backend: &LocalBackend, path: Option<&str>, out: Option<&StateOutArgs>) -> LocalPaths {
         let mut paths = match path {
             Some(path) => LocalPaths::new(path),
             None => backend.paths(&self.workspace_name()),
@@ -151,7 +163,7 @@ impl Session {
                 None => {}
             }
         }
-        Ok(paths)
+        paths
     }
 
     async fn lock(

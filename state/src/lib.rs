@@ -10,7 +10,7 @@ pub mod json;
 pub mod model;
 pub mod v4;
 
-pub use backend::{LockError, LockId, LockInfo, Snapshots, StateStore, StoreError, WriteCondition};
+pub use backend::{Backend, LockError, LockId, LockInfo, Snapshots, StateStore, StoreError, WriteCondition};
 pub use journal::{Intent, IntentId, Journal, JournalError, JournalRecord, Operation, Outcome};
 pub use json::Json;
 pub use model::{

@@ -11,11 +11,11 @@ use config::tfvars::parse_tfvars;
 use lang::addr::{ModulePath, ProviderSource};
 use lang::eval::{NoScope, evaluate};
 use lang::{Diagnostic, Diagnostics, Type};
-use state::backend::local::LocalStore;
-use state::{StateStore, WriteCondition};
+use state::backend::local::DEFAULT_WORKSPACE;
+use state::{StoreError, WriteCondition};
 
 use super::{Exit, get, init_from_module};
-use crate::backend::{self, LocalBackend, Record};
+use crate::backend::{self, LocalBackend, Place, Record};
 use crate::json_views::stream::Event;
 use crate::requirements;
 use crate::session::Session;
@@ -268,7 +268,8 @@ async fn set_up_backend(session: &Session, args: &InitArgs, module: &Module) -> 
         if !args.migrate_state && !args.force_copy {
             return Err(backend_changed().into());
         }
-        migrate(session, args, &previous.local(), &LocalBackend::default()).await?;
+        let (old, new) = (previous.open(&session.environment)?, Place::Local(LocalBackend::default()));
+        migrate(session, args, (&previous.kind, &old), ("local", &new)).await?;
         write_record(None, &data_dir)?;
         let text =
             format!("\n\nSuccessfully unset the backend {:?}. Terraform will now operate locally.", previous.kind);
@@ -277,15 +278,21 @@ async fn set_up_backend(session: &Session, args: &InitArgs, module: &Module) -> 
     };
     let mut wanted = backend::configured(block)?;
     backend::override_settings(&mut wanted, &settings(session, &args.backend_config)?)?;
+    let place = wanted.open(&session.environment)?;
+    reach(session, &place).await?;
+    let new = (wanted.kind.as_str(), &place);
     match &previous {
         Some(previous) if previous.config == wanted.config && previous.kind == wanted.kind => {
             return write_record(Some(&wanted), &data_dir);
         }
         Some(previous) if previous.hash == wanted.hash && args.backend_config.is_empty() => return Ok(()),
         Some(_) if !args.migrate_state && !args.force_copy => return Err(backend_changed().into()),
-        Some(previous) => migrate(session, args, &previous.local(), &wanted.local()).await?,
+        Some(previous) => {
+            let old = previous.open(&session.environment)?;
+            migrate(session, args, (&previous.kind, &old), new).await?;
+        }
         None if args.reconfigure => {}
-        None => migrate(session, args, &LocalBackend::default(), &wanted.local()).await?,
+        None => migrate(session, args, ("local", &Place::Local(LocalBackend::default())), new).await?,
     }
     write_record(Some(&wanted), &data_dir)?;
     let text = format!(
@@ -335,33 +342,45 @@ fn settings(session: &Session, given: &[String]) -> Result<Vec<(String, String)>
     Ok(all)
 }
 
-/// Copies the states of one place to another if the user agrees.
+/// Asks a service for the state, so that what is wrong with its configuration is told by `init`, not by the first plan.
+async fn reach(session: &Session, place: &Place) -> Result<(), Diagnostics> {
+    let Place::Remote(backend) = place else { return Ok(()) };
+    let failure = |error: &dyn std::error::Error| {
+        Diagnostics::from(Diagnostic::error("Failed to get existing workspaces", crate::session::chain(error)))
+    };
+    let store = backend.store(&session.workspace_name()).map_err(|error| failure(&error))?;
+    store.read().await.map(drop).map_err(|error| failure(&error))
+}
+
+/// Copies the states of one place to another if the user agrees. Places come with their kinds.
 async fn migrate(
     session: &Session,
     args: &InitArgs,
-    from: &LocalBackend,
-    to: &LocalBackend,
+    from: (&str, &Place),
+    to: (&str, &Place),
 ) -> Result<(), Diagnostics> {
     let failure = |error: &dyn std::error::Error| {
         Diagnostics::from(Diagnostic::error("Error migrating the state", crate::session::chain(error)))
     };
+    let (old_place, new_place) = (from.1.backend(), to.1.backend());
+    let workspaces = match old_place.workspaces().await {
+        Err(StoreError::NoWorkspaces) => vec![DEFAULT_WORKSPACE.to_owned()],
+        other => other.map_err(|error| failure(&error))?,
+    };
     let mut moves = Vec::new();
     let mut occupied = false;
-    for workspace in from.workspaces().map_err(|error| failure(&error))? {
-        let (old, new) = (from.paths(&workspace), to.paths(&workspace));
-        if old.write == new.write {
-            continue;
-        }
-        let (old, new) = (LocalStore::new(old), LocalStore::new(new));
+    for workspace in workspaces.iter().filter(|workspace| !from.1.shares(to.1, workspace)) {
+        let old = old_place.store(workspace).map_err(|e| failure(&e))?;
         let Some(state) = old.read().await.map_err(|e| failure(&e))? else { continue };
         if state.is_empty() {
             continue;
         }
+        let new = new_place.store(workspace).map_err(|e| failure(&e))?;
         let there = new.read().await.map_err(|e| failure(&e))?;
         occupied |= there.as_ref().is_some_and(|there| !there.is_empty());
         moves.push((new, state, WriteCondition::replacing(there.as_ref())));
     }
-    if moves.is_empty() || !(args.force_copy || ask_to_copy(session, args, occupied)?) {
+    if moves.is_empty() || !(args.force_copy || ask_to_copy(session, args, (from.0, to.0), occupied)?) {
         return Ok(());
     }
     for (store, state, condition) in moves {
@@ -370,20 +389,29 @@ async fn migrate(
     Ok(())
 }
 
-fn ask_to_copy(session: &Session, args: &InitArgs, occupied: bool) -> Result<bool, Diagnostic> {
+fn ask_to_copy(
+    session: &Session,
+    args: &InitArgs,
+    (from, to): (&str, &str),
+    occupied: bool,
+) -> Result<bool, Diagnostic> {
     if !args.input || args.json || session.environment.input_disabled() {
         let summary = "Can't ask approval for state migration when interactive input is disabled.";
         return Err(Diagnostic::error(summary, "Please remove the \"-input=false\" option and try again."));
     }
     let text = if occupied {
-        "Pre-existing state was found while migrating the previous \"local\" backend to the\n  newly configured \"local\" \
-         backend. An existing non-empty state already exists in\n  the new backend. Do you want to overwrite the state in the \
-         new backend with the\n  previous state? Enter \"yes\" to copy and \"no\" to start with the existing state\n  in \
-         the newly configured \"local\" backend."
+        format!(
+            "Pre-existing state was found while migrating the previous {from:?} backend to the\n  newly configured {to:?} \
+             backend. An existing non-empty state already exists in\n  the new backend. Do you want to overwrite the state in \
+             the new backend with the\n  previous state? Enter \"yes\" to copy and \"no\" to start with the existing \
+             state\n  in the newly configured {to:?} backend."
+        )
     } else {
-        "Pre-existing state was found while migrating the previous \"local\" backend to the\n  newly configured \"local\" \
-         backend. No existing state was found in the newly\n  configured \"local\" backend. Do you want to copy this state \
-         to the new \"local\"\n  backend? Enter \"yes\" to copy and \"no\" to start with an empty state."
+        format!(
+            "Pre-existing state was found while migrating the previous {from:?} backend to the\n  newly configured {to:?} \
+             backend. No existing state was found in the newly\n  configured {to:?} backend. Do you want to copy this state \
+             to the new {to:?}\n  backend? Enter \"yes\" to copy and \"no\" to start with an empty state."
+        )
     };
     let style = session.ui.style;
     session.ui.print(&format!(

@@ -48,8 +48,10 @@ pub async fn edit<T>(
     let failure =
         |summary: &str, error: &dyn std::error::Error| Diagnostics::from(Diagnostic::error(summary, chain(error)));
     let mut out = StateOutArgs { state_out: None, backup: args.backup.clone() };
-    if out.backup.is_none() && backup == Backup::Timestamped {
-        let path = session.state_path(args.state.state.as_deref())?;
+    if out.backup.is_none()
+        && backup == Backup::Timestamped
+        && let Some(path) = session.state_path(args.state.state.as_deref())?
+    {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         out.backup = Some(format!("{}.{}.backup", path.display(), now.as_secs()));
     }

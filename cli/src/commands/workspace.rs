@@ -3,10 +3,9 @@
 use clap::ArgAction;
 use lang::{Diagnostic, Diagnostics};
 use state::backend::local::{DEFAULT_WORKSPACE, LocalPaths, LocalStore};
-use state::{StateStore, WriteCondition};
+use state::{Backend, StateStore, WriteCondition};
 
 use super::Exit;
-use crate::backend::LocalBackend;
 use crate::session::{Session, chain};
 
 /// New, list, show, select and delete Terraform workspaces.
@@ -59,7 +58,7 @@ fn failed(error: &dyn std::error::Error) -> Problem {
 /// Runs a subcommand of the group.
 pub async fn run(session: &Session, subcommand: &str, args: &WorkspaceArgs) -> Exit {
     let result = match (subcommand, args.name.as_slice()) {
-        ("list", []) => list(session),
+        ("list", []) => list(session).await,
         ("show", _) => {
             session.ui.print(&format!("{}\n", session.workspace_name()));
             return Exit::Success;
@@ -111,9 +110,9 @@ fn is_overridden(session: &Session) -> bool {
     session.environment.get("TF_WORKSPACE").is_some()
 }
 
-fn list(session: &Session) -> Result<(), Problem> {
+async fn list(session: &Session) -> Result<(), Problem> {
     let current = session.workspace_name();
-    let names = session.backend()?.workspaces().map_err(|error| failed(&error))?;
+    let names = session.backend()?.backend().workspaces().await.map_err(|error| failed(&error))?;
     let lines: String =
         names.iter().map(|name| format!("{} {name}\n", if *name == current { "*" } else { " " })).collect();
     session.ui.print(&format!("{lines}\n"));
@@ -123,8 +122,8 @@ fn list(session: &Session) -> Result<(), Problem> {
     Ok(())
 }
 
-fn exists(backend: &LocalBackend, name: &str) -> Result<bool, Problem> {
-    Ok(backend.workspaces().map_err(|error| failed(&error))?.iter().any(|known| known == name))
+async fn exists(backend: &dyn Backend, name: &str) -> Result<bool, Problem> {
+    Ok(backend.workspaces().await.map_err(|error| failed(&error))?.iter().any(|known| known == name))
 }
 
 fn check_name(name: &str) -> Result<(), Problem> {
@@ -148,8 +147,8 @@ fn switch(session: &Session, name: &str) -> Result<(), Problem> {
     write().map_err(|error: std::io::Error| failed(&error))
 }
 
-fn make(session: &Session, backend: &LocalBackend, name: &str) -> Result<(), Problem> {
-    std::fs::create_dir_all(backend.workspace_folder().join(name)).map_err(|error| failed(&error))?;
+async fn make(session: &Session, backend: &dyn Backend, name: &str) -> Result<(), Problem> {
+    backend.create_workspace(name).await.map_err(|error| failed(&error))?;
     switch(session, name)?;
     green(
         session,
@@ -170,24 +169,28 @@ async fn create(session: &Session, args: &WorkspaceArgs, name: &str) -> Result<(
                 .to_owned(),
         ));
     }
-    let backend = session.backend()?;
-    if exists(&backend, name)? {
+    let place = session.backend()?;
+    let backend = place.backend();
+    if exists(backend, name).await? {
         return Err(Problem::Message(format!("Workspace \"{name}\" already exists")));
     }
     let given = match &args.state {
         Some(path) => LocalStore::new(LocalPaths::new(path)).read().await.map_err(|error| failed(&error))?,
         None => None,
     };
-    make(session, &backend, name)?;
+    make(session, backend, name).await?;
     if let Some(state) = given {
-        let store = LocalStore::new(backend.paths(name));
-        store.write(&state, &WriteCondition::Absent).await.map_err(|error| failed(&error))?;
+        let store = backend.store(name).map_err(|error| failed(&error))?;
+        let there = store.read().await.map_err(|error| failed(&error))?;
+        let condition = WriteCondition::replacing(there.as_ref());
+        store.write(&state, &condition).await.map_err(|error| failed(&error))?;
     }
     Ok(())
 }
 
 async fn select(session: &Session, args: &WorkspaceArgs, name: &str) -> Result<(), Problem> {
-    let backend = session.backend()?;
+    let place = session.backend()?;
+    let backend = place.backend();
     if is_overridden(session) {
         return Err(Problem::Message(
             "\nThe selected workspace is currently overridden using the TF_WORKSPACE\nenvironment variable.\n\nTo select a \
@@ -199,13 +202,13 @@ async fn select(session: &Session, args: &WorkspaceArgs, name: &str) -> Result<(
     if session.workspace_name() == name {
         return Ok(());
     }
-    if exists(&backend, name)? {
+    if exists(backend, name).await? {
         switch(session, name)?;
         green(session, "", &format!("Switched to workspace \"{name}\"."));
         return Ok(());
     }
     if args.or_create {
-        return make(session, &backend, name);
+        return make(session, backend, name).await;
     }
     Err(Problem::Message(missing(name)))
 }
@@ -218,11 +221,12 @@ fn missing(name: &str) -> String {
 }
 
 async fn delete(session: &Session, args: &WorkspaceArgs, name: &str) -> Result<(), Problem> {
-    let backend = session.backend()?;
+    let place = session.backend()?;
+    let backend = place.backend();
     if name == DEFAULT_WORKSPACE {
         return Err(Problem::Message("cannot delete default state".to_owned()));
     }
-    if !exists(&backend, name)? {
+    if !exists(backend, name).await? {
         return Err(Problem::Message(missing(name)));
     }
     if session.workspace_name() == name {
@@ -231,7 +235,8 @@ async fn delete(session: &Session, args: &WorkspaceArgs, name: &str) -> Result<(
              switch\nto another workspace and try again.\n"
         )));
     }
-    let state = LocalStore::new(backend.paths(name)).read().await.map_err(|error| failed(&error))?;
+    let store = backend.store(name).map_err(|error| failed(&error))?;
+    let state = store.read().await.map_err(|error| failed(&error))?;
     let instances: Vec<String> = state
         .as_ref()
         .map(|state| state.instances().map(|(address, ..)| format!("\n  - {address}")).collect())
@@ -247,7 +252,7 @@ async fn delete(session: &Session, args: &WorkspaceArgs, name: &str) -> Result<(
         );
         return Err(Diagnostics::from(Diagnostic::error("Workspace is not empty", detail)).into());
     }
-    std::fs::remove_dir_all(backend.workspace_folder().join(name)).map_err(|error| failed(&error))?;
+    backend.delete_workspace(name).await.map_err(|error| failed(&error))?;
     green(session, "", &format!("Deleted workspace \"{name}\"!"));
     if !instances.is_empty() {
         let text = format!(

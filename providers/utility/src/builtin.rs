@@ -10,11 +10,20 @@ use sdk::{
     ProviderDiagnostic, ProviderSchema, ReadRequest, ReadResponse, RecoverRequest, RecoverResponse,
 };
 
+use crate::remote_state::StateReader;
 use crate::{remote_state, terraform_data};
 
 /// The built-in provider.
 pub struct Builtin {
     schema: ProviderSchema,
+    states: Option<Arc<dyn StateReader>>,
+}
+
+impl Builtin {
+    /// The provider that reads states elsewhere than in files, too.
+    pub fn with_states(self, states: Arc<dyn StateReader>) -> Builtin {
+        Builtin { states: Some(states), ..self }
+    }
 }
 
 impl Default for Builtin {
@@ -22,7 +31,7 @@ impl Default for Builtin {
         let mut schema = ProviderSchema::default();
         schema.resources.insert(terraform_data::NAME.into(), terraform_data::schema());
         schema.data_sources.insert(remote_state::NAME.into(), remote_state::schema());
-        Builtin { schema }
+        Builtin { schema, states: None }
     }
 }
 
@@ -53,12 +62,14 @@ impl Provider for Builtin {
     }
 
     async fn configure(&self, _config: Value) -> Result<Arc<dyn Configured>, Vec<ProviderDiagnostic>> {
-        Ok(Arc::new(Running))
+        Ok(Arc::new(Running { states: self.states.clone() }))
     }
 }
 
-/// The built-in provider at work; it has only `terraform_data`, whose objects live in the state alone.
-struct Running;
+/// The built-in provider at work. Objects of `terraform_data` live in the state alone.
+struct Running {
+    states: Option<Arc<dyn StateReader>>,
+}
 
 fn no_data_source(type_name: &str) -> ProviderDiagnostic {
     ProviderDiagnostic::error(
@@ -93,7 +104,9 @@ impl Configured for Running {
 
     async fn read_data(&self, request: DataRequest<'_>) -> Result<Value, Vec<ProviderDiagnostic>> {
         match request.type_name {
-            remote_state::NAME => remote_state::read(request.config).map_err(|problem| vec![problem]),
+            remote_state::NAME => {
+                remote_state::read(request.config, self.states.as_deref()).await.map_err(|problem| vec![problem])
+            }
             other => Err(vec![no_data_source(other)]),
         }
     }

@@ -5,3 +5,4 @@ mod remote_state;
 mod terraform_data;
 
 pub use builtin::Builtin;
+pub use remote_state::StateReader;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use async_trait::async_trait;
 use lang::values::{Path, PathStep};
 use lang::{Str, Type, Value};
 use sdk::{Attribute, Block, ProviderDiagnostic, Schema};
@@ -11,7 +12,7 @@ use serde_json::Value as Json;
 /// The name of the type.
 pub const NAME: &str = "terraform_remote_state";
 
-/// The backends that there are. Only `local` can be read.
+/// The backends that there are.
 const BACKENDS: [&str; 12] =
     ["azurerm", "consul", "cos", "gcs", "http", "inmem", "kubernetes", "local", "oss", "pg", "remote", "s3"];
 
@@ -55,21 +56,41 @@ pub fn validate(config: &Value) -> Vec<ProviderDiagnostic> {
     problems
 }
 
+/// Reads states that are not in files.
+#[async_trait]
+pub trait StateReader: Send + Sync {
+    /// The text of a workspace's state; `None` if none is stored.
+    async fn read(
+        &self,
+        backend: &str,
+        config: &serde_json::Map<String, Json>,
+        workspace: &str,
+    ) -> Result<Option<Vec<u8>>, String>;
+}
+
 /// Reads the outputs. A relative path starts in the working directory of the process, as it does for the backend itself.
-pub fn read(config: &Value) -> Result<Value, ProviderDiagnostic> {
+pub async fn read(config: &Value, reader: Option<&dyn StateReader>) -> Result<Value, ProviderDiagnostic> {
     let backend = text(config, "backend").unwrap_or_default();
-    if backend != "local" {
-        let detail =
-            format!("windlass cannot read the outputs of a state in the backend {backend:?} yet; it reads \"local\".");
-        return Err(ProviderDiagnostic::error("Unsupported backend", detail).at(at("backend")));
-    }
-    let bytes = match std::fs::read(state_path(config)) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let detail = "No stored state was found for the given workspace in the given backend.";
-            return Err(ProviderDiagnostic::error("Unable to find remote state", detail));
+    let stored = match (backend, reader) {
+        ("local", _) => match std::fs::read(state_path(config)) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(unreadable(error)),
+        },
+        (_, Some(reader)) => {
+            let arguments = config.get("config").and_then(|own| own.to_json().ok());
+            let arguments = arguments.as_ref().and_then(Json::as_object).cloned().unwrap_or_default();
+            let workspace = text(config, "workspace").unwrap_or("default");
+            reader.read(backend, &arguments, workspace).await.map_err(unreadable)?
         }
-        Err(error) => return Err(unreadable(error)),
+        (_, None) => {
+            let detail = format!("The outputs of a state in the backend {backend:?} cannot be read here.");
+            return Err(ProviderDiagnostic::error("Unsupported backend", detail).at(at("backend")));
+        }
+    };
+    let Some(bytes) = stored else {
+        let detail = "No stored state was found for the given workspace in the given backend.";
+        return Err(ProviderDiagnostic::error("Unable to find remote state", detail));
     };
     let state: Json = serde_json::from_slice(&bytes).map_err(unreadable)?;
     let defaults = config.get("defaults").and_then(Value::entries);
@@ -101,6 +122,8 @@ fn state_path(config: &Value) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use futures::executor::block_on;
+
     use super::*;
 
     fn config(path: &str) -> Value {
@@ -119,7 +142,7 @@ mod tests {
         let path = dir.path().join("other.tfstate");
         std::fs::write(&path, r#"{"version": 4, "outputs": {"a": {"value": [1], "type": ["list", "number"]}}}"#)
             .unwrap();
-        let read = read(&config(path.to_str().unwrap())).unwrap();
+        let read = block_on(read(&config(path.to_str().unwrap()), None)).unwrap();
         let outputs = read.get("outputs").unwrap();
         assert!(outputs.get("a").unwrap().raw_equals(&Value::list(Type::Number, [Value::number(1)])));
         assert!(outputs.get("b").unwrap().raw_equals(&Value::string("default")));
@@ -128,7 +151,7 @@ mod tests {
     #[test]
     fn a_state_that_is_missing_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
-        let problem = read(&config(dir.path().join("none").to_str().unwrap())).unwrap_err();
+        let problem = block_on(read(&config(dir.path().join("none").to_str().unwrap()), None)).unwrap_err();
         assert_eq!(problem.summary, "Unable to find remote state");
     }
 }

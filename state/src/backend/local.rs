@@ -315,8 +315,8 @@ impl Inner {
             if !condition.holds(stored.as_ref()) {
                 return Err(StoreError::Conflict {
                     place: path.display().to_string(),
-                    expected: describe(condition),
-                    found: describe(&WriteCondition::replacing(stored.as_ref())),
+                    expected: condition.to_string(),
+                    found: WriteCondition::replacing(stored.as_ref()).to_string(),
                 });
             }
         }
@@ -458,14 +458,6 @@ fn read_all(mut file: &File) -> io::Result<Vec<u8>> {
     file.rewind()?;
     file.read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-fn describe(condition: &WriteCondition) -> String {
-    match condition {
-        WriteCondition::Absent => "no state".to_owned(),
-        WriteCondition::Snapshot { lineage, serial } => format!("serial {serial} of lineage {lineage}"),
-        WriteCondition::Any => "any state".to_owned(),
-    }
 }
 
 /// The system's message without its number, in Go's lower case.

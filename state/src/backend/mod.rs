@@ -1,6 +1,9 @@
 //! Where states live: the interface of backends, locks, and the numbering of snapshots.
 
+pub mod http;
 pub mod local;
+pub mod pg;
+pub mod remote;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,6 +15,22 @@ use serde::{Deserialize, Serialize};
 use crate::journal::{Journal, JournalError};
 use crate::model::{Lineage, Serial, State, TERRAFORM_VERSION};
 use crate::v4::ReadError;
+
+/// A place that keeps the states of all workspaces of a configuration.
+#[async_trait]
+pub trait Backend: Send + Sync {
+    /// The workspaces; the default one, which always exists, comes first.
+    async fn workspaces(&self) -> Result<Vec<String>, StoreError>;
+
+    /// Makes a workspace exist.
+    async fn create_workspace(&self, workspace: &str) -> Result<(), StoreError>;
+
+    /// Removes a workspace with its state.
+    async fn delete_workspace(&self, workspace: &str) -> Result<(), StoreError>;
+
+    /// The place of a workspace's state. Nothing is asked of a service yet.
+    fn store(&self, workspace: &str) -> Result<Arc<dyn StateStore>, StoreError>;
+}
 
 /// A place that keeps the snapshots of one state (one workspace of a backend).
 #[async_trait]
@@ -67,6 +86,16 @@ impl WriteCondition {
     }
 }
 
+impl std::fmt::Display for WriteCondition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            WriteCondition::Absent => f.write_str("no state"),
+            WriteCondition::Snapshot { lineage, serial } => write!(f, "serial {serial} of lineage {lineage}"),
+            WriteCondition::Any => f.write_str("any state"),
+        }
+    }
+}
+
 /// Why a snapshot can't be read or stored.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -112,6 +141,19 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
+    /// The service that keeps the state refused, or did not answer.
+    #[error("cannot {action} the state in `{place}`: {reason}")]
+    Remote {
+        /// What was tried, e.g. `write`.
+        action: &'static str,
+        /// The service.
+        place: String,
+        /// What it said.
+        reason: String,
+    },
+    /// The backend keeps one state only.
+    #[error("workspaces not supported")]
+    NoWorkspaces,
     /// A bug: a task of the program was aborted.
     #[error("the task that accesses the state ended early; this is a bug, please report it")]
     Aborted,
