@@ -97,6 +97,21 @@ impl<'a> Reference<'a> {
         }
     }
 
+    /// What Terraform goes on with where `var`, `local` and their like stand without a name: a reference to the empty name, at no
+    /// known place. It is reported as undeclared beside the mistake itself.
+    pub fn unnamed(traversal: &'a Traversal) -> Option<Reference<'a>> {
+        let subject = match traversal.root.as_str() {
+            "var" => Subject::Variable,
+            "local" => Subject::Local,
+            "each" => Subject::Each,
+            "count" => Subject::Count,
+            "path" => Subject::Path,
+            "terraform" => Subject::Terraform,
+            _ => return None,
+        };
+        Some(Reference { subject: subject(Str::default()), traversal, consumed: 1, range: Range::LOST })
+    }
+
     /// The steps that are applied to the subject's value.
     pub fn remaining(&self) -> &'a [Step] {
         self.traversal.steps.get(self.consumed..).unwrap_or_default()
@@ -222,7 +237,11 @@ fn instance_key(step: &Step, what: &str) -> Result<Option<InstanceKey>, Diagnost
             Some(index) => Ok(Some(InstanceKey::Index(index))),
             None => Err(Diagnostic::error(
                 "Invalid index key",
-                format!("Invalid index for {what} instance: value must be a whole number."),
+                format!(
+                    "Invalid index for {what} instance: value must be a whole number, between {} and {}.",
+                    i64::MIN,
+                    i64::MAX
+                ),
             )
             .at(step.range)),
         },
@@ -267,6 +286,18 @@ mod tests {
         ] {
             assert_eq!(read(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_root_without_a_name_refers_to_the_empty_name_too() {
+        let sources = Sources::new();
+        let unnamed = |text: &str| {
+            let traversal = parse_traversal(&sources, "test", text).expect("a traversal");
+            Reference::unnamed(&traversal).map(|reference| (reference.subject, reference.range))
+        };
+        assert_eq!(unnamed("local"), Some((Subject::Local(Str::default()), Range::LOST)));
+        assert_eq!(unnamed("var[0]"), Some((Subject::Variable(Str::default()), Range::LOST)));
+        assert_eq!(unnamed("module"), None);
     }
 
     #[test]

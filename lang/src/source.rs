@@ -29,6 +29,9 @@ impl Range {
     /// The place of what has no place.
     pub const NONE: Range = Range { file: FileId::NONE, start: 0, end: 0 };
 
+    /// The place of what should have one, but none is known: it is shown as line 0 of a file without a name.
+    pub const LOST: Range = Range { file: FileId::NONE, start: 0, end: 1 };
+
     /// A range of `file`.
     pub fn new(file: FileId, start: usize, end: usize) -> Range {
         Range { file, start: start as u32, end: end as u32 }

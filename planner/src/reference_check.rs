@@ -59,6 +59,9 @@ impl<'a> ReferenceCheck<'a> {
                 Ok(reference) => reference,
                 Err(error) => {
                     diagnostics.push(error);
+                    if let Some(unnamed) = Reference::unnamed(traversal) {
+                        undeclared.extend(self.module.check_reference(&unnamed, self.place).err());
+                    }
                     unreadable = true;
                     continue;
                 }

@@ -2,7 +2,7 @@
 
 use lang::source::Source;
 use lang::values::Kind;
-use lang::{Diagnostic, Marks, Severity, Sources, Type, Value};
+use lang::{Diagnostic, Marks, Range, Severity, Sources, Type, Value};
 use serde::Serialize;
 
 /// A diagnostic.
@@ -100,6 +100,10 @@ pub fn document(diagnostic: &Diagnostic, sources: &Sources) -> DiagnosticDocumen
         snippet: None,
     };
     let Some(subject) = diagnostic.subject() else { return document };
+    if subject == Range::LOST {
+        let (start, end) = (Point { line: 0, column: 0, byte: 0 }, Point { line: 0, column: 1, byte: 1 });
+        document.range = Some(RangeDocument { filename: String::new(), start, end });
+    }
     let Some(source) = sources.get(subject.file) else { return document };
     let at = |byte: u32| {
         let position = source.position(byte);

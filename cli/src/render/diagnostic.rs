@@ -101,6 +101,9 @@ fn source(document: &DiagnosticDocument, style: Style, out: &mut String) {
     if let Some(address) = &document.address {
         out.push_str(&format!("  with {address},\n"));
     }
+    if let (Some(range), None) = (&document.range, &document.snippet) {
+        out.push_str(&format!("  on {} line {}:\n  (source code not available)\n", range.filename, range.start.line));
+    }
     if let (Some(range), Some(snippet)) = (&document.range, &document.snippet) {
         let context = snippet.context.as_ref().map_or(String::new(), |c| format!(", in {c}"));
         out.push_str(&format!("  on {} line {}{context}:\n", range.filename, range.start.line));
