@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::ArgAction;
-use lang::functions::{CallContext, FunctionTable, table};
+use lang::Type;
+use lang::functions::{CallContext, FunctionTable, Special, table};
 use serde_json::{Map, Value as Json, json};
 
 use super::Exit;
@@ -29,29 +30,31 @@ pub fn functions(session: &Session, args: &MetadataFunctionsArgs) -> Exit {
     let signatures: Map<String, Json> = table
         .names()
         .into_iter()
-        .filter_map(|name| Some((name.clone(), signature(table.get(&name)?.as_ref()))))
+        .filter_map(|name| Some((name.clone(), signature(table.get(&name)?.as_ref(), &table))))
         .collect();
     let document = json!({"format_version": "1.0", "function_signatures": signatures});
     session.ui.print(&format!("{document}\n"));
     Exit::Success
 }
 
-fn signature(function: &lang::functions::Function) -> Json {
+fn signature(function: &lang::functions::Function, table: &dyn FunctionTable) -> Json {
     let parameter = |param: &lang::functions::Param| {
         let mut document = Map::new();
         document.insert("name".to_owned(), param.name.into());
         if !param.description.is_empty() {
             document.insert("description".to_owned(), param.description.into());
         }
-        if param.allow_null {
+        // A template is a string, though the call takes the reference that names it, whatever its value.
+        let is_template = function.special == Some(Special::TemplateString) && param.name == "template";
+        if param.allow_null && !is_template {
             document.insert("is_nullable".to_owned(), true.into());
         }
-        document.insert("type".to_owned(), param.ty.to_json());
+        document.insert("type".to_owned(), if is_template { Type::String } else { param.ty.clone() }.to_json());
         Json::Object(document)
     };
     let mut document = Map::new();
     document.insert("description".to_owned(), function.description.into());
-    document.insert("return_type".to_owned(), function.return_type().to_json());
+    document.insert("return_type".to_owned(), function.signature_type(table).to_json());
     if !function.params.is_empty() {
         document.insert("parameters".to_owned(), function.params.iter().map(parameter).collect());
     }

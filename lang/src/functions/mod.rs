@@ -262,14 +262,6 @@ static CORE: LazyLock<BTreeMap<&'static str, Arc<Function>>> = LazyLock::new(|| 
 });
 
 impl Function {
-    /// The type of its results; `Dynamic` where that depends on the arguments.
-    pub fn return_type(&self) -> Type {
-        match &self.returns {
-            Returns::Always(ty) => ty.clone(),
-            Returns::Depends(_) => Type::Dynamic,
-        }
-    }
-
     /// A function without parameters that returns a value of type `returns`, which is never null.
     pub fn new(
         name: &'static str,
