@@ -115,6 +115,35 @@ pub enum TemplatePart {
     For(Box<TemplateFor>),
 }
 
+impl Expr {
+    /// Where HCL says that an expression starts: diagnostics about arguments and settings point there.
+    pub fn start_range(&self) -> Range {
+        let first_byte = Range { end: (self.range.start + 1).min(self.range.end), ..self.range };
+        match &self.kind {
+            ExprKind::For(_) | ExprKind::Tuple(_) | ExprKind::Object(_) => first_byte,
+            _ if self.json => self.range,
+            // The text begins after the quote.
+            ExprKind::String(_) if self.range.end - self.range.start >= 2 => {
+                Range { start: self.range.start + 1, end: self.range.end - 1, ..self.range }
+            }
+            ExprKind::Template(parts) => match parts.first() {
+                Some(TemplatePart::Literal(_, range)) => *range,
+                Some(TemplatePart::Interpolation(expr)) => expr.start_range(),
+                Some(TemplatePart::If(part)) => part.condition.start_range(),
+                Some(TemplatePart::For(part)) => part.directive,
+                None => self.range,
+            },
+            ExprKind::Parens(inner) => inner.start_range(),
+            ExprKind::Binary(binary) => binary.left.start_range(),
+            ExprKind::Conditional(conditional) => conditional.condition.start_range(),
+            ExprKind::Unary(unary) => unary.operator_range,
+            ExprKind::Splat(splat) => splat.marker,
+            ExprKind::Call(call) => Range { end: call.name_range.end + 1, ..call.name_range },
+            _ => self.range,
+        }
+    }
+}
+
 /// A conditional directive.
 #[derive(Clone, Debug)]
 pub struct TemplateIf {
@@ -131,6 +160,8 @@ pub struct TemplateIf {
 /// A loop directive.
 #[derive(Clone, Debug)]
 pub struct TemplateFor {
+    /// `%{ for … }` alone.
+    pub directive: Range,
     /// From `%{ for` to the end of `%{ endfor }`.
     pub range: Range,
     /// Name of the key variable.

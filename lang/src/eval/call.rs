@@ -21,6 +21,14 @@ impl<'e> Argument<'e> {
             Argument::Expr(expr) | Argument::Value(_, expr) => expr,
         }
     }
+
+    /// Where diagnostics about it point.
+    fn start_range(&self) -> Range {
+        match self {
+            Argument::Expr(expr) => expr.start_range(),
+            Argument::Value(_, expr) => expr.range,
+        }
+    }
 }
 
 impl Env<'_> {
@@ -46,15 +54,7 @@ impl Env<'_> {
         match function.special {
             Some(Special::Try) => return self.call_try(&report, &arguments, diagnostics),
             Some(Special::Can) => return self.call_can(&arguments),
-            Some(Special::TemplateString) => {
-                if let Some(first) = arguments.first()
-                    && !is_reference(first.expr())
-                {
-                    let message = "invalid template expression: must be a direct reference to a single string from elsewhere, containing valid Terraform template syntax";
-                    own.push(report.invalid_argument(first.expr(), function.parameter(0), message));
-                }
-            }
-            None => {}
+            Some(Special::TemplateString) | None => {}
         }
         let mut values = Vec::with_capacity(arguments.len());
         for (i, argument) in arguments.iter().enumerate() {
@@ -66,10 +66,20 @@ impl Env<'_> {
             match value.convert(&param.ty) {
                 Ok(value) => values.push(value),
                 Err(error) => {
-                    own.push(report.invalid_argument(argument.expr(), Some(param), &error.message));
+                    own.push(report.invalid_argument(argument, Some(param), &error.message));
                     values.push(Value::dynamic());
                 }
             }
+        }
+        // The form of a template is looked at when nothing else is wrong with the arguments.
+        if function.special == Some(Special::TemplateString)
+            && !own.has_errors()
+            && !values.iter().skip(1).any(Value::is_null)
+            && let Some(first) = arguments.first()
+            && let Some(why) = not_a_reference(first.expr())
+        {
+            let message = format!("invalid template expression: {why}");
+            own.push(report.invalid_argument(first, function.parameter(0), &message));
         }
         let failed = own.has_errors();
         diagnostics.append(own);
@@ -81,7 +91,7 @@ impl Env<'_> {
             Err(error) => {
                 let blamed = error.argument.map(|i| (arguments.get(i), function.parameter(i)));
                 diagnostics.push(match blamed {
-                    Some((Some(argument), param)) => report.invalid_argument(argument.expr(), param, &error.message),
+                    Some((Some(argument), param)) => report.invalid_argument(argument, param, &error.message),
                     Some((None, Some(param))) => report
                         .diagnostic(
                             "Invalid function argument",
@@ -250,14 +260,14 @@ impl Report<'_> {
         let extra = arguments.get(required).filter(|_| function.variadic.is_none())?;
         let detail = format!("Function {name:?} expects only {required} argument(s).");
         let diagnostic = self.diagnostic("Too many function arguments", detail, self.whole);
-        Some(diagnostic.at(start_range(extra.expr())).within(self.whole.range))
+        Some(diagnostic.at(extra.start_range()).within(self.whole.range))
     }
 
-    fn invalid_argument(&self, argument: &Expr, param: Option<&Param>, message: &str) -> Diagnostic {
+    fn invalid_argument(&self, argument: &Argument<'_>, param: Option<&Param>, message: &str) -> Diagnostic {
         let name = param.map_or("", |param| param.name);
         let detail = format!("Invalid value for {name:?} parameter: {message}.");
-        self.diagnostic("Invalid function argument", detail, argument)
-            .at(start_range(argument))
+        self.diagnostic("Invalid function argument", detail, argument.expr())
+            .at(argument.start_range())
             .within(self.whole.range)
     }
 
@@ -270,28 +280,26 @@ impl Report<'_> {
     }
 }
 
-/// Where HCL says that an expression starts: diagnostics about arguments point there.
-fn start_range(expr: &Expr) -> Range {
-    let first_byte = Range { end: (expr.range.start + 1).min(expr.range.end), ..expr.range };
+/// Why `templatestring` does not take an expression, if it is no reference to something that is defined elsewhere.
+fn not_a_reference(expr: &Expr) -> Option<&'static str> {
     match &expr.kind {
-        // The text begins after the quote.
-        ExprKind::String(_) if !expr.json && expr.range.end - expr.range.start >= 2 => {
-            Range { start: expr.range.start + 1, end: expr.range.end - 1, ..expr.range }
-        }
-        ExprKind::Template(parts) => match parts.first() {
-            Some(TemplatePart::Literal(_, range)) => *range,
-            Some(TemplatePart::Interpolation(expr)) => start_range(expr),
-            Some(TemplatePart::If(part)) => start_range(&part.condition),
-            Some(TemplatePart::For(part)) => part.range,
-            None => expr.range,
-        },
-        ExprKind::Binary(binary) => start_range(&binary.left),
-        ExprKind::Conditional(conditional) => start_range(&conditional.condition),
-        ExprKind::Unary(unary) => unary.operator_range,
-        ExprKind::Splat(splat) => splat.marker,
-        ExprKind::Call(call) => Range { end: call.name_range.end + 1, ..call.name_range },
-        ExprKind::For(_) | ExprKind::Tuple(_) | ExprKind::Object(_) => first_byte,
-        _ => expr.range,
+        ExprKind::String(_) => Some(
+            "templatestring is only for rendering templates retrieved dynamically from elsewhere, and so does not support \
+             providing a literal template; consider using a template string expression instead",
+        ),
+        ExprKind::Template(parts) if matches!(**parts, [TemplatePart::Interpolation(_)]) => Some(
+            "templatestring is only for rendering templates retrieved dynamically from elsewhere; to treat the inner \
+             expression as template syntax, write the reference expression directly without any template interpolation \
+             syntax",
+        ),
+        ExprKind::Template(_) => Some(
+            "templatestring is only for rendering templates retrieved dynamically from elsewhere; to render an inline \
+             template, consider using a plain template string expression",
+        ),
+        _ if is_reference(expr) => None,
+        _ => Some(
+            "must be a direct reference to a single string from elsewhere, containing valid Terraform template syntax",
+        ),
     }
 }
 
@@ -301,6 +309,7 @@ fn is_reference(expr: &Expr) -> bool {
         ExprKind::Traversal(_) => true,
         ExprKind::RelativeTraversal(relative) => is_reference(&relative.source),
         ExprKind::Index(index) => is_reference(&index.collection),
+        ExprKind::Splat(splat) => is_reference(&splat.source),
         _ => false,
     }
 }

@@ -40,9 +40,7 @@ pub(super) fn integer(arguments: &[Value], index: usize) -> Result<i64, CallErro
 
 /// `number` as an `i64`.
 pub(super) fn whole(number: &Number) -> Result<i64, CallError> {
-    let range = || {
-        CallError::new(format_args!("value must be a whole number, between {} and {} inclusive", i64::MIN, i64::MAX))
-    };
+    let range = || CallError::new(format_args!("value must be a whole number, between {} and {}", i64::MIN, i64::MAX));
     number.to_i64().ok_or_else(range)
 }
 
@@ -99,6 +97,14 @@ pub(super) fn quote(text: &str) -> String {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             c if (c as u32) < 0x20 || c == '\u{7f}' => out.push_str(&format!("\\x{:02x}", c as u32)),
+            '\u{80}'..='\u{A0}'
+            | '\u{AD}'
+            | '\u{200B}'..='\u{200F}'
+            | '\u{2028}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}'
+            | '\u{FEFF}' => {
+                out.push_str(&format!("\\u{:04x}", c as u32));
+            }
             c => out.push(c),
         }
     }

@@ -21,7 +21,10 @@ pub(super) fn functions() -> Vec<Function> {
             "cidrhost",
             "`cidrhost` returns the address with a given number in a range.",
             Type::String,
-            |a, _, _| Ok(Value::string(host(&Network::parse(string(a, 0)?)?, &big_integer(a, 1)?)?)),
+            |a, _, _| {
+                let number = big_integer(a, 1)?;
+                Ok(Value::string(host(&Network::parse(string(a, 0)?)?, &number)?))
+            },
         )
         .param(prefix())
         .param(

@@ -69,7 +69,7 @@ pub(super) fn functions() -> Vec<Function> {
         Function::new("can", "`can` says whether an expression can be evaluated.", Type::Bool, |a, _, _| {
             any(a, 0).map(|_| Value::bool(true))
         })
-        .param(Param::new("expression", Type::Dynamic))
+        .param(Param::new("expression", Type::Dynamic).dynamic())
         .returns_by(|_, _| Ok(Type::Bool))
         .special(Special::Can)
         .nullable(),

@@ -87,7 +87,7 @@ impl<'a> Records<'a> {
             let Some(quoted) = line.strip_prefix('"') else {
                 let (field, rest) = line.split_once(',').map_or((line, None), |(f, r)| (f, Some(r)));
                 if field.contains('"') {
-                    return Err(self.error("bare \" in non-quoted field"));
+                    return Err(self.error("bare \" in non-quoted-field"));
                 }
                 fields.push(field.to_owned());
                 match rest {
@@ -101,9 +101,11 @@ impl<'a> Records<'a> {
             loop {
                 let Some((text, rest)) = line.split_once('"') else {
                     field.push_str(line);
-                    let next = self.line().filter(|_| ended);
-                    let (following, following_ended) =
-                        next.ok_or_else(|| self.error("extraneous or missing \" in quoted-field"))?;
+                    let Some((following, following_ended)) = self.line().filter(|_| ended) else {
+                        // Go blames the line where the text ends.
+                        let why = "extraneous or missing \" in quoted-field";
+                        return Err(CallError::new(format_args!("CSV parse error on line {}: {why}", self.line)));
+                    };
                     field.push('\n');
                     (line, ended) = (following, following_ended);
                     continue;

@@ -124,7 +124,10 @@ pub(super) fn functions() -> Vec<Function> {
 fn hash(name: &'static str, description: &'static str, hash: Hash, encode: fn(Vec<u8>) -> String) -> Function {
     Function::new(name, description, Type::String, move |a, _, functions| {
         let path = paths::resolve(string(a, 0)?, functions.context())?;
-        let bytes = fs::read(&path).map_err(|e| CallError::new(format_args!("open {path}: {}", reason(&e))))?;
+        let bytes = fs::read(&path).map_err(|error| {
+            let verb = if error.kind() == io::ErrorKind::IsADirectory { "read" } else { "open" };
+            CallError::new(format_args!("{verb} {path}: {}", reason(&error)))
+        })?;
         Ok(Value::string(encode(hash.of(&bytes))))
     })
     .param(Param::new("path", Type::String))

@@ -81,8 +81,8 @@ pub(super) fn functions() -> Vec<Function> {
                     "url" => Uuid::NAMESPACE_URL,
                     "oid" => Uuid::NAMESPACE_OID,
                     "x500" => Uuid::NAMESPACE_X500,
-                    other => Uuid::parse_str(other).map_err(|error| {
-                        CallError::new(format_args!("uuidv5() doesn't support namespace {other} ({error})"))
+                    other => parse_uuid(other).map_err(|why| {
+                        CallError::new(format_args!("uuidv5() doesn't support namespace {other} ({why})"))
                     })?,
                 };
                 Ok(Value::string(Uuid::new_v5(&namespace, string(a, 1)?.as_bytes()).to_string()))
@@ -91,6 +91,23 @@ pub(super) fn functions() -> Vec<Function> {
         .param(Param::new("namespace", Type::String))
         .param(Param::new("name", Type::String)),
     ]
+}
+
+/// An identifier in one of its four forms: plain, with hyphens, in braces (which may be anything), as a URN.
+fn parse_uuid(text: &str) -> Result<Uuid, String> {
+    const URN: &str = "urn:uuid:";
+    let inner = match text.len() {
+        32 | 36 => Some(text),
+        38 => text.get(1..37),
+        45 => match text.split_at_checked(URN.len()) {
+            Some((prefix, rest)) if prefix.eq_ignore_ascii_case(URN) => Some(rest),
+            Some((prefix, _)) => return Err(format!("invalid urn prefix: {}", quote(prefix))),
+            None => None,
+        },
+        length => return Err(format!("invalid UUID length: {length}")),
+    };
+    let form = inner.filter(|inner| inner.len() == 32 || inner.len() == 36);
+    form.and_then(|form| Uuid::try_parse(form).ok()).ok_or_else(|| "invalid UUID format".to_owned())
 }
 
 fn hash(name: &'static str, description: &'static str, hash: Hash, encode: fn(Vec<u8>) -> String) -> Function {
@@ -132,7 +149,7 @@ fn rsa_decrypt(ciphertext: &str, key: &str) -> Result<String, CallError> {
     } else if key.contains("-----BEGIN ") {
         return Err(invalid(&"an unencrypted RSA key in PEM is required"));
     } else {
-        return Err(invalid(&"no key found"));
+        return Err(invalid(&"ssh: no key found"));
     };
     let clear = key
         .decrypt(Pkcs1v15Encrypt, &bytes)

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::arguments::{any, quote, string};
-use super::{CallError, Function, FunctionTable, Param};
+use super::{CallError, Function, FunctionTable, Param, json_decode};
 use crate::types::Type;
 use crate::values::{Kind, Refinement, Value, normalize};
 
@@ -38,11 +38,7 @@ pub(super) fn functions() -> Vec<Function> {
 }
 
 fn parse(text: &str) -> Result<Json, CallError> {
-    let json = serde_json::from_str(text).map_err(|error| {
-        let message = error.to_string();
-        let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(m, _)| m).to_owned();
-        CallError::new(format_args!("invalid JSON syntax: {message}"))
-    })?;
+    let json = json_decode::parse(text).map_err(CallError::new)?;
     match unusual_name(&json) {
         Some(name) => Err(CallError::new(format_args!("unsupported attribute {}", quote(name)))),
         None => Ok(json),

@@ -27,6 +27,7 @@ mod glob;
 mod gzip;
 mod hashes;
 mod json;
+mod json_decode;
 mod maps;
 mod numeric;
 mod paths;

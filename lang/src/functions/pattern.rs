@@ -11,7 +11,9 @@ use regex::Regex;
 
 /// A compiled pattern; an error is the reason alone.
 pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
-    let translated = Translator { rest: pattern.chars().peekable(), out: String::new(), depth: 0 }.run(pattern)?;
+    let translated =
+        Translator { rest: pattern.chars().peekable(), out: String::new(), depth: 0, repetition: String::new() }
+            .run(pattern)?;
     Regex::new(&translated).map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => format!("expression too large in {pattern}"),
         _ => format!("invalid syntax in {pattern}"),
@@ -25,6 +27,8 @@ struct Translator<'a> {
     rest: Peekable<Chars<'a>>,
     out: String,
     depth: usize,
+    /// The repetition before the place, if there is one.
+    repetition: String,
 }
 
 /// What stood before a place where a repetition may stand.
@@ -53,7 +57,7 @@ impl Translator<'_> {
                     Before::Nothing
                 }
                 '*' | '+' | '?' => self.repeat(c.to_string(), before, pattern)?,
-                '{' => match self.count(pattern)? {
+                '{' => match self.count()? {
                     Some(count) => self.repeat(count, before, pattern)?,
                     None => {
                         self.out.push_str("\\{");
@@ -80,18 +84,23 @@ impl Translator<'_> {
     fn repeat(&mut self, operator: String, before: Before, pattern: &str) -> Result<Before, String> {
         match before {
             Before::Nothing => return Err(format!("missing argument to repetition operator in {pattern}")),
-            Before::Repetition => return Err(format!("invalid nested repetition operator in {pattern}")),
+            Before::Repetition => {
+                let first = &self.repetition;
+                return Err(format!("invalid nested repetition operator in {first}{operator}"));
+            }
             Before::Item => {}
         }
         self.out.push_str(&operator);
+        self.repetition = operator;
         if self.rest.next_if_eq(&'?').is_some() {
             self.out.push('?');
+            self.repetition.push('?');
         }
         Ok(Before::Repetition)
     }
 
     /// `{n}`, `{n,}`, `{n,m}` behind the brace; anything else is a literal brace.
-    fn count(&mut self, pattern: &str) -> Result<Option<String>, String> {
+    fn count(&mut self) -> Result<Option<String>, String> {
         let ahead: String = self.rest.clone().take_while(|c| *c != '}').take(32).collect();
         if self.rest.clone().nth(ahead.chars().count()) != Some('}') {
             return Ok(None);
@@ -102,7 +111,7 @@ impl Translator<'_> {
             return Ok(None);
         }
         let number = |s: &str| s.parse::<u32>().ok().filter(|n| *n <= MAX_REPEAT);
-        let invalid = || format!("invalid repeat count in {pattern}");
+        let invalid = || format!("invalid repeat count in {{{ahead}}}");
         let least = number(low).ok_or_else(invalid)?;
         if !high.is_empty() && number(high).ok_or_else(invalid)? < least {
             return Err(invalid());
@@ -282,7 +291,7 @@ impl Translator<'_> {
             None => return Err(format!("missing closing ] in {pattern}")),
         };
         if high < low {
-            return Err(format!("invalid character class range in {pattern}"));
+            return Err(format!("invalid character class range in {low}-{high}"));
         }
         self.out.push('-');
         self.class_literal(high);
@@ -297,7 +306,7 @@ impl Translator<'_> {
     /// The character that an escape stands for, behind the backslash.
     fn character(&mut self, pattern: &str) -> Result<char, String> {
         let invalid = || format!("invalid escape sequence in {pattern}");
-        let c = self.rest.next().ok_or_else(|| format!("trailing backslash at end of expression in {pattern}"))?;
+        let c = self.rest.next().ok_or_else(|| "trailing backslash at end of expression in ".to_owned())?;
         let code = match c {
             // A single digit would be a back reference, which RE2 does not have.
             '1'..='7' if !self.rest.peek().is_some_and(|d| ('0'..='7').contains(d)) => return Err(invalid()),

@@ -432,9 +432,6 @@ fn range(arguments: &[Value]) -> Result<Value, CallError> {
         [start, end, step] => ((*start).clone(), (*end).clone(), (*step).clone()),
         _ => return Err(CallError::new("must have one, two, or three arguments")),
     };
-    if step.is_zero() {
-        return Err(CallError::argument(2, "step must not be zero"));
-    }
     let down = step < Number::ZERO;
     if down && end > start {
         return Err(CallError::argument(1, "end must be less than start when step is negative"));

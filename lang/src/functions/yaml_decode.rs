@@ -29,7 +29,7 @@ pub(super) fn functions() -> Vec<Function> {
 }
 
 fn decode(text: &str) -> Result<Value, CallError> {
-    let mut decoder = Decoder { parser: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0, depth: 0 };
+    let mut decoder = Decoder { text, parser: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0, depth: 0 };
     if !matches!(decoder.next()?, (Event::StreamStart, _)) {
         return Err(CallError::new("missing stream start token"));
     }
@@ -45,17 +45,37 @@ fn decode(text: &str) -> Result<Value, CallError> {
     }
     match decoder.next()? {
         (Event::StreamEnd, _) => Ok(value),
-        (Event::DocumentStart(_), span) => Err(at(&span, "only a single document is allowed")),
         (_, span) => Err(at(&span, "unexpected extra content after value")),
     }
 }
 
 fn at(span: &Span, message: impl std::fmt::Display) -> CallError {
-    let (line, column) = (span.start.line(), span.start.col() + 1);
-    CallError::new(format_args!("on line {line}, column {column}: {message}"))
+    at_line(span.start.line().saturating_sub(1), span.start.col(), message)
+}
+
+/// Terraform's YAML library counts lines from zero, and takes the first for no place at all.
+fn at_line(line: usize, column: usize, message: impl std::fmt::Display) -> CallError {
+    match line {
+        0 => CallError::new(message),
+        _ => CallError::new(format_args!("on line {line}, column {}: {message}", column + 1)),
+    }
+}
+
+/// What Terraform's YAML library says where ours says `info`, and whether its scanner does, which counts lines from one.
+fn reworded(info: &str) -> (&str, bool) {
+    match info {
+        "while parsing a flow sequence, expected ',' or ']'" => ("did not find expected ',' or ']'", false),
+        "misplaced bracket" => ("did not find expected node content", false),
+        "simple key expected" => ("could not find expected ':'", true),
+        "mapping values are not allowed in this context" => (info, true),
+        _ if info.starts_with("unexpected character: ") => ("found character that cannot start any token", true),
+        _ if info.starts_with("while ") => (info.split_once(", ").map_or(info, |(_, problem)| problem), false),
+        _ => (info, false),
+    }
 }
 
 struct Decoder<'a> {
+    text: &'a str,
     parser: Parser<'a, StrInput<'a>>,
     /// What an anchor stands for, and of how many nodes that consists.
     anchors: HashMap<usize, (Value, usize)>,
@@ -69,11 +89,28 @@ impl<'a> Decoder<'a> {
         match self.parser.next_event() {
             Some(Ok(event)) => Ok(event),
             Some(Err(error)) => {
-                let (line, column) = (error.marker().line(), error.marker().col() + 1);
-                Err(CallError::new(format_args!("on line {line}, column {column}: {}", error.info())))
+                let (line, column) = (error.marker().line().saturating_sub(1), error.marker().col());
+                if error.info().ends_with("found unknown anchor") {
+                    let name = self.anchor_name(error.marker().index());
+                    return Err(at_line(line, column, format_args!("reference to undefined anchor {name}")));
+                }
+                let (problem, by_scanner) = reworded(error.info());
+                Err(at_line(line + usize::from(by_scanner && line > 0), column, problem))
             }
             None => Err(CallError::new("expecting value but found end of stream")),
         }
+    }
+
+    /// The name of the anchor that is referred to at a character of the text, in quotes.
+    fn anchor_name(&self, index: usize) -> String {
+        let name: String = self
+            .text
+            .chars()
+            .skip(index)
+            .skip_while(|c| *c == '*')
+            .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
+            .collect();
+        quote(&name)
     }
 
     /// The value of a node and the number of nodes in it.
@@ -91,11 +128,10 @@ impl<'a> Decoder<'a> {
         self.count(1, span)?;
         let (value, size, anchor) = match event {
             Event::Alias(anchor) => {
-                let (value, size) = self
-                    .anchors
-                    .get(&anchor)
-                    .cloned()
-                    .ok_or_else(|| at(span, "cannot refer to an anchor from inside its own definition"))?;
+                let (value, size) = self.anchors.get(&anchor).cloned().ok_or_else(|| {
+                    let name = self.anchor_name(span.start.index());
+                    at(span, format_args!("cannot refer to anchor {name} from inside its own definition"))
+                })?;
                 self.count(size, span)?;
                 return Ok((value, size));
             }
@@ -177,10 +213,15 @@ fn tag_name(tag: Option<&Tag>) -> Option<String> {
     (full != "!").then_some(full)
 }
 
+/// A tag without the shorthand for YAML's own.
+fn written_out(tag: &str) -> String {
+    tag.strip_prefix("!!").map_or_else(|| tag.to_owned(), |name| format!("tag:yaml.org,2002:{name}"))
+}
+
 fn check_tag(tag: Option<&Tag>, expected: &str, what: &str, span: &Span) -> Result<(), CallError> {
     match tag_name(tag) {
         Some(name) if name != format!("!!{expected}") => {
-            Err(at(span, format_args!("can't interpret {what} as {name}")))
+            Err(at(span, format_args!("can't interpret {what} as {}", written_out(&name))))
         }
         _ => Ok(()),
     }
@@ -208,7 +249,7 @@ enum Scalar {
 fn resolve(text: &str, style: ScalarStyle, tag: Option<&str>) -> Result<Scalar, String> {
     let known = ["!!str", "!!bool", "!!int", "!!float", "!!null", "!!timestamp", "!!binary"];
     if let Some(tag) = tag.filter(|tag| !known.contains(tag)) {
-        return Err(format!("unsupported tag {}", quote(tag)));
+        return Err(format!("unsupported tag {}", quote(&written_out(tag))));
     }
     let mut tag = tag;
     // By its first character a scalar may be something else than a string.
@@ -245,7 +286,7 @@ fn resolve(text: &str, style: ScalarStyle, tag: Option<&str>) -> Result<Scalar, 
     if tag.is_none() && text == "<<" {
         return Ok(Scalar::Merge);
     }
-    let refused = |tag: &str| format!("cannot parse {} as {tag}", quote(text));
+    let refused = |tag: &str| format!("cannot parse {} as {}", quote(text), written_out(tag));
     let value = match tag {
         None | Some("!!str") => Value::string(text),
         Some("!!binary") => {

@@ -106,7 +106,14 @@ impl<'a> Parser<'a> {
                     return TemplatePart::Interpolation(self.invalid(at));
                 }
                 let body = body.into();
-                TemplatePart::For(Box::new(TemplateFor { range: range.to(at), key, value, collection, body }))
+                TemplatePart::For(Box::new(TemplateFor {
+                    directive: range,
+                    range: range.to(at),
+                    key,
+                    value,
+                    collection,
+                    body,
+                }))
             }),
             Piece::End(kind, range) => {
                 let detail = "The directives of this template are not balanced.";
