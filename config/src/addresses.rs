@@ -131,12 +131,21 @@ impl<'a> Steps<'a> {
         item
     }
 
+    /// The range of what is left; of everything if nothing is.
+    fn rest(&self) -> Range {
+        let whole = self.traversal.range;
+        self.peek().map_or(whole, |item| item.range(self.traversal).to(whole.at_end()))
+    }
+
     fn next_if_name(&mut self, name: &str) -> bool {
         let is = self.peek().and_then(Item::name).is_some_and(|found| found == name);
         self.at += usize::from(is);
         is
     }
 }
+
+/// Names that mean something else at the start of a reference.
+const RESERVED: [&str; 10] = ["arg", "count", "each", "lazy", "local", "path", "self", "template", "terraform", "var"];
 
 fn module_prefix(steps: &mut Steps<'_>) -> Result<ModuleInstance, Diagnostic> {
     let mut path = Vec::new();
@@ -168,12 +177,21 @@ fn resource_type_and_name(steps: &mut Steps<'_>, traversal: &Traversal) -> Resul
     } else if steps.next_if_name("ephemeral") {
         Mode::Ephemeral
     } else {
-        // `resource.` in front is optional.
-        steps.next_if_name("resource");
+        // `resource.` in front is optional, unless the type is called like something else that can be referred to.
+        if !steps.next_if_name("resource")
+            && let Some(keyword) = steps.peek().and_then(Item::name).filter(|name| RESERVED.contains(&name.as_str()))
+        {
+            let detail = format!(
+                "The keyword {keyword:?} is reserved and cannot be used to target a resource address. If you are \
+                 targeting a resource type that uses a reserved keyword, please prefix your address with \"resource.\"."
+            );
+            return Err(Diagnostic::error("Invalid address", detail).at(steps.rest()));
+        }
         Mode::Managed
     };
+    let rest = steps.rest();
     let (Some(kind), Some(name)) = (steps.next(), steps.next()) else {
-        return Err(invalid("Resource specification must include a resource type and name.", traversal.range));
+        return Err(invalid("Resource specification must include a resource type and name.", rest));
     };
     let Some(kind) = kind.name().cloned() else {
         return Err(invalid("A resource type name is required.", kind.range(traversal)));

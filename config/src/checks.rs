@@ -1,9 +1,9 @@
 //! `check` blocks and the condition blocks of other blocks.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use lang::addr::Resource;
-use lang::ast::{Block, BodySchema};
+use lang::ast::{Block, BodySchema, Expr};
 
 use crate::module::{Check, CheckRule, ResourceBlock};
 use crate::reader::{Reader, schema};
@@ -16,9 +16,16 @@ static CHECK: LazyLock<BodySchema> = LazyLock::new(|| schema(&[], &[("data", &["
 impl Reader<'_> {
     /// `validation`, `precondition`, `postcondition` or `assert`; `None` when an argument is missing.
     pub fn check_rule(&mut self, block: &Block) -> Option<CheckRule> {
+        let (condition, error_message) = self.rule_arguments(block);
+        Some(CheckRule { condition: condition?, error_message: error_message?, range: block.header })
+    }
+
+    /// `condition` and `error_message`, as far as they are there.
+    pub fn rule_arguments(&mut self, block: &Block) -> (Option<Arc<Expr>>, Option<Arc<Expr>>) {
         let content = self.content(&block.body, &RULE);
-        let condition = content.attribute("condition")?.expr.clone();
-        if condition.traversals().is_empty() {
+        let argument = |name| content.attribute(name).map(|attribute| attribute.expr.clone());
+        let condition = argument("condition");
+        if let Some(condition) = condition.as_ref().filter(|condition| condition.traversals().is_empty()) {
             self.error(
                 format!("Invalid {} expression", block.kind),
                 "The condition expression must refer to at least one object from elsewhere in the configuration, or \
@@ -26,8 +33,7 @@ impl Reader<'_> {
                 condition.range,
             );
         }
-        let error_message = content.attribute("error_message")?.expr.clone();
-        Some(CheckRule { condition, error_message, range: block.header })
+        (condition, argument("error_message"))
     }
 
     /// A condition of a resource, which must not refer to the resource by its address.

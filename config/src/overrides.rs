@@ -18,16 +18,24 @@ impl Reader<'_> {
             "check" => {
                 self.error("Can't override check blocks", "Override files cannot override check blocks.", block.header);
             }
-            "moved" => self.error(
-                "Cannot override 'moved' blocks",
-                "Records of moved objects can appear only in normal files, not in override files.",
-                block.header,
-            ),
-            "import" => self.error(
-                "Cannot override 'import' blocks",
-                "Import blocks can appear only in normal files, not in override files.",
-                block.header,
-            ),
+            "moved" => {
+                self.moved(&block);
+                self.error(
+                    "Cannot override 'moved' blocks",
+                    "Records of moved objects can appear only in normal files, not in override files.",
+                    block.header,
+                );
+            }
+            // Terraform reads these, and then takes no notice of them.
+            "removed" => drop(self.removed(&block)),
+            "import" => {
+                self.import(&block);
+                self.error(
+                    "Cannot override 'import' blocks",
+                    "Import blocks can appear only in normal files, not in override files.",
+                    block.header,
+                );
+            }
             "provider" => {
                 let alias = alias(&block);
                 let same = |b: &&mut Block| is_same(b, &block) && self::alias(b) == alias;

@@ -211,7 +211,7 @@ impl Check {
         is_empty_block: bool,
     ) {
         let required = module.required_providers.get(&child.name);
-        let child_source = module.provider_source(&child.name);
+        let child_source = explicit_source(module, &child.name);
         let is_declared = required.is_some_and(|required| match &child.alias {
             None => true,
             Some(alias) => required.configuration_aliases.contains(alias),
@@ -235,7 +235,7 @@ impl Check {
                 self.error("Reference to undefined provider", detail, child.range);
             }
         }
-        let parent_source = caller.module.provider_source(&parent.name);
+        let parent_source = explicit_source(caller.module, &parent.name);
         if parent_source == child_source {
             return;
         }
@@ -296,6 +296,12 @@ impl Check {
 
 fn full_name(name: &str, alias: Option<&str>) -> String {
     alias.map_or_else(|| name.to_owned(), |alias| format!("{name}.{alias}"))
+}
+
+/// The source that a module requires a provider from. What is not required explicitly is one of HashiCorp's here, even `terraform`,
+/// which means the built-in provider elsewhere.
+fn explicit_source(module: &Module, name: &str) -> ProviderSource {
+    module.required_providers.get(name).map_or_else(|| ProviderSource::hashicorp(name), |r| r.source.clone())
 }
 
 fn is_default(source: &ProviderSource) -> bool {

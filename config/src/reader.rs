@@ -115,17 +115,15 @@ impl<'a> Reader<'a> {
 
     /// A constant of a primitive type; null is refused.
     fn constant_of(&mut self, expr: &Expr, ty: &Type) -> Option<Value> {
-        let value = self.constant(expr)?;
+        // What cannot be evaluated goes on as an unknown value, which is refused too.
+        let value = constant(expr, &mut self.diagnostics);
         let problem = match value.convert(ty) {
             Ok(value) if value.is_null() => format!("{ty} required"),
-            Ok(value) if !value.is_known() => return None,
+            Ok(value) if !value.is_known() => "value must be known".to_owned(),
             Ok(value) => return Some(value),
             Err(error) => error.to_string(),
         };
-        // HCL takes the start of a string for that of its text, after the quote.
-        let quote = u32::from(self.is_native_string(expr));
-        let at = Range { start: (expr.range.start + quote).min(expr.range.end), ..expr.range };
-        self.error("Unsuitable value type", format!("Unsuitable value: {problem}"), at);
+        self.error("Unsuitable value type", format!("Unsuitable value: {problem}"), expr.start_range());
         None
     }
 
@@ -143,7 +141,7 @@ impl<'a> Reader<'a> {
     pub fn static_list<'e>(&mut self, expr: &'e Expr) -> &'e [Expr] {
         let list = expr.static_list();
         if list.is_none() {
-            self.error("Invalid expression", "A static list expression is required.", expr.range);
+            self.error("Invalid expression", "A static list expression is required.", expr.start_range());
         }
         list.unwrap_or_default()
     }

@@ -9,7 +9,7 @@ use lang::{Str, Type, Value};
 
 use crate::module::{CheckRule, Variable};
 use crate::module_calls::MODULE;
-use crate::reader::{BAD_IDENTIFIER, Reader, schema};
+use crate::reader::{BAD_IDENTIFIER, Reader, constant, schema};
 use crate::references::{Reference, Subject};
 
 static VARIABLE: LazyLock<BodySchema> = LazyLock::new(|| {
@@ -54,8 +54,11 @@ impl Reader<'_> {
         let default = content.attribute("default").map(|a| self.variable_default(&a.expr, &ty, &defaults, nullable));
         let mut validations = Vec::new();
         for validation in &content.blocks {
-            let Some(rule) = self.check_rule(validation) else { continue };
-            self.check_validation(&name, &rule);
+            let (condition, error_message) = self.rule_arguments(validation);
+            let Some(condition) = condition else { continue };
+            self.check_validation(&name, &condition);
+            let Some(error_message) = error_message else { continue };
+            let rule = CheckRule { condition, error_message, range: validation.header };
             validations.push(rule);
         }
         Some(Variable {
@@ -117,7 +120,8 @@ impl Reader<'_> {
 
     fn variable_default(&mut self, expr: &Expr, ty: &Type, defaults: &Defaults, nullable: bool) -> Value {
         const SUMMARY: &str = "Invalid default value for variable";
-        let Some(given) = self.constant(expr) else { return Value::dynamic() };
+        // What cannot be evaluated may still be seen to be of another type.
+        let given = constant(expr, &mut self.diagnostics);
         let given = if given.is_null() { given } else { defaults.apply(given) };
         let value = given.convert(ty).unwrap_or_else(|error| {
             let detail = format!("This default value is not compatible with the variable's type constraint: {error}.");
@@ -131,15 +135,15 @@ impl Reader<'_> {
     }
 
     /// A validation must look at its variable.
-    fn check_validation(&mut self, name: &Str, rule: &CheckRule) {
-        let refers = rule.condition.traversals().into_iter().any(|traversal| {
+    fn check_validation(&mut self, name: &Str, condition: &Expr) {
+        let refers = condition.traversals().into_iter().any(|traversal| {
             matches!(Reference::parse(traversal), Ok(Reference { subject: Subject::Variable(v), .. }) if v == *name)
         });
         if !refers {
             let detail = format!(
                 "The condition for variable {name:?} must refer to var.{name} in order to test incoming values."
             );
-            self.error("Invalid variable validation condition", detail, rule.condition.range);
+            self.error("Invalid variable validation condition", detail, condition.range);
         }
     }
 

@@ -123,12 +123,21 @@ pub fn traversal_text(traversal: &Traversal) -> String {
 /// Attributes of type list or set of objects may be written as blocks (`ingress { … }` of a security group), for
 /// compatibility with configurations from before attributes could nest.
 fn attributes_as_blocks(body: &Body, schema: &Block) -> BTreeMap<Str, Block> {
-    let Body::Native(native) = body else { return BTreeMap::new() };
+    let dynamic;
+    let blocks = match body {
+        Body::Native(native) => &native.blocks,
+        // A list of objects is an attribute's value in JSON; `dynamic` alone shows that blocks are meant.
+        Body::Json(_) => {
+            let schema = BodySchema { attributes: Vec::new(), blocks: vec![dynamic_header()] };
+            dynamic = body.partial_content(&schema).0.blocks;
+            &dynamic
+        }
+    };
     let mut found = BTreeMap::new();
     for (name, attribute) in &schema.attributes {
         let (Type::List(element) | Type::Set(element)) = &attribute.ty else { continue };
         let Type::Object(object) = &**element else { continue };
-        let written = native.blocks.iter().any(|block| {
+        let written = blocks.iter().any(|block| {
             block.kind == *name
                 || (block.kind == "dynamic" && block.labels.first().is_some_and(|label| label.text == *name))
         });
@@ -144,6 +153,11 @@ fn attributes_as_blocks(body: &Body, schema: &Block) -> BTreeMap<Str, Block> {
     found
 }
 
+/// `dynamic "type"`, which may stand in any block.
+fn dynamic_header() -> (Str, Vec<Str>) {
+    (Str::new_static("dynamic"), vec![Str::new_static("type")])
+}
+
 fn body_schema(schema: &Block, as_blocks: &BTreeMap<Str, Block>) -> BodySchema {
     // A missing required attribute is reported here, where its type is known too.
     let attributes =
@@ -154,22 +168,21 @@ fn body_schema(schema: &Block, as_blocks: &BTreeMap<Str, Block>) -> BodySchema {
     };
     let blocks = schema.blocks.iter().map(|(name, nested)| (name.clone(), labels(nested)));
     let blocks = blocks.chain(as_blocks.keys().map(|name| (name.clone(), Vec::new())));
-    let has_blocks = !schema.blocks.is_empty() || !as_blocks.is_empty();
-    let dynamic = has_blocks.then(|| (Str::new_static("dynamic"), vec![Str::new_static("type")]));
-    BodySchema { attributes: attributes.collect(), blocks: blocks.chain(dynamic).collect() }
+    let dynamic = dynamic_header();
+    BodySchema { attributes: attributes.collect(), blocks: blocks.chain([dynamic]).collect() }
 }
 
 /// One block after `dynamic` was expanded.
-struct Expanded<'a> {
-    body: &'a Body,
+struct Expanded {
+    body: Body,
     header: Range,
     label: Option<Str>,
     iterator: Option<(Str, Value)>,
 }
 
 /// The blocks of one type: static ones and what `dynamic` makes, in source order.
-enum Blocks<'a> {
-    Known(Vec<Expanded<'a>>, Marks),
+enum Blocks {
+    Known(Vec<Expanded>, Marks),
     Unknown(Marks),
 }
 
@@ -272,7 +285,7 @@ fn check_counts(
     content: &Content,
     name: &Str,
     nested: &NestedBlock,
-    blocks: &[Expanded<'_>],
+    blocks: &[Expanded],
     diagnostics: &mut Diagnostics,
 ) {
     if !matches!(nested.nesting, Nesting::List | Nesting::Set) {
@@ -293,29 +306,24 @@ fn check_counts(
     }
 }
 
-fn decode_expanded(block: &Expanded<'_>, schema: &Block, scope: &dyn Scope, diagnostics: &mut Diagnostics) -> Value {
+fn decode_expanded(block: &Expanded, schema: &Block, scope: &dyn Scope, diagnostics: &mut Diagnostics) -> Value {
     match &block.iterator {
-        None => decode_body(block.body, schema, scope, diagnostics),
+        None => decode_body(&block.body, schema, scope, diagnostics),
         Some((name, value)) => {
             let inner = IteratorScope { name, value, parent: scope };
-            decode_body(block.body, schema, &inner, diagnostics)
+            decode_body(&block.body, schema, &inner, diagnostics)
         }
     }
 }
 
-fn expand_dynamic<'a>(
-    content: &'a Content,
-    name: &str,
-    scope: &dyn Scope,
-    diagnostics: &mut Diagnostics,
-) -> Blocks<'a> {
+fn expand_dynamic(content: &Content, name: &str, scope: &dyn Scope, diagnostics: &mut Diagnostics) -> Blocks {
     let mut known = Vec::new();
     let mut marks = Marks::empty();
     let mut unknown = false;
     for block in &content.blocks {
         if block.kind == name {
             let label = block.labels.first().map(|label| label.text.clone());
-            known.push(Expanded { body: &block.body, header: block.header, label, iterator: None });
+            known.push(Expanded { body: block.body.clone(), header: block.header, label, iterator: None });
         } else if block.kind == "dynamic" && block.labels.first().is_some_and(|label| label.text == name) {
             match DynamicBlock::read(block, diagnostics) {
                 Some(dynamic) => unknown |= !dynamic.expand(scope, &mut known, &mut marks, diagnostics),
@@ -327,16 +335,16 @@ fn expand_dynamic<'a>(
 }
 
 /// A `dynamic` block taken apart.
-struct DynamicBlock<'a> {
+struct DynamicBlock {
     header: Range,
     name: Str,
     for_each: std::sync::Arc<Expr>,
     iterator: Str,
     labels: Option<std::sync::Arc<Expr>>,
-    content: &'a Body,
+    content: Body,
 }
 
-impl<'a> DynamicBlock<'a> {
+impl DynamicBlock {
     fn schema() -> BodySchema {
         BodySchema {
             attributes: vec![
@@ -348,7 +356,7 @@ impl<'a> DynamicBlock<'a> {
         }
     }
 
-    fn read(block: &'a SyntaxBlock, diagnostics: &mut Diagnostics) -> Option<DynamicBlock<'a>> {
+    fn read(block: &SyntaxBlock, diagnostics: &mut Diagnostics) -> Option<DynamicBlock> {
         let (content, problems) = block.body.content(&Self::schema());
         let failed = problems.has_errors();
         diagnostics.append(problems);
@@ -367,14 +375,12 @@ impl<'a> DynamicBlock<'a> {
                 }
             },
         };
-        let body = match content_body(block) {
-            Some(body) => body,
-            None => {
-                let detail = "A dynamic block must have a nested block of type \"content\" to describe the body of \
-                              each generated block.";
-                diagnostics.push(Diagnostic::error("Missing dynamic content block", detail).at(content.missing));
-                return None;
-            }
+        let body = content.blocks("content").next().map(|inner| inner.body.clone());
+        let Some(body) = body else {
+            let detail = "A dynamic block must have a nested block of type \"content\" to describe the body of each \
+                          generated block.";
+            diagnostics.push(Diagnostic::error("Missing dynamic content block", detail).at(content.missing));
+            return None;
         };
         Some(DynamicBlock {
             header: block.header,
@@ -390,7 +396,7 @@ impl<'a> DynamicBlock<'a> {
     fn expand(
         &self,
         scope: &dyn Scope,
-        known: &mut Vec<Expanded<'a>>,
+        known: &mut Vec<Expanded>,
         marks: &mut Marks,
         diagnostics: &mut Diagnostics,
     ) -> bool {
@@ -427,7 +433,7 @@ impl<'a> DynamicBlock<'a> {
             let item = Value::object([(Str::new_static("key"), key), (Str::new_static("value"), value)]);
             let label = self.label(&item, scope, diagnostics);
             let iterator = Some((self.iterator.clone(), item));
-            known.push(Expanded { body: self.content, header: self.header, label, iterator });
+            known.push(Expanded { body: self.content.clone(), header: self.header, label, iterator });
         }
         true
     }
@@ -445,14 +451,6 @@ impl<'a> DynamicBlock<'a> {
                 None
             }
         }
-    }
-}
-
-/// The body of a dynamic block's `content` block, borrowed from the tree.
-fn content_body(block: &SyntaxBlock) -> Option<&Body> {
-    match &block.body {
-        Body::Native(native) => native.blocks.iter().find(|inner| inner.kind == "content").map(|inner| &inner.body),
-        Body::Json(_) => None,
     }
 }
 
@@ -488,7 +486,9 @@ fn visit_body(body: &Body, schema: Option<&Block>, bound: &mut Vec<Str>, visit: 
             for block in &native.blocks {
                 let depth = bound.len();
                 if block.kind == "dynamic" {
-                    visit_dynamic(block, schema, bound, visit);
+                    let name = block.labels.first().map(|label| &label.text);
+                    let inner = name.and_then(|name| schema?.blocks.get(name)).map(|nested| &nested.block);
+                    visit_dynamic(block, inner, bound, visit);
                 } else {
                     let inner = schema.and_then(|s| s.blocks.get(&block.kind)).map(|nested| &nested.block);
                     visit_body(&block.body, inner, bound, visit);
@@ -502,33 +502,37 @@ fn visit_body(body: &Body, schema: Option<&Block>, bound: &mut Vec<Str>, visit: 
                 attributes.iter().for_each(|attribute| visit_expr(&attribute.expr, bound, visit));
                 return;
             };
-            let (content, _) = body.content(&body_schema(schema, &BTreeMap::new()));
+            let as_blocks = attributes_as_blocks(body, schema);
+            let (content, _) = body.content(&body_schema(schema, &as_blocks));
             content.attributes.iter().for_each(|attribute| visit_expr(&attribute.expr, bound, visit));
+            let block_of = |kind: &Str| schema.blocks.get(kind).map(|n| &n.block).or_else(|| as_blocks.get(kind));
             for block in &content.blocks {
-                let inner = schema.blocks.get(&block.kind).map(|nested| &nested.block);
-                visit_body(&block.body, inner, bound, visit);
+                let depth = bound.len();
+                if block.kind == "dynamic" {
+                    visit_dynamic(block, block.labels.first().and_then(|l| block_of(&l.text)), bound, visit);
+                } else {
+                    visit_body(&block.body, block_of(&block.kind), bound, visit);
+                }
+                bound.truncate(depth);
             }
         }
     }
 }
 
-fn visit_dynamic(block: &SyntaxBlock, schema: Option<&Block>, bound: &mut Vec<Str>, visit: &mut dyn FnMut(&Traversal)) {
-    let Body::Native(native) = &block.body else { return };
+/// `inner` is the schema of the blocks that are generated.
+fn visit_dynamic(block: &SyntaxBlock, inner: Option<&Block>, bound: &mut Vec<Str>, visit: &mut dyn FnMut(&Traversal)) {
     let Some(name) = block.labels.first().map(|label| label.text.clone()) else { return };
-    let mut iterator = name.clone();
-    for attribute in &native.attributes {
-        match attribute.name.as_str() {
-            "iterator" => iterator = attribute.expr.as_keyword().map_or(iterator, Str::new),
-            "for_each" => visit_expr(&attribute.expr, bound, visit),
-            _ => {}
-        }
-    }
-    bound.push(iterator);
-    for attribute in native.attributes.iter().filter(|attribute| attribute.name == "labels") {
+    let (dynamic, _) = block.body.content(&DynamicBlock::schema());
+    let keyword = |attribute: &lang::ast::Attribute| attribute.expr.as_keyword().map(Str::new);
+    let iterator = dynamic.attribute("iterator").and_then(keyword).unwrap_or(name);
+    if let Some(attribute) = dynamic.attribute("for_each") {
         visit_expr(&attribute.expr, bound, visit);
     }
-    let inner = schema.and_then(|s| s.blocks.get(&name)).map(|nested| &nested.block);
-    for content in native.blocks.iter().filter(|inner| inner.kind == "content") {
+    bound.push(iterator);
+    if let Some(attribute) = dynamic.attribute("labels") {
+        visit_expr(&attribute.expr, bound, visit);
+    }
+    for content in dynamic.blocks("content") {
         visit_body(&content.body, inner, bound, visit);
     }
 }

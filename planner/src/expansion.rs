@@ -240,6 +240,11 @@ fn expand_for_each(
             _ => fail(INVALID, unknown_keys(false)),
         },
         Kind::Map(_, entries) | Kind::Object(entries) => Some(Expansion::ForEach(entries.clone())),
+        Kind::Set(_, elements)
+            if unknown == UnknownExpansion::Accept && elements.iter().any(|element| !element.is_known()) =>
+        {
+            Some(Expansion::Unknown)
+        }
         Kind::Set(element, elements) => {
             if *element != Type::String && !(*element == Type::Dynamic && elements.is_empty()) {
                 return fail(
@@ -253,10 +258,7 @@ fn expand_for_each(
             let mut values = BTreeMap::new();
             for element in elements.iter() {
                 if !element.is_known() {
-                    return match unknown {
-                        UnknownExpansion::Accept => Some(Expansion::Unknown),
-                        UnknownExpansion::Refuse => fail(INVALID, unknown_keys(true)),
-                    };
+                    return fail(INVALID, unknown_keys(true));
                 }
                 let Some(text) = element.as_str() else {
                     return fail(

@@ -485,7 +485,10 @@ impl BlockScope<'_> {
                 }
                 Ok((values.whole(), consumed))
             }
-            None if block.count.is_some() || block.for_each.is_some() => Ok((Value::dynamic(), traversal.steps.len())),
+            // Validation knows nothing of a resource's values, not even their types.
+            None if self.world.phase == Phase::Validate || block.count.is_some() || block.for_each.is_some() => {
+                Ok((Value::dynamic(), traversal.steps.len()))
+            }
             None => {
                 let schema = self.world.workspace.providers.block(&block.provider_source, &resource);
                 let ty = schema.map_or(Type::Dynamic, |schema| schema.implied_type().clone());
