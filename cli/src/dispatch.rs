@@ -14,6 +14,10 @@ use crate::ui::{Settings, Ui};
 /// Runs a command line (without the program's name) and returns the exit code.
 pub async fn run(arguments: Vec<String>, environment: Environment, io: Io, providers: ProviderRegistry) -> u8 {
     let ui = Ui::new(io, &environment, Settings::default());
+    let problems = crate::cli_config::problems::check(&environment);
+    if !problems.is_empty() {
+        ui.setup_problems(&problems);
+    }
     command(arguments, environment, ui, providers).await.code()
 }
 

@@ -12,6 +12,8 @@ pub struct Io {
     pub stderr: Box<dyn Write + Send>,
     /// Where answers come from.
     pub stdin: Box<dyn BufRead + Send>,
+    /// Whether `stdin` is a terminal.
+    pub stdin_is_terminal: bool,
     /// Whether `stdout` is a terminal.
     pub stdout_is_terminal: bool,
     /// Whether `stderr` is a terminal.

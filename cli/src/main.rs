@@ -45,6 +45,7 @@ fn environment() -> Environment {
 
 fn streams() -> Io {
     Io {
+        stdin_is_terminal: std::io::stdin().is_terminal(),
         stdout_is_terminal: std::io::stdout().is_terminal(),
         stderr_is_terminal: std::io::stderr().is_terminal(),
         stdout: Box::new(std::io::stdout()),

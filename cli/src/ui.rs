@@ -36,6 +36,8 @@ pub struct Ui {
     pub width: usize,
     /// Whether hints about commands to run are left out.
     pub in_automation: bool,
+    /// Whether somebody sits at both ends.
+    pub is_interactive: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -51,6 +53,7 @@ impl Ui {
             error_style: Style { color: wanted && io.stderr_is_terminal },
             width: io.columns,
             in_automation: environment.in_automation(),
+            is_interactive: io.stdin_is_terminal && io.stdout_is_terminal,
             stdout: Mutex::new(io.stdout),
             stderr: Mutex::new(io.stderr),
             stdin: Mutex::new(io.stdin),
@@ -64,6 +67,7 @@ impl Ui {
             stdout: Box::new(std::io::sink()),
             stderr: Box::new(std::io::sink()),
             stdin: Box::new(std::io::empty()),
+            stdin_is_terminal: false,
             stdout_is_terminal: false,
             stderr_is_terminal: false,
             columns: 78,
@@ -133,6 +137,18 @@ impl Ui {
         for diagnostic in &list {
             self.show(diagnostic, sources);
         }
+    }
+
+    /// Shows messages about the settings of the command itself on stderr: results on stdout stay as they are.
+    pub fn setup_problems(&self, problems: &Diagnostics) {
+        let frame = Frame { style: self.error_style, ruled: true, width: self.width };
+        let sources = Sources::new();
+        let mut text = "There are some problems with the CLI configuration:\n".to_owned();
+        problems.iter().for_each(|problem| text.push_str(&render_diagnostic(problem, &sources, frame)));
+        if problems.has_errors() {
+            text.push_str("\nAs a result of the above problems, Terraform may not behave as intended.\n\n");
+        }
+        self.eprint(&(text + "\n"));
     }
 
     fn show(&self, diagnostic: &Diagnostic, sources: &Sources) {

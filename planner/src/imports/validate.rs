@@ -107,7 +107,10 @@ fn validate_import(
         if diagnostics.iter().skip(before).any(Diagnostic::is_error) {
             return;
         }
-        if let Some(detail) = unsuitable_id(&value) {
+        if let Err(error) = value.convert(&Type::String) {
+            let detail = format!("Invalid expression value: {error}.");
+            diagnostics.push(Diagnostic::error("Incorrect value type", detail).at(import.id.range));
+        } else if let Some(detail) = unsuitable_id(&value) {
             diagnostics.push(Diagnostic::error("Invalid import id argument", detail).at(import.id.range));
         }
     }
@@ -135,11 +138,10 @@ fn unsuitable_id(value: &Value) -> Option<&'static str> {
         return Some("The import ID cannot be null.");
     }
     match value.convert(&Type::String) {
-        Err(_) => Some("The import ID value is unsuitable: not a string."),
         Ok(text) if text.as_str().is_some_and(|text| text.is_empty()) => {
             Some("The import ID value evaluates to an empty string, please provide a non-empty value.")
         }
-        Ok(_) => None,
+        _ => None,
     }
 }
 

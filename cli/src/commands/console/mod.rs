@@ -1,5 +1,7 @@
 //! `console`
 
+mod editor;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -8,7 +10,7 @@ use config::reference_checks::Place;
 use config::references::Reference;
 use lang::addr::{AbsResource, InstanceKey};
 use lang::ast::Expr;
-use lang::eval::evaluate;
+use lang::eval::{Scope, evaluate};
 use lang::{Diagnostics, Type, Value};
 use planner::Workspace;
 use planner::expansion::Expansion;
@@ -19,6 +21,7 @@ use super::Exit;
 use crate::args::groups::VariableArgs;
 use crate::render::value::format_value;
 use crate::session::Session;
+use editor::Terminal;
 
 /// Starts an interactive console for experimenting with Terraform interpolations. It reads expressions line by line from
 /// the standard input; objects are as the state holds them.
@@ -68,6 +71,9 @@ pub async fn run(session: &Session, args: &ConsoleArgs) -> Exit {
     }
     let Some(root) = world.module(&lang::addr::ModuleInstance::root()) else { return Exit::Failure };
     world.take_diagnostics();
+    if session.ui.is_interactive {
+        return converse(session, &world, &root);
+    }
     let mut last = String::new();
     while let Some(line) = session.ui.read_line() {
         last = match line.trim() {
@@ -82,6 +88,47 @@ pub async fn run(session: &Session, args: &ConsoleArgs) -> Exit {
     }
     session.ui.print(&format!("{last}\n"));
     Exit::Success
+}
+
+/// Answers somebody at a terminal, until they have enough; mistakes end nothing.
+fn converse(session: &Session, world: &World<'_>, root: &Arc<ModuleScope>) -> Exit {
+    let mut terminal = match Terminal::open(names(world, root)) {
+        Ok(terminal) => terminal,
+        Err(error) => {
+            session.ui.error("Failed to initialize console", &error.to_string());
+            return Exit::Failure;
+        }
+    };
+    while let Some(text) = terminal.read() {
+        let shown = match text.trim() {
+            "" => continue,
+            "exit" => break,
+            "help" => HELP.to_owned(),
+            text => match answer(session, world, root, text) {
+                Ok(text) => text,
+                Err(diagnostics) => {
+                    session.show(&diagnostics);
+                    continue;
+                }
+            },
+        };
+        session.ui.print(&format!("{shown}\n\n"));
+    }
+    Exit::Success
+}
+
+/// What an expression in the root module can begin with.
+fn names(world: &World<'_>, root: &Arc<ModuleScope>) -> Vec<String> {
+    let config = &root.config;
+    let functions = world.scope(root).functions().names().into_iter().filter(|name| !name.starts_with("core::"));
+    let mut names: Vec<String> = functions.map(|name| format!("{name}(")).collect();
+    names.extend(config.variables.keys().map(|name| format!("var.{name}")));
+    names.extend(config.locals.keys().map(|name| format!("local.{name}")));
+    names.extend(config.calls.keys().map(|name| format!("module.{name}")));
+    names.extend(config.resources.keys().map(ToString::to_string));
+    names.extend(["exit", "help", "path.cwd", "path.module", "path.root", "terraform.workspace"].map(str::to_owned));
+    names.sort();
+    names
 }
 
 /// Expands all module calls, callers first.

@@ -1,5 +1,7 @@
 //! The command line's own configuration: tokens and services of hosts.
 
+pub mod problems;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
