@@ -239,6 +239,9 @@ mod tests {
             ("terraform_data.a.id", "Invalid address 16..19"),
             ("module", "Invalid address operator 0..6"),
             ("aws_vpc", "Invalid address 0..7"),
+            ("data.x", "Invalid address 4..6"),
+            ("module.m.local.x", "Invalid address 8..16"),
+            ("resource.local.x", "local.x"),
         ] {
             let traversal = parse_traversal(&Sources::new(), "t", text).expect("a traversal");
             let found = match AbsoluteAddress::parse(&traversal) {

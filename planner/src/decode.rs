@@ -544,3 +544,48 @@ fn visit_expr(expr: &Expr, bound: &[Str], visit: &mut dyn FnMut(&Traversal)) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use lang::Sources;
+    use lang::eval::NoScope;
+    use lang::syntax::parse_json_file;
+
+    use super::*;
+
+    /// A block type `rule`, with an attribute `port`.
+    fn schema() -> Block {
+        let port = Attribute { optional: true, ..Attribute::new(Type::Number) };
+        let rule = Block::new(BTreeMap::from([("port".into(), port)]), BTreeMap::new());
+        let nested = NestedBlock { nesting: Nesting::List, min: 0, max: 0, computed: false, force_new: false, block: rule };
+        Block::new(BTreeMap::new(), BTreeMap::from([("rule".into(), nested)]))
+    }
+
+    fn json(text: &str) -> Body {
+        parse_json_file(&Sources::new(), Path::new("a.tf.json"), text.as_bytes().to_vec()).0
+    }
+
+    #[test]
+    fn dynamic_blocks_in_json_are_expanded() {
+        let body = json(
+            r#"{"rule": {"port": 1}, "dynamic": {"rule": {"for_each": [2, 3], "iterator": "it", "content": {"port": "${it.value}"}}}}"#,
+        );
+        let mut diagnostics = Diagnostics::new();
+        let value = decode_body(&body, &schema(), &NoScope, &mut diagnostics);
+        assert!(!diagnostics.has_errors(), "{:?}", diagnostics.iter().next());
+        let rules = value.get("rule").and_then(|rules| rules.to_json().ok()).expect("rules");
+        assert_eq!(rules.to_string(), r#"[{"port":1},{"port":2},{"port":3}]"#);
+    }
+
+    #[test]
+    fn references_in_dynamic_blocks_in_json_are_seen_without_the_iterator() {
+        let body = json(
+            r#"{"dynamic": {"rule": {"for_each": "${var.ports}", "content": {"port": "${rule.value + local.offset}"}}}}"#,
+        );
+        let mut found = Vec::new();
+        visit_references(&body, Some(&schema()), &mut |traversal| found.push(traversal_text(traversal)));
+        assert_eq!(found, ["var.ports", "local.offset"]);
+    }
+}

@@ -300,6 +300,8 @@ fn formatting_is_canonical_and_stable() {
         ("a = <<EOT\n  x  ${ y+1 }\nEOT\n", "a = <<EOT\n  x  ${y + 1}\nEOT\n"),
         ("a = [for x in [1] : x.b [0]]", "a = [for x in [1] : x.b[0]]"),
         ("a = (\n", "a = (\n"),
+        ("# x\n\t", "# x\n "),
+        ("a = 1 # x\n  ", "a = 1 # x\n  "),
     ] {
         let once = super::format(text.as_bytes());
         assert_eq!(String::from_utf8_lossy(&once), expected);
