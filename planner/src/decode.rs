@@ -559,7 +559,8 @@ mod tests {
     fn schema() -> Block {
         let port = Attribute { optional: true, ..Attribute::new(Type::Number) };
         let rule = Block::new(BTreeMap::from([("port".into(), port)]), BTreeMap::new());
-        let nested = NestedBlock { nesting: Nesting::List, min: 0, max: 0, computed: false, force_new: false, block: rule };
+        let nested =
+            NestedBlock { nesting: Nesting::List, min: 0, max: 0, computed: false, force_new: false, block: rule };
         Block::new(BTreeMap::new(), BTreeMap::from([("rule".into(), nested)]))
     }
 

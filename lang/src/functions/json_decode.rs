@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn sound_documents() {
         for (text, expected) in [
-            (r#" {"a": [1, -0.5e3, "x\n\u00e9", true, null]} "#, r#"{"a":[1,-0.5e3,"x\né",true,null]}"#),
+            (r#" {"a": [1, -0.25, "x\n\u00e9", true, null]} "#, r#"{"a":[1,-0.25,"x\né",true,null]}"#),
             ("[] ]", "[]"),
             ("{}}x", "{}"),
             (r#""\ud83d\ude00 \ud800 \udc00\u0041""#, "\"\u{1f600} \u{fffd} \u{fffd}A\""),

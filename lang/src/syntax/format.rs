@@ -36,9 +36,8 @@ pub fn format(source: &[u8]) -> Vec<u8> {
     }
     // White space at the end of the file stays, as spaces, unless it belongs to a comment.
     let trailing = source.iter().rev().take_while(|b| matches!(b, b' ' | b'\t')).count();
-    let in_comment = |piece: &Piece<'_>| {
-        piece.kind == Kind::Comment && !piece.bytes.ends_with(b"*/") && !piece.ends_line()
-    };
+    let in_comment =
+        |piece: &Piece<'_>| piece.kind == Kind::Comment && !piece.bytes.ends_with(b"*/") && !piece.ends_line();
     if !pieces.last().is_some_and(in_comment) {
         result.resize(result.len() + trailing, b' ');
     }
