@@ -22,16 +22,30 @@ const MANIFEST: &str = ".modules.json";
 /// machines.
 const KEY_VARIABLE: &str = "WINDLASS_PLAN_KEY";
 
-/// Writes a plan to a file, readable by its owner alone.
-pub fn save(session: &Session, plan: &Plan, path: &str) -> Result<(), Diagnostic> {
+/// The environment variable that stands for `-sensitive-in-clear`.
+const CLEAR_VARIABLE: &str = "WINDLASS_PLAN_CLEAR";
+
+/// Writes a plan to a file, readable by its owner alone. `in_clear`: its sensitive values are not sealed. Returns a warning
+/// if there are any.
+pub fn save(session: &Session, plan: &Plan, path: &str, in_clear: bool) -> Result<Option<Diagnostic>, Diagnostic> {
+    let in_clear = in_clear || session.environment.get(CLEAR_VARIABLE).is_some_and(|value| !matches!(value, "" | "0"));
     let failed = |what: String| Diagnostic::error("Failed to write plan file", format!("The plan file {path} {what}."));
     let saved =
         SavedPlan { plan: plan.clone(), files: configuration_files(session), workspace: session.workspace_name() };
-    let bytes = planfile::write(&saved, || key(session, true)).map_err(|error| match error {
-        WriteError::Key(detail) => failed(format!("holds sensitive values, and the key to seal them {detail}")),
-        WriteError::Plan(error) => failed(format!("could not be made: {}", chain(&error))),
-    })?;
-    write_private(Path::new(path), &bytes).map_err(|error| failed(format!("could not be written: {error}")))
+    let bytes = planfile::write(&saved, || if in_clear { Ok(None) } else { key(session, true).map(Some) }).map_err(
+        |error| match error {
+            WriteError::Key(detail) => failed(format!("holds sensitive values, and the key to seal them {detail}")),
+            WriteError::Plan(error) => failed(format!("could not be made: {}", chain(&error))),
+        },
+    )?;
+    write_private(Path::new(path), &bytes).map_err(|error| failed(format!("could not be written: {error}")))?;
+    let warning = || {
+        let detail = format!(
+            "The plan file {path} holds sensitive values in clear, as asked for. Whoever can read the file can read them."
+        );
+        Diagnostic::warning("Sensitive values in clear", detail)
+    };
+    Ok((in_clear && planfile::is_sensitive(plan)).then(warning))
 }
 
 /// The configuration that a plan is made from: what was read of it, and the list of installed modules.
@@ -62,8 +76,9 @@ pub fn read(session: &Session, path: &str) -> Result<SavedPlan, Diagnostic> {
     planfile::read(&bytes, || key(session, false).ok()).map_err(|error| {
         let hint = match &error {
             PlanFileError::Sealed => format!(
-                " The key lies in {}; take that file along with the plan, or set {KEY_VARIABLE} to the same text for plan and \
-                 apply.",
+                " The key was made where the plan was, in {}. There are three ways to apply a plan elsewhere: take that file \
+                 along with the plan; set {KEY_VARIABLE} to the same text for plan and apply; or plan with \
+                 -sensitive-in-clear (or {CLEAR_VARIABLE}=1), which leaves the sensitive values unsealed, as Terraform does.",
                 key_path(session).display()
             ),
             PlanFileError::NotAPlan => " Plans of Terraform itself can't be applied by windlass: plan again.".to_owned(),

@@ -37,6 +37,19 @@ pub fn collect(session: &Session, module: &Module, flags: &[Flag]) -> (BTreeMap<
     (collected.given, collected.diagnostics)
 }
 
+/// Collects what the apply of a saved plan may be given: ephemeral variables alone, since the plan has the others.
+pub fn collect_ephemeral(
+    session: &Session,
+    module: &Module,
+    flags: &[Flag],
+) -> (BTreeMap<Str, GivenVariable>, Diagnostics) {
+    let mut ephemeral = module.clone();
+    ephemeral.variables.retain(|_, variable| variable.ephemeral);
+    let (given, diagnostics) = collect(session, &ephemeral, flags);
+    // Files give values for the other variables as well: the plan has them already.
+    (given, diagnostics.into_iter().filter(Diagnostic::is_error).collect())
+}
+
 fn automatic_files() -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> =
         ["terraform.tfvars", "terraform.tfvars.json"].into_iter().map(PathBuf::from).collect();

@@ -48,7 +48,7 @@ impl Planning<'_> {
     }
 
     /// Whether something in `depends_on`, the resource's own or that of a module around it, has changes to come.
-    fn waits_for_pending(&self, module: &ModuleScope, block: &ResourceBlock) -> bool {
+    pub(crate) fn waits_for_pending(&self, module: &ModuleScope, block: &ResourceBlock) -> bool {
         let provider = self.world.workspace.providers.get(&block.provider_source);
         if provider.is_some_and(|provider| provider.is_pure(&block.address.kind)) {
             return false;
@@ -129,6 +129,10 @@ impl Planning<'_> {
             return Some(self.defer_read(&read, config, reason));
         }
         let value = self.read_now(&read, &plain, &text).await?;
+        if !value.is_wholly_known() {
+            // The provider's own configuration is not known yet: it is asked again while applying.
+            return Some(self.defer_read(&read, config, ActionReason::ReadBecauseConfigUnknown));
+        }
         let marks: Vec<_> = marks.iter().filter(|(path, _)| value.at_path(path).is_some()).cloned().collect();
         let value = objects::mark_sensitive(value.mark_paths(&marks), &read.schema.block);
         self.keep_read(&read, &value);

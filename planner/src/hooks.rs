@@ -7,6 +7,17 @@ use lang::addr::ResourceInstance;
 
 use crate::plan::Action;
 
+/// What is done with an ephemeral resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EphemeralStep {
+    /// It is opened.
+    Open,
+    /// It is prolonged.
+    Renew,
+    /// It is given back.
+    Close,
+}
+
 /// Hears of progress. Called from many tasks at once; must not block.
 pub trait Hooks: Send + Sync {
     /// An object is about to be read. `id`: its `id` attribute, if it has one.
@@ -31,6 +42,12 @@ pub trait Hooks: Send + Sync {
     fn apply_complete(&self, _address: &ResourceInstance, _action: Action, _new: &Value, _elapsed: Duration) {}
     /// The operation failed.
     fn apply_errored(&self, _address: &ResourceInstance, _action: Action, _elapsed: Duration) {}
+    /// An ephemeral resource is about to be opened, renewed or closed.
+    fn ephemeral_start(&self, _address: &ResourceInstance, _step: EphemeralStep) {}
+    /// It was.
+    fn ephemeral_complete(&self, _address: &ResourceInstance, _step: EphemeralStep, _elapsed: Duration) {}
+    /// That failed.
+    fn ephemeral_errored(&self, _address: &ResourceInstance, _step: EphemeralStep, _elapsed: Duration) {}
     /// A provisioner starts.
     fn provision_start(&self, _address: &ResourceInstance, _kind: &str) {}
     /// A provisioner printed a line.

@@ -22,6 +22,7 @@ use crate::planning::{Planning, Prior};
 use crate::proposed::{ignore_changes, proposed_new};
 use crate::scope::{BlockScope, ModuleScope, ResourceValues};
 use crate::sync::{lock, read};
+use crate::write_only;
 
 /// What planning an instance works with.
 struct Instance<'a> {
@@ -145,8 +146,7 @@ impl Planning<'_> {
             return None;
         }
         let (plain, marks) = config.clone().unmark_deep();
-        if marks.iter().any(|(_, marks)| marks.contains(Marks::EPHEMERAL)) {
-            self.world.report(ephemeral_refused(&instance, &marks).into());
+        if !self.accept(crate::validation::ephemeral_refused(&marks, &schema.block), &instance) {
             return None;
         }
         let provider = self.world.workspace.providers.get(&instance.block.provider_source)?;
@@ -241,6 +241,7 @@ impl Planning<'_> {
         let ignored = ignored_paths(instance.block, prior);
         let effective = if prior.is_null() { config.clone() } else { ignore_changes(prior, config, &ignored) };
         let proposed = proposed_new(&instance.schema.block, prior, &effective);
+        let proposed = write_only::without(proposed, &instance.schema.block);
         let private = if anew { None } else { instance.prior.as_ref().and_then(|prior| prior.private.as_deref()) };
         let response = instance
             .configured
@@ -256,8 +257,10 @@ impl Planning<'_> {
             return None;
         }
         let value = response.planned?;
-        let marks: Vec<(Path, Marks)> =
-            marks.iter().filter(|(path, _)| value.at_path(path).is_some()).cloned().collect();
+        let block = &instance.schema.block;
+        let value = write_only::without(value, block);
+        let marks = write_only::stored_marks(marks.to_vec(), block);
+        let marks: Vec<(Path, Marks)> = marks.into_iter().filter(|(path, _)| value.at_path(path).is_some()).collect();
         let value = objects::mark_sensitive(value.mark_paths(&marks), &instance.schema.block);
         Some(Planned { value, replace_paths: response.requires_replace, private: response.private })
     }
@@ -318,7 +321,7 @@ impl Planning<'_> {
             reason,
             before,
             after: after.clone(),
-            config,
+            config: write_only::without(config, &instance.schema.block),
             replace_paths: trigger_paths,
             private: planned.private.map(Arc::from),
             importing: instance.importing.map(|id| id.to_string()),
@@ -402,18 +405,4 @@ fn prevented(instance: &Instance<'_>) -> Diagnostic {
         ),
     )
     .at(instance.block.range)
-}
-
-fn ephemeral_refused(instance: &Instance<'_>, marks: &[(Path, Marks)]) -> Diagnostic {
-    let path = marks.iter().find(|(_, marks)| marks.contains(Marks::EPHEMERAL)).map(|(path, _)| path.to_string());
-    Diagnostic::error(
-        "Invalid use of ephemeral value",
-        format!(
-            "Ephemeral values are not valid for \"{}\", because it is not a write-only attribute and must be persisted to \
-             state.",
-            path.unwrap_or_default().trim_start_matches('.')
-        ),
-    )
-    .at(instance.block.range)
-    .with_address(instance.text.clone())
 }

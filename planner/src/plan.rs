@@ -1,7 +1,7 @@
 //! The plan: one value that holds every change, its reason, output changes, checks and drift. The human rendering, the
 //! JSON and the saved plan file are views of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use lang::addr::{InstanceKey, ModuleInstance, ProviderConfig, ResourceInstance};
@@ -223,6 +223,8 @@ pub struct Plan {
     pub relevant_attributes: Vec<RelevantAttribute>,
     /// Root input variables as given.
     pub variables: BTreeMap<Str, Value>,
+    /// Ephemeral root input variables that were given: they have to be given again to apply the plan.
+    pub apply_time_variables: BTreeSet<Str>,
     /// The state after refresh and moves: what an apply starts from.
     pub prior_state: state::State,
     /// The state as it was stored.

@@ -1,7 +1,7 @@
 //! The saved plan: a zip with a manifest, the plan, the states it was made from, and the configuration.
 //!
 //! A plan that holds nothing sensitive is stored in clear. As soon as one value is sensitive, plan and states are sealed with
-//! AES-256-GCM under a key that the caller keeps elsewhere.
+//! AES-256-GCM under a key that the caller keeps elsewhere, unless the caller says that they may lie in clear.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
@@ -67,12 +67,20 @@ pub enum PlanFileError {
     Encode(String),
 }
 
-/// A plan as the bytes of a file. `key` is asked for only if the plan holds something sensitive.
-pub fn write<E>(saved: &SavedPlan, key: impl FnOnce() -> Result<SealingKey, E>) -> Result<Vec<u8>, WriteError<E>> {
+/// A plan as the bytes of a file. `key` is asked for only if the plan holds something sensitive; without one the plan is
+/// written in clear nevertheless.
+pub fn write<E>(
+    saved: &SavedPlan,
+    key: impl FnOnce() -> Result<Option<SealingKey>, E>,
+) -> Result<Vec<u8>, WriteError<E>> {
     let content = serde_json::to_vec(&encode_plan(saved)).map_err(|e| PlanFileError::Encode(e.to_string()))?;
-    let (name, content) = match is_sensitive(&saved.plan) {
-        false => (CLEAR, content),
-        true => (SEALED, seal(&content, &key().map_err(WriteError::Key)?)?),
+    let key = match is_sensitive(&saved.plan) {
+        false => None,
+        true => key().map_err(WriteError::Key)?,
+    };
+    let (name, content) = match key {
+        None => (CLEAR, content),
+        Some(key) => (SEALED, seal(&content, &key)?),
     };
     let manifest = json!({ "format": FORMAT, "sha256": checksum(&content, &saved.files) });
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
@@ -178,7 +186,8 @@ fn unseal(sealed: &[u8], key: &SealingKey) -> Result<Vec<u8>, PlanFileError> {
 }
 
 /// Whether anything in the plan or its states is sensitive.
-fn is_sensitive(plan: &Plan) -> bool {
+/// Whether a plan holds a sensitive value.
+pub fn is_sensitive(plan: &Plan) -> bool {
     let marked = |value: &Value| value.deep_marks().contains(Marks::SENSITIVE);
     let stored = |state: &State| {
         state.outputs.values().any(|output| output.sensitive)
@@ -220,6 +229,7 @@ fn encode_plan(saved: &SavedPlan) -> Json {
         // A null ephemeral value stands for one that has to be given again.
         "variables": plan.variables.iter().map(|(name, value)| (name.to_string(), encode_variable(value)))
             .collect::<serde_json::Map<_, _>>(),
+        "apply_time_variables": plan.apply_time_variables.iter().map(Str::as_str).collect::<Vec<_>>(),
         "prior_state": state(&plan.prior_state),
         "previous_state": state(&plan.previous_state),
         "targets": plan.targets,
@@ -291,6 +301,8 @@ fn decode_plan(json: &Json) -> Result<Plan, PlanFileError> {
     let addresses = |name: &str| -> Result<Vec<String>, Malformed> {
         array(json, name)?.iter().map(|address| Ok(address.as_str().ok_or(Malformed)?.to_owned())).collect()
     };
+    let given_again =
+        array(json, "apply_time_variables")?.iter().map(|name| name.as_str().map(Str::new).ok_or(Malformed));
     let replaced = array(json, "force_replace")?.iter().map(|address| parsed(address.as_str().ok_or(Malformed)?));
     Ok(Plan {
         mode: mode_of(text(json, "mode")?)?,
@@ -304,6 +316,7 @@ fn decode_plan(json: &Json) -> Result<Plan, PlanFileError> {
             .map(decode_relevant)
             .collect::<Result<_, _>>()?,
         variables: variables.collect::<Result<_, Malformed>>()?,
+        apply_time_variables: given_again.collect::<Result<_, Malformed>>()?,
         prior_state: state("prior_state")?,
         previous_state: state("previous_state")?,
         targets: addresses("targets")?,

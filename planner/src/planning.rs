@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use config::module::ResourceBlock;
 use lang::addr::{AbsResource, ConfigResource, Mode, ProviderConfig, ResourceInstance};
-use lang::{Diagnostic, Diagnostics, Str, Value};
+use lang::{Diagnostics, Str, Value};
 use petgraph::graph::NodeIndex;
 use sdk::Configured;
 use state::{Dependencies, InstanceObject, State};
 
 use crate::checks::{RuleKind, evaluate_rules};
+use crate::ephemerals::{Ephemerals, Opening};
 use crate::expansion::{Expansion, UnknownExpansion, expand};
 use crate::graph::{ConfigGraph, Node};
 use crate::hooks::Hooks;
@@ -41,6 +42,7 @@ pub(crate) type ObjectKey = (ResourceInstance, Option<Str>);
 /// A plan in the making.
 pub(crate) struct Planning<'w> {
     pub world: World<'w>,
+    pub ephemerals: Ephemerals,
     pub options: &'w PlanOptions,
     pub hooks: Arc<dyn Hooks>,
     pub graph: ConfigGraph,
@@ -168,6 +170,7 @@ impl<'w> Planning<'w> {
         let create_before_destroy = forced_create_before_destroy(workspace, &dependencies);
         Ok(Planning {
             world,
+            ephemerals: Ephemerals::default(),
             options,
             hooks,
             graph,
@@ -188,9 +191,16 @@ impl<'w> Planning<'w> {
         })
     }
 
-    /// Visits what is selected, in the order of dependencies. Whether every visit came to its end.
+    /// Visits what is selected, in the order of dependencies, and keeps what is ephemeral open meanwhile. Whether every
+    /// visit came to its end.
     pub async fn walk(&self) -> bool {
-        walk(&self.graph, self.options.parallelism, |index| self.visit(index)).await.is_empty()
+        let hooks = self.hooks.as_ref();
+        let failed = tokio::select! {
+            failed = walk(&self.graph, self.options.parallelism, |index| self.visit(index)) => failed,
+            never = self.ephemerals.keep_open(&self.world, hooks) => match never {},
+        };
+        self.ephemerals.close_all(&self.world, hooks).await;
+        failed.is_empty()
     }
 
     async fn visit(&self, index: NodeIndex) -> Visit {
@@ -264,19 +274,19 @@ impl<'w> Planning<'w> {
             fine &= match resource.resource.mode {
                 Mode::Managed => self.visit_managed(&module, block, &imports).await,
                 Mode::Data => self.visit_data(&module, block).await,
-                Mode::Ephemeral => {
-                    let detail = format!(
-                        "Ephemeral resources of type {} are not supported by this version of windlass. Remove the block, or \
-                         pass the value by an input variable that is declared ephemeral.",
-                        resource.resource.kind
-                    );
-                    let diagnostic = Diagnostic::error("Unsupported ephemeral resource", detail).at(block.range);
-                    self.world.report(diagnostic.into());
-                    false
-                }
+                Mode::Ephemeral => self.visit_ephemeral(&module, block).await,
             };
         }
         if fine { Visit::Done } else { Visit::Failed }
+    }
+
+    async fn visit_ephemeral(&self, module: &ModuleScope, block: &ResourceBlock) -> bool {
+        let Some(schema) = self.schema(block) else { return false };
+        let Some((_, expansion)) = self.expand_resource(module, block) else { return false };
+        let Some((_, configured)) = self.configured(module, block) else { return false };
+        let wait = self.waits_for_pending(module, block);
+        let opening = Opening { world: &self.world, hooks: self.hooks.as_ref(), module, block, schema, configured };
+        self.ephemerals.open_all(&opening, expansion, wait).await
     }
 
     /// The schema of a resource; a message where there is none.
@@ -337,6 +347,9 @@ impl<'w> Planning<'w> {
         let mut diagnostics = self.world.take_diagnostics();
         let checks = self.world.check_outcomes();
         let variables = self.root_variables(workspace);
+        let given_again = workspace.config.variables.values();
+        let given_again = given_again.filter(|v| v.ephemeral && self.world.given(&v.name).is_some());
+        let apply_time_variables = given_again.map(|v| v.name.clone()).collect();
         let drift = self.drift();
         let mut changes = self.changes.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         changes.sort_by(|a, b| (&a.address, &a.deposed).cmp(&(&b.address, &b.deposed)));
@@ -359,6 +372,7 @@ impl<'w> Planning<'w> {
             checks,
             relevant_attributes: relevant,
             variables,
+            apply_time_variables,
             prior_state: self.refreshed.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()),
             previous_state: self.previous_state,
             targets: self.options.targets.iter().map(Target::to_string).collect(),

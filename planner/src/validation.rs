@@ -219,7 +219,10 @@ fn validate_resource(world: &World<'_>, module: &ModuleScope, block: &ResourceBl
                 world.report(redundantly_ignored(block, &schema.block).collect());
                 validate_ignored(block, &schema.block, &mut diagnostics);
                 let (config, marks) = config.unmark_deep();
-                let refused = ephemeral_refused(&marks, &schema.block);
+                let refused = match block.address.mode {
+                    Mode::Ephemeral => Vec::new(),
+                    Mode::Managed | Mode::Data => ephemeral_refused(&marks, &schema.block),
+                };
                 diagnostics.extend(refused.into_iter().map(|problem| located(problem, &block.body, &address)));
                 if let Some(provider) = workspace.providers.get(&block.provider_source) {
                     let problems = provider.validate(block.address.mode, &block.address.kind, &config);
@@ -247,11 +250,9 @@ fn validate_resource(world: &World<'_>, module: &ModuleScope, block: &ResourceBl
 
 /// A message for every attribute that is stored, but has an ephemeral value.
 pub(crate) fn ephemeral_refused(marks: &[(Path, Marks)], schema: &sdk::Block) -> Vec<ProviderDiagnostic> {
-    let write_only = |path: &Path| match path.0.first().and_then(|step| step.name()) {
-        Some(name) => schema.attributes.get(name).is_some_and(|attribute| attribute.write_only),
-        None => false,
-    };
-    let refused = marks.iter().filter(|(path, marks)| marks.contains(Marks::EPHEMERAL) && !write_only(path));
+    let refused = marks
+        .iter()
+        .filter(|(path, marks)| marks.contains(Marks::EPHEMERAL) && !crate::write_only::covers(schema, path));
     refused
         .map(|(path, _)| {
             let name = path.to_string();

@@ -105,7 +105,7 @@ async fn plan_and_apply(
         }
     };
     let plan = match saved {
-        Some(saved) => match operation::check_fresh(session, &saved, &snapshots) {
+        Some(mut saved) => match operation::check_fresh(session, &prepared.workspace, &mut saved, &snapshots) {
             Ok(()) => saved.plan,
             Err(diagnostic) => {
                 session.show(&diagnostic.into());

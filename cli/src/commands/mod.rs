@@ -42,6 +42,10 @@ pub enum Exit {
     Failure,
     /// With changes, when these are asked for (`-detailed-exitcode`).
     Changes,
+    /// With something to destroy, when that is asked for (`-exit-code-for=destroy`).
+    Destroys,
+    /// With something that has changed outside, when that is asked for (`-exit-code-for=drift`).
+    Drift,
     /// With files that could not be formatted (`fmt`).
     Unreadable,
     /// With files that are not in the canonical form (`fmt -check`).
@@ -57,7 +61,8 @@ impl Exit {
             Exit::Success => 0,
             Exit::Failure => 1,
             Exit::Changes | Exit::Unreadable => 2,
-            Exit::Unformatted => 3,
+            Exit::Unformatted | Exit::Destroys => 3,
+            Exit::Drift => 4,
             Exit::Usage => 127,
         }
     }

@@ -62,19 +62,52 @@ pub fn prepare(session: &Session, args: &PlanningArgs, input: bool) -> Result<Pr
 
 /// What applying a saved plan works with: the plan's own configuration and variables.
 pub fn prepare_saved(session: &Session, args: &PlanningArgs, saved: &SavedPlan) -> Result<Prepared, Diagnostics> {
-    if !args.variables.given.is_empty() {
-        let detail = "The -var and -var-file options cannot be used when applying a saved plan file, because a saved plan \
-                      includes the variable values that were set when it was created.";
-        return Err(Diagnostic::error("Can't set variables when applying a saved plan", detail).into());
-    }
     let workspace = crate::saved_plan::workspace(session, saved)?;
-    let (given, warnings) = crate::variables::collect(session, &workspace.config, &[]);
+    let (given, mut diagnostics) =
+        crate::variables::collect_ephemeral(session, &workspace.config, &args.variables.given);
+    diagnostics.append(ephemeral_as_planned(&workspace, saved, &given));
+    if diagnostics.has_errors() {
+        return Err(diagnostics);
+    }
     let options = PlanOptions { variables: given, parallelism: args.parallelism, ..PlanOptions::default() };
-    Ok(Prepared { workspace, options, warnings })
+    Ok(Prepared { workspace, options, warnings: diagnostics })
+}
+
+/// The ephemeral variables that were set for the plan have to be set for its apply, and no others.
+fn ephemeral_as_planned(workspace: &Workspace, saved: &SavedPlan, given: &BTreeMap<Str, GivenVariable>) -> Diagnostics {
+    let planned = &saved.plan.apply_time_variables;
+    let ephemeral = workspace.config.variables.values().filter(|variable| variable.ephemeral);
+    ephemeral
+        .filter_map(|variable| {
+            let name = &variable.name;
+            match (planned.contains(name), given.contains_key(name)) {
+                (true, false) => Some(Diagnostic::error(
+                    "No value for required variable",
+                    format!(
+                        "The ephemeral input variable {name:?} was set during the plan phase, and so must also be set during \
+                         the apply phase."
+                    ),
+                )),
+                (false, true) => Some(Diagnostic::error(
+                    "Ephemeral variable was not set during planning",
+                    format!(
+                        "The ephemeral input variable {name:?} was not set during the planning phase, and so must remain \
+                         unset during the apply phase."
+                    ),
+                )),
+                _ => None,
+            }
+        })
+        .collect()
 }
 
 /// Refuses a plan that was made from another state than the stored one, or in another workspace.
-pub fn check_fresh(session: &Session, saved: &SavedPlan, snapshots: &Snapshots) -> Result<(), Diagnostic> {
+pub fn check_fresh(
+    session: &Session,
+    workspace: &Workspace,
+    saved: &mut SavedPlan,
+    snapshots: &Snapshots,
+) -> Result<(), Diagnostic> {
     let current = session.workspace_name();
     if saved.workspace != current {
         let detail = format!(
@@ -85,19 +118,19 @@ pub fn check_fresh(session: &Session, saved: &SavedPlan, snapshots: &Snapshots) 
         );
         return Err(Diagnostic::error("Wrong workspace", detail));
     }
-    let made_from = &saved.plan.previous_state;
-    let fresh = match snapshots.stored() {
-        Some(stored) => stored.lineage == made_from.lineage && stored.serial == made_from.serial,
-        None => made_from.is_empty(),
+    let rebased = match snapshots.stored() {
+        Some(stored) => planner::staleness::rebase(workspace, &mut saved.plan, stored),
+        None if saved.plan.previous_state.is_empty() => Ok(()),
+        None => Err(vec!["the state is gone".to_owned()]),
     };
-    if fresh {
-        return Ok(());
-    }
-    Err(Diagnostic::error(
-        "Saved plan is stale",
-        "The given plan file can no longer be applied because the state was changed by another operation after the plan was \
-         created.",
-    ))
+    rebased.map_err(|changed| {
+        let list: String = changed.iter().take(20).map(|what| format!("\n  - {what}")).collect();
+        let detail = format!(
+            "The given plan file can no longer be applied because the state was changed by another operation after the plan \
+             was created.\n\nWhat the plan touches or reads and has changed:{list}"
+        );
+        Diagnostic::error("Saved plan is stale", detail)
+    })
 }
 
 /// A message for every required variable without a value.

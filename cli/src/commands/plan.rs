@@ -1,12 +1,23 @@
 //! `plan`
 
 use clap::ArgAction;
+use lang::addr::Mode;
+use planner::plan::{Action, Plan, ResourceChange};
 
 use super::{Exit, generated, operation};
 use crate::args::groups::{PlanningArgs, StateArgs, ViewArgs};
 use crate::json_views::stream::Event;
 use crate::render::wrap::{horizontal_rule, word_wrap};
 use crate::session::Session;
+
+/// What gets an exit code of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExitCodeFor {
+    /// A plan that destroys or replaces something.
+    Destroy,
+    /// Something that has changed outside.
+    Drift,
+}
 
 /// Generates a speculative execution plan, showing what actions Terraform would take to apply the current configuration.
 /// This command will not actually perform the planned actions.
@@ -33,6 +44,12 @@ pub struct PlanArgs {
     /// If import blocks are present in configuration, writes HCL for resources that are not configured yet to the given path. The path must not exist.
     #[arg(long, value_name = "path")]
     pub generate_config_out: Option<String>,
+    /// Don't seal the sensitive values in the plan file, so that it can be applied elsewhere without the key. Whoever can read the file can read them.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub sensitive_in_clear: bool,
+    /// Return a code of its own if the plan destroys something ("destroy": 3) or if something has changed outside ("drift": 4). May be given several times; destroy goes before drift, drift before the other codes.
+    #[arg(long, value_name = "destroy|drift", action = ArgAction::Append, value_enum)]
+    pub exit_code_for: Vec<ExitCodeFor>,
     /// Produce output in a machine-readable JSON format.
     #[arg(long, action = ArgAction::Set, default_value_t = false)]
     pub json: bool,
@@ -104,11 +121,14 @@ fn report(session: &Session, args: &PlanArgs, planned: &operation::Planned) -> E
         ui.print(&format!("{}\n{}\n", horizontal_rule(ui.style, ui.width), generated::written(path, ui.width)));
         ruled = true;
     }
-    if let Some(path) = &args.out
-        && let Err(diagnostic) = crate::saved_plan::save(session, plan, path)
-    {
-        session.show(&diagnostic.into());
-        return Exit::Failure;
+    if let Some(path) = &args.out {
+        match crate::saved_plan::save(session, plan, path, args.sensitive_in_clear) {
+            Ok(warning) => session.show(&warning.into_iter().collect()),
+            Err(diagnostic) => {
+                session.show(&diagnostic.into());
+                return Exit::Failure;
+            }
+        }
     }
     if let (true, Some(path), false) = (changes, &args.out, ui.settings.json) {
         if !ui.in_automation {
@@ -122,7 +142,24 @@ fn report(session: &Session, args: &PlanArgs, planned: &operation::Planned) -> E
         let rule = if ruled { String::new() } else { horizontal_rule(ui.style, ui.width) };
         ui.print(&format!("{rule}\n{}\n", word_wrap(note, ui.width)));
     }
-    if changes && args.detailed_exitcode { Exit::Changes } else { Exit::Success }
+    exit(plan, args, changes)
+}
+
+/// The exit status of a plan without errors: of what was asked for, the most dangerous first.
+fn exit(plan: &Plan, args: &PlanArgs, changes: bool) -> Exit {
+    let asked = |what| args.exit_code_for.contains(&what);
+    let destroys = |change: &ResourceChange| {
+        change.address.resource.mode == Mode::Managed && (change.action == Action::Delete || change.action.is_replace())
+    };
+    if asked(ExitCodeFor::Destroy) && plan.changes.iter().any(destroys) {
+        Exit::Destroys
+    } else if asked(ExitCodeFor::Drift) && !plan.drift.is_empty() {
+        Exit::Drift
+    } else if changes && args.detailed_exitcode {
+        Exit::Changes
+    } else {
+        Exit::Success
+    }
 }
 
 /// A file name as a shell takes it.

@@ -34,7 +34,8 @@ pub fn shown_document(plan: &Plan) -> document::Plan {
 }
 
 fn changes_of(plan: &Plan, wanted: impl Fn(&ResourceChange) -> bool) -> document::Plan {
-    let variables = plan.variables.iter().map(|(name, value)| {
+    let shown = plan.variables.iter().filter(|(name, _)| !plan.apply_time_variables.contains(*name));
+    let variables = shown.map(|(name, value)| {
         let value = plain(value).filter(|v| !v.is_null());
         (name.to_string(), Variable { value })
     });

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lang::Value;
 use lang::addr::{Mode, ResourceInstance};
-use planner::hooks::Hooks;
+use planner::hooks::{EphemeralStep, Hooks};
 use planner::plan::Action;
 use serde_json::{Value as Json, json};
 
@@ -47,6 +47,15 @@ fn seconds(elapsed: Duration) -> String {
         (0, 0) => format!("{rest}s"),
         (0, _) => format!("{minutes}m{rest}s"),
         _ => format!("{hours}h{minutes}m{rest}s"),
+    }
+}
+
+/// What is done with an ephemeral resource: in events, while it is done, and when it is done.
+fn step_words(step: EphemeralStep) -> (&'static str, &'static str, &'static str) {
+    match step {
+        EphemeralStep::Open => ("open", "Opening", "Opening complete"),
+        EphemeralStep::Renew => ("renew", "Renewing", "Renewal complete"),
+        EphemeralStep::Close => ("close", "Closing", "Closing complete"),
     }
 }
 
@@ -111,6 +120,14 @@ impl Hooks for HumanProgress {
         };
         let id = if with_id { id_suffix(id_of(new)) } else { String::new() };
         self.line(&format!("{address}: {what} after {}{id}", seconds(elapsed)));
+    }
+
+    fn ephemeral_start(&self, address: &ResourceInstance, step: EphemeralStep) {
+        self.line(&format!("{address}: {}...", step_words(step).1));
+    }
+
+    fn ephemeral_complete(&self, address: &ResourceInstance, step: EphemeralStep, elapsed: Duration) {
+        self.line(&format!("{address}: {} after {}", step_words(step).2, seconds(elapsed)));
     }
 
     fn provision_start(&self, address: &ResourceInstance, kind: &str) {
@@ -256,6 +273,25 @@ impl Hooks for JsonProgress {
         let message = format!("{address}: {what} errored after {}", seconds(elapsed));
         let parts = json!({"action": action_name(action), "elapsed_seconds": elapsed.as_secs()});
         self.send("apply_errored", message, hook(address, parts));
+    }
+
+    fn ephemeral_start(&self, address: &ResourceInstance, step: EphemeralStep) {
+        let (action, doing, _) = step_words(step);
+        self.send("ephemeral_op_start", format!("{address}: {doing}..."), hook(address, json!({ "action": action })));
+    }
+
+    fn ephemeral_complete(&self, address: &ResourceInstance, step: EphemeralStep, elapsed: Duration) {
+        let (action, _, done) = step_words(step);
+        let parts = json!({"action": action, "elapsed_seconds": elapsed.as_secs()});
+        let message = format!("{address}: {done} after {}", seconds(elapsed));
+        self.send("ephemeral_op_complete", message, hook(address, parts));
+    }
+
+    fn ephemeral_errored(&self, address: &ResourceInstance, step: EphemeralStep, elapsed: Duration) {
+        let (action, doing, _) = step_words(step);
+        let parts = json!({"action": action, "elapsed_seconds": elapsed.as_secs()});
+        let message = format!("{address}: {doing} errored after {}", seconds(elapsed));
+        self.send("ephemeral_op_errored", message, hook(address, parts));
     }
 
     fn provision_start(&self, address: &ResourceInstance, kind: &str) {

@@ -11,13 +11,14 @@ use std::sync::{Arc, RwLock};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use lang::addr::ProviderConfig;
+use lang::addr::{Mode, ProviderConfig};
 use lang::{Diagnostic, Diagnostics};
 use petgraph::graph::NodeIndex;
 use sdk::Configured;
 use sdk::provider::Operation;
 use state::{Journal, Snapshots, State};
 
+use crate::ephemerals::Ephemerals;
 use crate::graph::{ConfigGraph, Node};
 use crate::hooks::Hooks;
 use crate::interrupt::Interrupt;
@@ -54,6 +55,7 @@ pub struct ApplyOutcome {
 /// An apply under way.
 pub(crate) struct Applying<'w> {
     pub world: World<'w>,
+    pub ephemerals: Ephemerals,
     pub plan: &'w Plan,
     pub hooks: Arc<dyn Hooks>,
     pub recorder: Recorder,
@@ -95,6 +97,7 @@ pub async fn apply(
             given_variables(plan, options),
             crate::functions::table(workspace, functions),
         ),
+        ephemerals: Ephemerals::default(),
         plan,
         hooks,
         recorder: Recorder::new(plan.prior_state.clone(), snapshots, journal),
@@ -114,7 +117,10 @@ pub async fn apply(
     applying.begin().await;
     let walking = async {
         tokio::select! {
-            () = walk(&graph, options.parallelism, &applying) => {}
+            () = walk(&graph, options.parallelism, &applying) => {
+                applying.ephemerals.close_all(&applying.world, applying.hooks.as_ref()).await;
+            }
+            never = applying.ephemerals.keep_open(&applying.world, applying.hooks.as_ref()) => match never {},
             // What runs is dropped here; its intents stay in the journal, where the next run finds them.
             () = applying.interrupt.abandoned() => {}
         }
@@ -226,6 +232,9 @@ impl Applying<'_> {
             Node::Call(path) => self.visit_call(path),
             Node::Close(_) => true,
             Node::Provider(provider) => self.visit_provider(provider).await,
+            Node::Resource(resource) if resource.resource.mode == Mode::Ephemeral => {
+                self.open_ephemeral(resource).await
+            }
             Node::Resource(resource) => self.expand_resource(resource),
             Node::Check(path, name) => self.visit_check(path, name),
         }

@@ -8,11 +8,12 @@ use state::{CheckObject, CheckResult};
 
 use crate::apply::Applying;
 use crate::checks::{RuleKind, evaluate_rules};
+use crate::ephemerals::Opening;
 use crate::expansion::{UnknownExpansion, expand};
 use crate::objects;
 use crate::plan::{Action, CheckStatus, Checkable, PlanMode};
 use crate::scope::{BlockScope, ModuleScope, ResourceValues};
-use crate::sync::lock;
+use crate::sync::{lock, read};
 
 impl Applying<'_> {
     /// Takes into the state what the plan imports, and out of it what the plan gives up.
@@ -111,6 +112,29 @@ impl Applying<'_> {
                     true
                 }
             };
+        }
+        fine
+    }
+
+    /// Opens an ephemeral resource in every instance of its module.
+    pub(super) async fn open_ephemeral(&self, resource: &ConfigResource) -> bool {
+        let workspace = self.world.workspace;
+        let mut fine = true;
+        for module in self.world.instances(&resource.module) {
+            let Some(block) = module.config.resources.get(&resource.resource) else { continue };
+            let provider = workspace.config.provider_config_for(&module.config.path, block).ok();
+            let configured = provider.and_then(|provider| read(&self.providers).get(&provider).cloned());
+            let schema = workspace.providers.schema(&block.provider_source, &block.address);
+            let (Some(configured), Some(schema)) = (configured, schema) else { return false };
+            let mut diagnostics = Diagnostics::new();
+            let (count, for_each) = (block.count.as_deref(), block.for_each.as_deref());
+            let scope = self.world.scope(&module);
+            let expansion = expand(count, for_each, &scope, UnknownExpansion::Refuse, &mut diagnostics);
+            self.world.report(diagnostics);
+            let Some(expansion) = expansion else { return false };
+            let hooks = self.hooks.as_ref();
+            let opening = Opening { world: &self.world, hooks, module: &module, block, schema, configured };
+            fine &= self.ephemerals.open_all(&opening, expansion, false).await;
         }
         fine
     }

@@ -22,6 +22,7 @@ use crate::proposed::proposed_new;
 use crate::refresh::object_id;
 use crate::scope::{BlockScope, ModuleScope};
 use crate::sync::{lock, read};
+use crate::write_only;
 
 /// How often a running operation is told of.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
@@ -146,13 +147,14 @@ impl Applying<'_> {
         let prior = if updating { step.change.before.clone() } else { absent };
         let (prior, _) = prior.unmark_deep();
         let (plain, config_marks) = config.clone().unmark_deep();
+        let config_marks = write_only::stored_marks(config_marks, &step.schema.block);
         let effective = match (updating, step.block()) {
             (true, Some(block)) => {
                 crate::proposed::ignore_changes(&prior, &plain, &crate::managed::ignored_paths(block, &prior))
             }
             _ => plain,
         };
-        let proposed = proposed_new(&step.schema.block, &prior, &effective);
+        let proposed = write_only::without(proposed_new(&step.schema.block, &prior, &effective), &step.schema.block);
         let request = PlanRequest {
             type_name: &step.change.address.resource.kind,
             prior: &prior,
@@ -163,7 +165,7 @@ impl Applying<'_> {
         let response = step.configured.plan(request).await;
         let failed = response.diagnostics.iter().any(|d| d.severity == Severity::Error);
         self.world.report(response.diagnostics.into_iter().map(|problem| step.place(problem)).collect());
-        let planned = response.planned.filter(|_| !failed)?;
+        let planned = write_only::without(response.planned.filter(|_| !failed)?, &step.schema.block);
         let private = response.private.or_else(|| step.change.private.as_deref().map(<[u8]>::to_vec));
         let deposed = match step.change.action {
             Action::CreateThenDelete => self.depose(step).await,
@@ -286,6 +288,7 @@ impl Applying<'_> {
         let failed = response.diagnostics.iter().any(|d| d.severity == Severity::Error);
         self.world.report(response.diagnostics.into_iter().map(|problem| step.place(problem)).collect());
         let value = response.object.map(|object| {
+            let object = write_only::without(object, &step.schema.block);
             let marks: Vec<_> = call.marks.iter().filter(|(path, _)| object.at_path(path).is_some()).cloned().collect();
             objects::mark_sensitive(object.mark_paths(&marks), &step.schema.block)
         });
@@ -449,7 +452,7 @@ struct HandOver<'a> {
 #[async_trait]
 impl Observer for HandOver<'_> {
     async fn created(&self, partial: Value) {
-        let partial = objects::nulls_for_unknown(partial);
+        let partial = write_only::without(objects::nulls_for_unknown(partial), &self.step.schema.block);
         let partial = objects::mark_sensitive(partial.mark_paths(self.marks), &self.step.schema.block);
         let change = self.step.change;
         let dependencies = change.dependencies.clone();

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use lang::addr::{Mode, ProviderSource};
 use lang::values::{Path, PathStep};
 use lang::{Str, Type, Value};
-use sdk::provider::{ImportedObject, Operation};
+use sdk::provider::{ImportedObject, Lease, OpenedEphemeral, Operation};
 use sdk::{
     ApplyRequest, ApplyResponse, Attribute, Block, Configured, DataRequest, PlanRequest, PlanResponse, Provider,
     ProviderDiagnostic, ProviderSchema, ReadRequest, ReadResponse, RecoverRequest, RecoverResponse, Schema,
@@ -51,6 +52,8 @@ pub struct Cloud {
     inner: Mutex<Inner>,
     /// Told when the process is to die.
     pub death: Notify,
+    /// An ephemeral resource was renewed.
+    pub renewed: Notify,
 }
 
 impl Cloud {
@@ -202,13 +205,21 @@ impl Simulated {
             ("secret", Attribute { sensitive: true, ..optional(Type::String) }),
             ("serial", computed(Type::Number)),
         ]);
+        let vault = schema(vec![
+            ("id", computed(Type::String)),
+            ("name", Attribute { force_new: true, ..required(Type::String) }),
+            ("pin_wo", Attribute { write_only: true, ..optional(Type::String) }),
+            ("pin_wo_version", optional(Type::Number)),
+            ("serial", computed(Type::Number)),
+        ]);
+        let secret = schema(vec![("name", required(Type::String)), ("value", computed(Type::String))]);
         let lookup = schema(vec![("id", computed(Type::String)), ("name", required(Type::String))]);
         let provider = schema(vec![("region", optional(Type::String))]);
         let schema = ProviderSchema {
             provider,
-            resources: BTreeMap::from([(Str::new("sim_thing"), thing)]),
+            resources: BTreeMap::from([(Str::new("sim_thing"), thing), (Str::new("sim_vault"), vault)]),
             data_sources: BTreeMap::from([(Str::new("sim_lookup"), lookup.clone()), (Str::new("sim_pure"), lookup)]),
-            ephemeral_resources: BTreeMap::new(),
+            ephemeral_resources: BTreeMap::from([(Str::new("sim_secret"), secret)]),
         };
         Simulated { cloud, schema }
     }
@@ -241,7 +252,8 @@ impl Provider for Simulated {
         if !region.is_empty() {
             self.cloud.log(format!("configure {region}"));
         }
-        Ok(Arc::new(Connection { cloud: self.cloud.clone() }))
+        let known = config.is_wholly_known();
+        Ok(Arc::new(Connection { cloud: self.cloud.clone(), known }))
     }
 
     fn is_pure(&self, data_source: &str) -> bool {
@@ -251,6 +263,8 @@ impl Provider for Simulated {
 
 struct Connection {
     cloud: Arc<Cloud>,
+    /// Whether the provider's configuration is known.
+    known: bool,
 }
 
 fn failed(object: Option<Value>, summary: String) -> ApplyResponse {
@@ -298,6 +312,10 @@ impl Configured for Connection {
             Some(Fault::Refused) => return failed(None, format!("refused {name}")),
             _ => {}
         }
+        let pin = text(request.config, "pin_wo");
+        if !pin.is_empty() {
+            self.cloud.log(format!("pin {pin}"));
+        }
         let object = match operation {
             Operation::Create => Some(self.cloud.create(request.planned, request.client_token)),
             Operation::Update => Some(self.cloud.update(&id, request.planned)),
@@ -331,8 +349,30 @@ impl Configured for Connection {
 
     async fn read_data(&self, request: DataRequest<'_>) -> Result<Value, Vec<ProviderDiagnostic>> {
         let name = text(request.config, "name");
+        if !self.known {
+            return Ok(with(request.config, "id", Value::unknown(Type::String)));
+        }
         self.cloud.log(format!("{} {name}", request.type_name));
         Ok(with(request.config, "id", Value::string(format!("found-{name}"))))
+    }
+
+    async fn open_ephemeral(&self, request: DataRequest<'_>) -> Result<OpenedEphemeral, Vec<ProviderDiagnostic>> {
+        let name = text(request.config, "name");
+        self.cloud.log(format!("open {name}"));
+        let object = with(request.config, "value", Value::string(format!("hush-{name}")));
+        let renew_after = (name == "short").then_some(Duration::ZERO);
+        Ok(OpenedEphemeral { object, lease: Lease { private: name.into_bytes(), renew_after } })
+    }
+
+    async fn renew_ephemeral(&self, _: &str, private: Vec<u8>) -> Result<Lease, Vec<ProviderDiagnostic>> {
+        self.cloud.log(format!("renew {}", String::from_utf8_lossy(&private)));
+        self.cloud.renewed.notify_one();
+        Ok(Lease { private, renew_after: None })
+    }
+
+    async fn close_ephemeral(&self, _: &str, private: Vec<u8>) -> Vec<ProviderDiagnostic> {
+        self.cloud.log(format!("close {}", String::from_utf8_lossy(&private)));
+        Vec::new()
     }
 
     async fn recover(&self, request: RecoverRequest<'_>) -> RecoverResponse {

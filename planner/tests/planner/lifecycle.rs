@@ -146,3 +146,22 @@ fn a_key_of_ignore_changes_selects_from_maps_alone() {
     assert_eq!(stack.plan(&tagged(2, 2, "tags[\"a\"]")).planned, ["sim_thing.a Update"]);
     assert_eq!(stack.plan(&tagged(2, 1, "tags.a")).planned, ["sim_thing.a Update"]);
 }
+
+#[test]
+fn a_provider_whose_configuration_is_not_known_yet_is_planned_with_and_asked_later() {
+    let stack = Stack::new();
+    let providers = "provider \"sim\" {\n region = sim_thing.base.id\n}\nprovider \"sim\" {\n alias = \"plain\"\n}\n";
+    let lookup = "data \"sim_lookup\" \"x\" {\n name = \"x\"\n}\n";
+    let text = format!(
+        "{providers}{}{lookup}{}",
+        thing("base", "provider = sim.plain"),
+        thing("on", "value = data.sim_lookup.x.id")
+    );
+    let ran = stack.apply(&text);
+    assert_eq!(ran.problems, Vec::<String>::new());
+    let planned =
+        ["data.sim_lookup.x Read read_because_config_unknown", "sim_thing.base Create", "sim_thing.on Create"];
+    assert_eq!(ran.planned, planned);
+    assert_eq!(calls(&stack), ["create base", "configure t-1", "sim_lookup x", "create on"]);
+    assert!(stack.plan(&text).planned.is_empty());
+}

@@ -3,6 +3,7 @@
 
 mod cloud;
 mod crash;
+mod ephemeral;
 mod imports;
 mod lifecycle;
 mod provisioning;

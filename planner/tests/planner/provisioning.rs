@@ -24,6 +24,10 @@ impl Provisioners for Logged {
         match command.as_str() {
             "fail" => Err(ProvisionProblem::new("it failed", "as it should")),
             "hang" => std::future::pending().await,
+            "await renewal" => {
+                self.0.renewed.notified().await;
+                Ok(())
+            }
             "die" => {
                 self.0.die().await;
                 Ok(())

@@ -145,6 +145,13 @@ impl Stack {
         !problems.has_errors()
     }
 
+    /// Everything that lies in the directory but the configuration, as text.
+    pub fn files(&self) -> String {
+        let entries = std::fs::read_dir(self.dir.path()).unwrap().map(|entry| entry.unwrap().path());
+        let files = entries.filter(|path| path.is_file() && !path.ends_with("main.tf"));
+        files.map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()).collect()
+    }
+
     /// The state as stored.
     pub fn state(&self) -> State {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

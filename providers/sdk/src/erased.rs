@@ -59,11 +59,15 @@ impl<R: Resource> TypedResource<R> {
     }
 
     /// The planned object for a create or update: `tags_all` may have been unknown in the plan.
-    fn planned(&self, cx: &Cx<R::Context>, planned: &Value) -> Result<R> {
+    /// Write-only arguments are in the configuration alone.
+    fn planned(&self, cx: &Cx<R::Context>, planned: &Value, config: &Value) -> Result<R> {
         let mut planned = planned.clone();
+        for (name, _) in self.schema.block.attributes.iter().filter(|(_, attribute)| attribute.write_only) {
+            planned = with(planned, [(name.clone(), get(config, name))]);
+        }
         if self.has_tags() {
             let own = tags_of(&get(&planned, "tags"));
-            planned = with(planned, [("tags_all", tags_value(&cx.tag_policy().merge(&own)))]);
+            planned = with(planned, [(Str::new_static("tags_all"), tags_value(&cx.tag_policy().merge(&own)))]);
         }
         model(&planned)
     }
@@ -82,7 +86,7 @@ impl<R: Resource> TypedResource<R> {
         } else {
             tags_value(&own)
         };
-        with(value, [("tags", own), ("tags_all", tags_value(&all))])
+        with(value, [(Str::new_static("tags"), own), (Str::new_static("tags_all"), tags_value(&all))])
     }
 
     fn after_apply(&self, applied: Value, planned: &Value) -> Value {
@@ -115,7 +119,7 @@ impl<R: Resource> TypedResource<R> {
     async fn create(&self, cx: &Cx<R::Context>, request: &ApplyRequest<'_>) -> ApplyResponse {
         let created = Created::new(request.observer, request.planned);
         let result = async {
-            let made = R::create(cx, self.planned(cx, request.planned)?, &created).await?;
+            let made = R::create(cx, self.planned(cx, request.planned, request.config)?, &created).await?;
             // Whatever the implementation forgot to hand over is handed over before the read can fail.
             if created.partial.lock().await.is_none() {
                 created.hand_over(&made).await;
@@ -133,7 +137,7 @@ impl<R: Resource> TypedResource<R> {
         let result = async {
             let change = Change {
                 prior: model(request.prior)?,
-                planned: self.planned(cx, request.planned)?,
+                planned: self.planned(cx, request.planned, request.config)?,
                 config: model(request.config)?,
             };
             let changed = R::update(cx, change).await?;
@@ -163,7 +167,7 @@ impl<R: Resource> TypedResource<R> {
             (Some(partial), _) => model(partial)?,
             (None, Operation::Update | Operation::Delete) => model(request.prior)?,
             (None, Operation::Create) => {
-                let planned = self.planned(cx, request.planned)?;
+                let planned = self.planned(cx, request.planned, request.planned)?;
                 match R::find(cx, &planned, request.client_token).await? {
                     Found::Object(object) => *object,
                     Found::Named(object) => {
@@ -412,7 +416,7 @@ where
     }
 }
 
-fn model<T: Model>(value: &Value) -> Result<T> {
+pub(crate) fn model<T: Model>(value: &Value) -> Result<T> {
     let broken = |error: ModelError| {
         Error::new(format!("The stored object doesn't fit its schema: {error}"))
             .hint("This is a bug: please report it.")
@@ -432,10 +436,10 @@ fn get(object: &Value, name: &str) -> Value {
     object.get(name).cloned().unwrap_or_else(|| Value::null(lang::Type::Dynamic))
 }
 
-fn with<const N: usize>(object: Value, attributes: [(&'static str, Value); N]) -> Value {
+fn with<const N: usize>(object: Value, attributes: [(Str, Value); N]) -> Value {
     let Some(entries) = object.entries() else { return object };
     let mut entries = entries.clone();
-    entries.extend(attributes.map(|(name, value)| (Str::new_static(name), value)));
+    entries.extend(attributes);
     Value::object(entries)
 }
 

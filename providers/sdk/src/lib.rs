@@ -12,6 +12,7 @@ extern crate self as sdk;
 
 mod checks;
 mod context;
+mod ephemeral;
 mod erased;
 mod error;
 mod framework;
@@ -34,12 +35,14 @@ pub use sdk_derive::Model;
 
 pub use checks::{Check, Rule};
 pub use context::{Context, Cx, Pace};
+pub use ephemeral::{EphemeralResource, Opened};
 pub use error::{Class, Error, Result, ResultExt};
 pub use model::Model;
 pub use plan::Plan;
 pub use provider::{
-    ApplyRequest, ApplyResponse, Configured, DataRequest, ImportedObject, Observer, Operation, PlanRequest,
-    PlanResponse, Provider, ProviderDiagnostic, ReadRequest, ReadResponse, RecoverRequest, RecoverResponse,
+    ApplyRequest, ApplyResponse, Configured, DataRequest, ImportedObject, Lease, Observer, OpenedEphemeral, Operation,
+    PlanRequest, PlanResponse, Provider, ProviderDiagnostic, ReadRequest, ReadResponse, RecoverRequest,
+    RecoverResponse,
 };
 pub use registry::{Registry, Running, no_tags};
 pub use resource::{

@@ -3,6 +3,7 @@
 //! Values are objects that conform to the schema's implied type ([`crate::Block::implied_type`]) and carry no marks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use lang::Severity;
@@ -131,6 +132,24 @@ pub trait Configured: Send + Sync {
     /// Reads a data source. `config` is wholly known. Not asked of a deferred provider.
     async fn read_data(&self, request: DataRequest<'_>) -> Result<Value, Vec<ProviderDiagnostic>>;
 
+    /// Opens an ephemeral resource. `config` is wholly known.
+    async fn open_ephemeral(&self, request: DataRequest<'_>) -> Result<OpenedEphemeral, Vec<ProviderDiagnostic>> {
+        let detail = format!("The provider does not support ephemeral resource type \"{}\".", request.type_name);
+        Err(vec![ProviderDiagnostic::error("Invalid ephemeral resource type", detail)])
+    }
+
+    /// Prolongs an open ephemeral resource.
+    async fn renew_ephemeral(&self, type_name: &str, private: Vec<u8>) -> Result<Lease, Vec<ProviderDiagnostic>> {
+        let _ = type_name;
+        Ok(Lease { private, renew_after: None })
+    }
+
+    /// Gives an open ephemeral resource back.
+    async fn close_ephemeral(&self, type_name: &str, private: Vec<u8>) -> Vec<ProviderDiagnostic> {
+        let _ = (type_name, private);
+        Vec::new()
+    }
+
     /// Finds what became of an operation whose outcome was never recorded.
     async fn recover(&self, request: RecoverRequest<'_>) -> RecoverResponse;
 }
@@ -251,6 +270,24 @@ pub struct DataRequest<'a> {
     pub type_name: &'a str,
     /// Its configuration.
     pub config: &'a Value,
+}
+
+/// An open ephemeral resource.
+#[derive(Clone, Debug)]
+pub struct OpenedEphemeral {
+    /// The object.
+    pub object: Value,
+    /// For how long.
+    pub lease: Lease,
+}
+
+/// What keeps an ephemeral resource open.
+#[derive(Clone, Debug, Default)]
+pub struct Lease {
+    /// What renewing and closing need.
+    pub private: Vec<u8>,
+    /// When it has to be renewed, if it has to.
+    pub renew_after: Option<Duration>,
 }
 
 /// An operation without outcome.

@@ -9,11 +9,12 @@ use lang::{Str, Value};
 
 use crate::checks;
 use crate::context::{Context, Cx};
+use crate::ephemeral::{EphemeralResource, ErasedEphemeral, TypedEphemeral};
 use crate::erased::{ErasedData, ErasedResource, TypedData, TypedResource};
 use crate::model::Model;
 use crate::provider::{
-    ApplyRequest, ApplyResponse, Configured, DataRequest, ImportedObject, Operation, PlanRequest, PlanResponse,
-    ProviderDiagnostic, ReadRequest, ReadResponse, RecoverRequest, RecoverResponse,
+    ApplyRequest, ApplyResponse, Configured, DataRequest, ImportedObject, Lease, OpenedEphemeral, Operation,
+    PlanRequest, PlanResponse, ProviderDiagnostic, ReadRequest, ReadResponse, RecoverRequest, RecoverResponse,
 };
 use crate::resource::{DataSource, Resource};
 use crate::schema::{ProviderSchema, Schema};
@@ -25,6 +26,7 @@ pub struct Registry<C> {
     schema: ProviderSchema,
     resources: BTreeMap<&'static str, Box<dyn ErasedResource<C>>>,
     data_sources: BTreeMap<&'static str, Box<dyn ErasedData<C>>>,
+    ephemeral_resources: BTreeMap<&'static str, Box<dyn ErasedEphemeral<C>>>,
 }
 
 impl<C: Context> Registry<C> {
@@ -34,6 +36,7 @@ impl<C: Context> Registry<C> {
             schema: ProviderSchema { provider, ..ProviderSchema::default() },
             resources: BTreeMap::new(),
             data_sources: BTreeMap::new(),
+            ephemeral_resources: BTreeMap::new(),
         }
     }
 
@@ -51,6 +54,13 @@ impl<C: Context> Registry<C> {
         self
     }
 
+    /// Adds an ephemeral resource type.
+    pub fn ephemeral_resource<E: EphemeralResource<Context = C>>(&mut self) -> &mut Self {
+        self.schema.ephemeral_resources.insert(Str::new_static(E::NAME), <E as Model>::schema());
+        self.ephemeral_resources.insert(E::NAME, Box::new(TypedEphemeral::<E>::new()));
+        self
+    }
+
     /// The schemas of everything.
     pub fn schema(&self) -> &ProviderSchema {
         &self.schema
@@ -62,9 +72,13 @@ impl<C: Context> Registry<C> {
             Mode::Managed => {
                 (&self.schema.resources, self.resources.get(type_name).map(|resource| resource.validate(config)))
             }
-            Mode::Data | Mode::Ephemeral => {
+            Mode::Data => {
                 (&self.schema.data_sources, self.data_sources.get(type_name).map(|data| data.validate(config)))
             }
+            Mode::Ephemeral => (
+                &self.schema.ephemeral_resources,
+                self.ephemeral_resources.get(type_name).map(|opened| opened.validate(config)),
+            ),
         };
         let declared = schemas.get(type_name).map(|schema| checks::check(schema, mode == Mode::Managed, config));
         declared.into_iter().chain(own).flatten().collect()
@@ -143,6 +157,13 @@ fn deferred(what: &str) -> ProviderDiagnostic {
     )
 }
 
+impl<C: Context> Running<C> {
+    fn ephemeral(&self, type_name: &str) -> Result<&dyn ErasedEphemeral<C>, Vec<ProviderDiagnostic>> {
+        let found = self.registry.ephemeral_resources.get(type_name).map(AsRef::as_ref);
+        found.ok_or_else(|| vec![unsupported("ephemeral resource", type_name)])
+    }
+}
+
 fn unsupported(kind: &str, type_name: &str) -> ProviderDiagnostic {
     ProviderDiagnostic::error(
         format!("Invalid {kind} type"),
@@ -219,6 +240,29 @@ impl<C: Context> Configured for Running<C> {
             return Err(vec![deferred("nothing can be read")]);
         }
         data.read(&self.cx(), request.config).await.map_err(|error| vec![error.into_diagnostic()])
+    }
+
+    async fn open_ephemeral(&self, request: DataRequest<'_>) -> Result<OpenedEphemeral, Vec<ProviderDiagnostic>> {
+        let ephemeral = self.ephemeral(request.type_name)?;
+        ephemeral.open(&self.cx(), request.config).await.map_err(|error| vec![error.into_diagnostic()])
+    }
+
+    async fn renew_ephemeral(&self, type_name: &str, private: Vec<u8>) -> Result<Lease, Vec<ProviderDiagnostic>> {
+        let ephemeral = self.ephemeral(type_name)?;
+        ephemeral.renew(&self.cx(), private).await.map_err(|error| vec![error.into_diagnostic()])
+    }
+
+    async fn close_ephemeral(&self, type_name: &str, private: Vec<u8>) -> Vec<ProviderDiagnostic> {
+        match self.ephemeral(type_name) {
+            Ok(ephemeral) => ephemeral
+                .close(&self.cx(), private)
+                .await
+                .err()
+                .into_iter()
+                .map(crate::Error::into_diagnostic)
+                .collect(),
+            Err(problems) => problems,
+        }
     }
 
     async fn recover(&self, request: RecoverRequest<'_>) -> RecoverResponse {

@@ -1,0 +1,98 @@
+//! Plans that are saved here and applied later, or elsewhere.
+
+use crate::{Folder, text};
+
+const PAIR: &str = r#"
+variable "a" { default = 1 }
+variable "b" { default = 1 }
+resource "terraform_data" "a" { input = var.a }
+resource "terraform_data" "b" { input = var.b }
+resource "terraform_data" "on_a" { input = terraform_data.a.output }
+"#;
+
+const SECRET: &str = r#"
+variable "pin" {
+  default   = "hush-hush"
+  sensitive = true
+}
+resource "terraform_data" "a" { input = var.pin }
+"#;
+
+fn pair() -> Folder {
+    let folder = Folder::new(PAIR);
+    assert!(folder.run(&["apply", "-auto-approve"]).status.success());
+    folder
+}
+
+#[test]
+fn a_plan_outlives_changes_to_what_it_neither_touches_nor_reads() {
+    let folder = pair();
+    assert!(folder.run(&["plan", "-var=a=2", "-out=p"]).status.success());
+    let other = folder.run(&["apply", "-auto-approve", "-var=b=7", "-target=terraform_data.b"]);
+    assert!(other.status.success(), "{}", text(&other));
+    let applied = folder.run(&["apply", "-no-color", "p"]);
+    assert!(applied.status.success(), "{}", text(&applied));
+    let again = folder.run(&["plan", "-detailed-exitcode", "-var=a=2", "-var=b=7"]);
+    assert_eq!(again.status.code(), Some(0), "{}", text(&again));
+}
+
+#[test]
+fn a_plan_is_stale_when_what_it_reads_has_changed() {
+    let folder = pair();
+    assert!(folder.run(&["plan", "-replace=terraform_data.on_a", "-out=p"]).status.success());
+    let other = folder.run(&["apply", "-auto-approve", "-var=a=5", "-target=terraform_data.a"]);
+    assert!(other.status.success(), "{}", text(&other));
+    let applied = folder.run(&["apply", "-no-color", "p"]);
+    assert_eq!(applied.status.code(), Some(1));
+    assert!(text(&applied).contains("Saved plan is stale"), "{}", text(&applied));
+    assert!(text(&applied).contains("terraform_data.a"), "{}", text(&applied));
+}
+
+#[test]
+fn a_plan_is_applied_once() {
+    let folder = pair();
+    assert!(folder.run(&["plan", "-var=a=2", "-out=p"]).status.success());
+    assert!(folder.run(&["apply", "p"]).status.success());
+    assert!(text(&folder.run(&["apply", "-no-color", "p"])).contains("Saved plan is stale"));
+}
+
+#[test]
+fn a_sealed_plan_without_its_key_says_the_ways_out() {
+    let folder = Folder::new(SECRET);
+    assert!(folder.run(&["plan", "-out=p"]).status.success());
+    assert!(!String::from_utf8_lossy(&std::fs::read(folder.path("p")).unwrap()).contains("hush-hush"));
+    std::fs::remove_file(folder.path(".terraform/windlass-plan.key")).unwrap();
+    let applied = folder.run(&["apply", "-no-color", "p"]);
+    let printed = text(&applied).replace('\n', " ");
+    assert_eq!(applied.status.code(), Some(1), "{printed}");
+    for way in ["windlass-plan.key", "WINDLASS_PLAN_KEY", "-sensitive-in-clear"] {
+        assert!(printed.contains(way), "{way} is not in:\n{printed}");
+    }
+}
+
+#[test]
+fn a_plan_in_clear_is_applied_without_a_key() {
+    for arguments in [&["plan", "-no-color", "-sensitive-in-clear", "-out=p"][..], &["plan", "-no-color", "-out=p"]] {
+        let folder = Folder::new(SECRET);
+        let mut plan = folder.command(arguments);
+        if arguments.len() == 3 {
+            plan.env("WINDLASS_PLAN_CLEAR", "1");
+        }
+        let planned = plan.output().unwrap();
+        assert!(text(&planned).contains("Sensitive values in clear"), "{}", text(&planned));
+        assert!(!folder.path(".terraform/windlass-plan.key").exists());
+        let applied = folder.run(&["apply", "p"]);
+        assert!(applied.status.success(), "{}", text(&applied));
+    }
+}
+
+#[test]
+fn destruction_and_drift_have_exit_codes_of_their_own() {
+    let folder = pair();
+    let code = |arguments: &[&str]| folder.run(arguments).status.code();
+    let asked = ["plan", "-detailed-exitcode", "-exit-code-for=destroy", "-exit-code-for=drift"];
+    assert_eq!(code(&asked), Some(0));
+    assert_eq!(code(&[&asked[..], &["-var=a=2"]].concat()), Some(2));
+    assert_eq!(code(&[&asked[..], &["-replace=terraform_data.b"]].concat()), Some(3));
+    assert_eq!(code(&["plan", "-exit-code-for=drift", "-replace=terraform_data.b"]), Some(0));
+}
