@@ -30,7 +30,8 @@ pub fn rebase(workspace: &Workspace, plan: &mut Plan, stored: &State) -> Result<
     let removed = removed(plan);
     for address in &foreign {
         let config = address.config();
-        let after_removed = stored.current(address).is_some_and(|o| o.dependencies.iter().any(|d| removed.contains(&**d)));
+        let after_removed =
+            stored.current(address).is_some_and(|o| o.dependencies.iter().any(|d| removed.contains(&**d)));
         // A destroy and a refresh are about all that there is.
         if plan.mode != PlanMode::Normal || touched.contains(&config) || after_removed {
             stale.push(address.to_string());

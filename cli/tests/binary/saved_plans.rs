@@ -96,3 +96,22 @@ fn destruction_and_drift_have_exit_codes_of_their_own() {
     assert_eq!(code(&[&asked[..], &["-replace=terraform_data.b"]].concat()), Some(3));
     assert_eq!(code(&["plan", "-exit-code-for=drift", "-replace=terraform_data.b"]), Some(0));
 }
+
+#[test]
+fn ephemeral_variables_of_a_plan_are_given_again_and_no_others() {
+    let variables =
+        "variable \"e\" {\n ephemeral = true\n}\nvariable \"opt\" {\n ephemeral = true\n default = \"d\"\n}\n";
+    let command = "command = \"test ${var.e}${var.opt} = 3d\"";
+    let folder = Folder::new(&format!(
+        "{variables}resource \"terraform_data\" \"r\" {{\n provisioner \"local-exec\" {{\n {command}\n }}\n}}\n"
+    ));
+    assert!(folder.run(&["plan", "-var=e=1", "-out=p"]).status.success());
+    let fails = |arguments: &[&str], summary: &str| {
+        let applied = folder.run(arguments);
+        assert!(!applied.status.success() && text(&applied).contains(summary), "{}", text(&applied));
+    };
+    fails(&["apply", "-no-color", "p"], "No value for required variable");
+    fails(&["apply", "-no-color", "-var=e=3", "-var=opt=x", "p"], "Ephemeral variable was not set during planning");
+    let applied = folder.run(&["apply", "-no-color", "-var=e=3", "p"]);
+    assert!(applied.status.success(), "{}", text(&applied));
+}

@@ -141,7 +141,7 @@ fn given_variables(plan: &Plan, options: &ApplyOptions) -> BTreeMap<lang::Str, G
     let mut given = options.variables.clone();
     for (name, value) in &plan.variables {
         let (plain, marks) = value.clone().unmark();
-        if marks.contains(lang::values::Marks::EPHEMERAL) && given.contains_key(name) {
+        if marks.contains(lang::values::Marks::EPHEMERAL) {
             continue;
         }
         let variable = GivenVariable {
