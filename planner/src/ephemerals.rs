@@ -85,7 +85,7 @@ impl Ephemerals {
         let scope = BlockScope { world, module, repetition: &repetition, self_value: None };
         let object = Checkable::Resource(block.address.clone(), key.clone());
         let fails = |rules, scope: &BlockScope<'_>, kind| {
-            let status = evaluate_rules(world, &module.address, object.clone(), rules, scope, kind, Some(&text));
+            let status = evaluate_rules(world, &module.address, object.clone(), rules, scope, kind);
             matches!(status, CheckStatus::Fail | CheckStatus::Error)
         };
         if !block.preconditions.is_empty() && fails(&block.preconditions, &scope, RuleKind::Precondition) {
