@@ -244,6 +244,9 @@ impl<C: Context> Configured for Running<C> {
 
     async fn open_ephemeral(&self, request: DataRequest<'_>) -> Result<OpenedEphemeral, Vec<ProviderDiagnostic>> {
         let ephemeral = self.ephemeral(request.type_name)?;
+        if self.deferred {
+            return Err(vec![deferred("nothing can be opened")]);
+        }
         ephemeral.open(&self.cx(), request.config).await.map_err(|error| vec![error.into_diagnostic()])
     }
 
