@@ -97,14 +97,15 @@ impl Planning<'_> {
     /// Why an instance of the state is not wanted; `None` if it is.
     fn orphan_reason(&self, address: &ResourceInstance) -> Option<ActionReason> {
         let root = &self.world.workspace.config;
-        let Some(module) = crate::workspace::module_at(root, &address.module.path()) else {
-            return Some(ActionReason::DeleteBecauseNoModule);
-        };
+        let module = crate::workspace::module_at(root, &address.module.path());
+        if module.is_none_or(|module| !module.resources.contains_key(&address.resource)) {
+            return Some(match self.moved.contains_key(address) {
+                true => ActionReason::DeleteBecauseNoMoveTarget,
+                false => ActionReason::DeleteBecauseNoResourceConfig,
+            });
+        }
         if self.world.module(&address.module).is_none() {
             return Some(ActionReason::DeleteBecauseNoModule);
-        }
-        if !module.resources.contains_key(&address.resource) {
-            return Some(ActionReason::DeleteBecauseNoResourceConfig);
         }
         let expansions = lock(&self.expansions);
         let expansion = expansions.get(&address.abs_resource())?;

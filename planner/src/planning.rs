@@ -78,7 +78,16 @@ pub async fn plan(
         Ok(planning) => planning,
         Err(diagnostics) => return (None, diagnostics),
     };
-    if planning.walk().await {
+    if let Some(problem) = crate::moves::check_targets(&planning.moved, &options.targets) {
+        return (None, problem.into());
+    }
+    let complete = planning.walk().await;
+    let problems = planning.check_moves();
+    if problems.has_errors() {
+        // What else went wrong may well come from these mistakes.
+        return (None, problems);
+    }
+    if complete {
         planning.plan_leftovers().await;
     }
     planning.finish(workspace)

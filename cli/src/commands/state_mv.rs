@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use clap::ArgAction;
-use lang::addr::{AbsResource, InstanceKey, ModuleInstance, ResourceInstance};
+use lang::addr::{AbsResource, ConfigResource, InstanceKey, ModuleInstance, ResourceInstance};
 use lang::{Diagnostic, Diagnostics};
 use planner::Target;
 use state::State;
-use state::model::ResourceState;
+use state::model::{InstanceState, ResourceState};
 
 use super::Exit;
 use super::state_edit::{Backup, EditArgs, edit};
@@ -81,6 +81,36 @@ fn mismatch(detail: String) -> Diagnostics {
 
 /// Moves within a state. Returns what was moved where.
 fn relocate(state: &mut State, from: &Target, to: &Target) -> Result<Moves, Diagnostics> {
+    let moves = rename(state, from, to)?;
+    forget_dependencies(state, from);
+    Ok(moves)
+}
+
+/// What depends on something that was moved forgets its dependencies, as Terraform has it: the next refresh finds them again.
+fn forget_dependencies(state: &mut State, from: &Target) {
+    let moved = |dependency: &ConfigResource| match from {
+        Target::Module(module) => dependency.module.0.starts_with(&module.path().0),
+        Target::Resource(module, resource) => *dependency == module.resource(resource.clone()).config(),
+        Target::Instance(instance) => *dependency == instance.config(),
+    };
+    let concerned = |instance: &InstanceState| {
+        let objects = instance.current.iter().chain(instance.deposed.values());
+        objects.into_iter().any(|object| object.dependencies.iter().any(|dependency| moved(dependency)))
+    };
+    let stale: Vec<ResourceInstance> =
+        state.instances().filter(|(_, _, instance)| concerned(instance)).map(|(address, ..)| address).collect();
+    for address in stale {
+        let resource = state.resource_mut(&address.abs_resource());
+        let Some(instance) = resource.and_then(|resource| resource.instances.get_mut(&address.key)) else { continue };
+        for object in instance.current.iter_mut().chain(instance.deposed.values_mut()) {
+            if object.dependencies.iter().any(|dependency| moved(dependency)) {
+                Arc::make_mut(object).dependencies = Default::default();
+            }
+        }
+    }
+}
+
+fn rename(state: &mut State, from: &Target, to: &Target) -> Result<Moves, Diagnostics> {
     match (from, to) {
         (Target::Module(from), Target::Module(to)) => move_module(state, from, to),
         (Target::Module(from), _) => Err(mismatch(format!("Cannot move {from}: the target must also be a module."))),

@@ -93,10 +93,8 @@ pub fn render_plan(plan: &Plan, schemas: &dyn Schemas, settings: Settings) -> St
         let replaced = count(Action::DeleteThenCreate) + count(Action::CreateThenDelete);
         let imported = shown.iter().filter(|r| r.imported()).count();
         let import = if imported > 0 { format!("{imported} to import, ") } else { String::new() };
-        let forgotten = count(Action::Forget);
-        let forget = if forgotten > 0 { format!(", {forgotten} to forget") } else { String::new() };
         out.push_str(&format!(
-            "\n{} {import}{} to add, {} to change, {} to destroy{forget}.\n",
+            "\n{} {import}{} to add, {} to change, {} to destroy.\n",
             style.bold("Plan:"),
             count(Action::Create) + replaced,
             count(Action::Update),

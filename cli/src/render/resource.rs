@@ -103,14 +103,20 @@ impl<'a> Resource<'a> {
     pub fn new(document: &'a ResourceChange, schemas: &dyn Schemas, relevant: Paths<'a>) -> Resource<'a> {
         let change = &document.change;
         let not_null = |json: &'a serde_json::Value| (!json.is_null()).then_some(json);
+        let action = Action::of(&change.actions);
+        // What is forgotten stays as it is.
+        let (after, after_sensitive) = match action {
+            Action::Forget => (not_null(&change.before), &change.before_sensitive),
+            _ => (change.after.as_ref().and_then(not_null), &change.after_sensitive),
+        };
         let value = Change {
             before: not_null(&change.before),
-            after: change.after.as_ref().and_then(not_null),
+            after,
             before_explicit: false,
             after_explicit: false,
             unknown: Marker::of(change.after_unknown.as_ref()),
             before_sensitive: Marker::of(change.before_sensitive.as_ref()),
-            after_sensitive: Marker::of(change.after_sensitive.as_ref()),
+            after_sensitive: Marker::of(after_sensitive.as_ref()),
             replace: Paths::exact(&change.replace_paths),
             relevant,
         };
@@ -119,7 +125,7 @@ impl<'a> Resource<'a> {
             // A type that this build does not know can still be shown, by the types that its JSON has.
             None => as_block(dynamic::dynamic(value)),
         };
-        Resource { document, action: Action::of(&change.actions), diff }
+        Resource { document, action, diff }
     }
 
     /// Whether it moved.
@@ -139,11 +145,7 @@ impl<'a> Resource<'a> {
 
     /// The whole text, without a line break at the end.
     pub fn render(&self, cause: Cause, style: Style) -> String {
-        let mut layout = Layout::plan(style);
-        if self.action == Action::Forget {
-            layout.symbols = false;
-            layout.null_suffix = false;
-        }
+        let layout = Layout::plan(style);
         let header = header(&self.document.mode, &self.document.kind, &self.document.name);
         let body = render(&self.diff, 0, layout);
         format!("{}{} {header} {body}", self.comment(cause, style), self.action.symbol(style))
@@ -157,7 +159,8 @@ impl<'a> Resource<'a> {
         };
         let previous = document.previous_address.as_deref().unwrap_or_default();
         let reason = document.action_reason.as_deref().unwrap_or_default();
-        let title = style.bold(&format!("  # {address}"));
+        let indent = if self.action == Action::Forget { " " } else { "  " };
+        let title = style.bold(&format!("{indent}# {address}"));
         let (mut told_move, mut told_import) = (false, false);
         let mut out = match self.action {
             Action::Create => format!("{title} will be created"),
@@ -167,7 +170,7 @@ impl<'a> Resource<'a> {
             Action::DeleteThenCreate | Action::CreateThenDelete => {
                 let replaced = style.bold_red("replaced");
                 match reason {
-                    "replace_because_tainted" => format!("{title} is tainted, so it must be {replaced}"),
+                    "replace_because_tainted" => format!("{title} is tainted, so must be {replaced}"),
                     "replace_by_request" => format!("{title} will be {replaced}, as requested"),
                     "replace_by_triggers" => {
                         format!("{title} will be {replaced} due to changes in replace_triggered_by")
@@ -180,7 +183,7 @@ impl<'a> Resource<'a> {
                 format!("{title} will be {}{}", style.bold_red("destroyed"), self.delete_reason(reason, previous))
             }
             Action::Forget => format!(
-                "{title} will no longer be managed by Terraform, but will {} be destroyed\n  # (destroy = false is set in \
+                "{title} will no longer be managed by Terraform, but will {} be destroyed\n # (destroy = false is set in \
                  the configuration)",
                 style.bold_red("not")
             ),
@@ -218,11 +221,7 @@ impl<'a> Resource<'a> {
 
     fn delete_reason(&self, reason: &str, previous: &str) -> String {
         let document = self.document;
-        let bare = || {
-            let module = document.module_address.as_ref().map_or(String::new(), |m| format!("{m}."));
-            let data = if document.mode == "data" { "data." } else { "" };
-            format!("{module}{data}{}.{}", document.kind, document.name)
-        };
+        let bare = || format!("{}.{}", document.kind, document.name);
         let mut note = match reason {
             "delete_because_no_resource_config" => format!("\n  # (because {} is not in configuration)", bare()),
             "delete_because_no_move_target" => {

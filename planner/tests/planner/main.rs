@@ -6,6 +6,7 @@ mod crash;
 mod ephemeral;
 mod imports;
 mod lifecycle;
+mod moves;
 mod provisioning;
 mod run;
 mod selection;

@@ -39,11 +39,13 @@ pub fn plan(request: &PlanRequest<'_>) -> PlanResponse {
         _ => true,
     };
     let replaced = !request.prior.is_null() && differs("triggers_replace");
-    if request.prior.is_null() || replaced {
+    let new = request.prior.is_null() || replaced;
+    if new {
         planned.insert(Str::new_static("id"), Value::unknown(Type::String).refine_not_null());
     }
-    if request.prior.is_null() || replaced || differs("input") {
-        let output = if input.is_null() { input } else { Value::unknown(input.ty()) };
+    if new || differs("input") {
+        // The output of a new object without input is known; an update leaves it to the apply in any case.
+        let output = if new && input.is_null() { input } else { Value::unknown(input.ty()) };
         planned.insert(Str::new_static("output"), output);
     }
     let triggers = Path(vec![PathStep::Attribute(Str::new_static("triggers_replace"))]);
@@ -96,7 +98,7 @@ mod tests {
         assert!(response.get("output").unwrap().raw_equals(&Value::unknown(Type::Number)));
         assert!(response.get("id").unwrap().raw_equals(&Value::string("1")));
         let cleared = object(Value::string("1"), null(), Value::string("a"), null());
-        assert!(planned(&prior, &cleared).planned.unwrap().get("output").unwrap().is_null());
+        assert!(!planned(&prior, &cleared).planned.unwrap().get("output").unwrap().is_known());
     }
 
     #[test]

@@ -1,14 +1,18 @@
 //! `moved` blocks: objects of the state get new addresses before anything is planned. A resource that gains or loses `count`
 //! moves by itself between its address without key and `[0]`.
 
+mod check;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use config::addresses::AbsoluteAddress;
 use config::module::Module;
 use lang::addr::{InstanceKey, Mode, ModuleInstance, ModulePath, ResourceInstance};
-use lang::{Diagnostic, Diagnostics};
+use lang::{Diagnostic, Diagnostics, Range};
 use state::{ResourceState, State};
+
+pub(crate) use check::check_targets;
 
 /// Where objects were before: the old address by the new one.
 pub(crate) type Previous = BTreeMap<ResourceInstance, ResourceInstance>;
@@ -18,12 +22,21 @@ struct Statement<'a> {
     module: &'a ModulePath,
     from: &'a AbsoluteAddress,
     to: &'a AbsoluteAddress,
+    range: Range,
+}
+
+/// All statements in the order of modules and files.
+fn statements(root: &Module) -> Vec<Statement<'_>> {
+    let mut statements = Vec::new();
+    collect(root, &mut statements);
+    statements
 }
 
 /// Moves the objects of a state as the configuration says.
 pub(crate) fn apply(root: &Arc<Module>, state: &mut State) -> (Previous, Diagnostics) {
-    let mut statements = Vec::new();
-    collect(root, &mut statements);
+    let mut statements = statements(root);
+    // What is moved out of a module that is moved itself goes first.
+    statements.sort_by_key(|statement| std::cmp::Reverse(statement.depth()));
     let mut previous = Previous::new();
     let mut blocked = BTreeMap::new();
     // A chain of moves needs as many rounds as it has links, whatever the order of its blocks.
@@ -59,11 +72,21 @@ fn collect<'a>(module: &'a Module, statements: &mut Vec<Statement<'a>>) {
         module: &module.path,
         from: &moved.from_address,
         to: &moved.to_address,
+        range: moved.range,
     }));
     module.children.values().for_each(|child| collect(child, statements));
 }
 
 impl Statement<'_> {
+    /// How far down the statement reaches.
+    fn depth(&self) -> usize {
+        let below = match self.from {
+            AbsoluteAddress::Module(module) => 2 * module.0.len(),
+            AbsoluteAddress::Resource(resource) => 2 * resource.module.0.len() + 1,
+        };
+        2 * self.module.0.len() + below
+    }
+
     /// The new address of an instance that the statement selects.
     fn target(&self, address: &ResourceInstance) -> Option<ResourceInstance> {
         let depth = self.module.0.len();
