@@ -28,6 +28,7 @@ async fn command(arguments: Vec<String>, environment: Environment, mut ui: Ui, p
         match name.split_once('=').unwrap_or((name, "")) {
             ("chdir", directory) if option.contains('=') && !directory.is_empty() => {
                 if let Err(error) = std::env::set_current_dir(directory) {
+                    let error = crate::io::reason(&error);
                     ui.eprint(&format!("Error handling -chdir option: chdir {directory}: {error}\n"));
                     return Exit::Failure;
                 }
@@ -44,7 +45,7 @@ async fn command(arguments: Vec<String>, environment: Environment, mut ui: Ui, p
                 return Exit::Success;
             }
             ("version" | "v", _) => {
-                return commands::version::run(&ui, &commands::version::VersionArgs { json: false });
+                return commands::version::run(&ui, &commands::version::VersionArgs { json: false, rest: Vec::new() });
             }
             _ => {
                 ui.eprint(&usage());
@@ -89,8 +90,8 @@ async fn dispatch(
 ) -> Result<Exit, Exit> {
     use commands::{
         apply, console, fmt, force_unlock, get, graph, import, init, metadata, modules, output, plan,
-        providers as needs, show, state_list, state_mv, state_replace_provider, state_rm, state_show, state_transfer,
-        taint, validate, version, workspace,
+        providers as needs, refresh, show, state_list, state_mv, state_replace_provider, state_rm, state_show,
+        state_transfer, taint, test, validate, version, workspace,
     };
     let session = |ui: &mut Ui| {
         let ui = std::mem::replace(ui, Ui::silent());
@@ -114,7 +115,8 @@ async fn dispatch(
                 json: a.json,
             })?;
             args.planning.destroy |= name == "destroy";
-            apply::run(&session(ui), &args).await
+            let verb = if name == "destroy" { apply::Verb::Destroy } else { apply::Verb::Apply };
+            apply::run(&session(ui), &args, verb).await
         }
         "init" => {
             let args = prepare(ui, "init [options]", arguments, |a: &init::InitArgs| Settings {
@@ -145,7 +147,7 @@ async fn dispatch(
             show::run(&session(ui), &args).await
         }
         "state list" => {
-            let usage = "state (list|ls) [options] [address...]";
+            let usage = "state list [options] [address...]";
             let args = prepare(ui, usage, arguments, |_: &state_list::StateListArgs| text(false))?;
             state_list::run(&session(ui), &args).await
         }
@@ -189,6 +191,14 @@ async fn dispatch(
             let status = if name == "taint" { ObjectStatus::Tainted } else { ObjectStatus::Ready };
             taint::run(&session(ui), &args, status).await
         }
+        "test" => {
+            let args = prepare(ui, "test [options]", arguments, |a: &test::TestArgs| Settings {
+                no_color: a.no_color,
+                json: a.json,
+                ..Settings::default()
+            })?;
+            test::run(&session(ui), &args).await
+        }
         "fmt" => {
             let args = prepare(ui, "fmt [options] [target...]", arguments, |a: &fmt::FmtArgs| text(a.no_color))?;
             fmt::run(&session(ui), &args)
@@ -210,14 +220,12 @@ async fn dispatch(
             force_unlock::run(&session(ui), &args).await
         }
         "refresh" => {
-            let mut all = vec!["-refresh-only".to_owned(), "-auto-approve".to_owned()];
-            all.extend(arguments.iter().cloned());
-            let args = prepare(ui, "refresh [options]", &all, |a: &apply::ApplyArgs| Settings {
+            let args = prepare(ui, "refresh [options]", arguments, |a: &refresh::RefreshArgs| Settings {
                 no_color: a.view.no_color,
                 compact_warnings: a.view.compact_warnings,
                 json: a.json,
             })?;
-            apply::run(&session(ui), &args).await
+            refresh::run(&session(ui), args).await
         }
         "providers schema" => {
             let usage = "providers schema -json";

@@ -13,6 +13,7 @@ use planner::plan::Plan;
 use planner::planfile::{self, PlanFileError, SavedPlan, SealingKey, WriteError};
 use sha2::{Digest, Sha256};
 
+use crate::io::reason;
 use crate::session::{Session, chain};
 
 /// Where a plan keeps the list of installed modules among its files.
@@ -29,7 +30,7 @@ const CLEAR_VARIABLE: &str = "WINDLASS_PLAN_CLEAR";
 /// if there are any.
 pub fn save(session: &Session, plan: &Plan, path: &str, in_clear: bool) -> Result<Option<Diagnostic>, Diagnostic> {
     let in_clear = in_clear || session.environment.get(CLEAR_VARIABLE).is_some_and(|value| !matches!(value, "" | "0"));
-    let failed = |what: String| Diagnostic::error("Failed to write plan file", format!("The plan file {path} {what}."));
+    let failed = |what: String| Diagnostic::error("Failed to write plan file", format!("The plan file {what}."));
     let saved =
         SavedPlan { plan: plan.clone(), files: configuration_files(session), workspace: session.workspace_name() };
     let bytes = planfile::write(&saved, || if in_clear { Ok(None) } else { key(session, true).map(Some) }).map_err(
@@ -38,7 +39,8 @@ pub fn save(session: &Session, plan: &Plan, path: &str, in_clear: bool) -> Resul
             WriteError::Plan(error) => failed(format!("could not be made: {}", chain(&error))),
         },
     )?;
-    write_private(Path::new(path), &bytes).map_err(|error| failed(format!("could not be written: {error}")))?;
+    write_private(Path::new(path), &bytes)
+        .map_err(|error| failed(format!("could not be written: open {path}: {}", reason(&error))))?;
     let warning = || {
         let detail = format!(
             "The plan file {path} holds sensitive values in clear, as asked for. Whoever can read the file can read them."
@@ -72,7 +74,12 @@ pub fn is_plan(bytes: &[u8]) -> bool {
 /// Reads a saved plan.
 pub fn read(session: &Session, path: &str) -> Result<SavedPlan, Diagnostic> {
     let failed = |detail: String| Diagnostic::error(format!("Failed to load \"{path}\" as a plan file"), detail);
-    let bytes = std::fs::read(path).map_err(|error| failed(format!("Error: {error}")))?;
+    if Path::new(path).is_dir() {
+        let detail = "The specified path is a directory, not a plan file. You can use the global -chdir flag to use this \
+                      directory as the configuration root.";
+        return Err(failed(detail.to_owned()));
+    }
+    let bytes = std::fs::read(path).map_err(|error| failed(format!("Error: stat {path}: {}", reason(&error))))?;
     planfile::read(&bytes, || key(session, false).ok()).map_err(|error| {
         let hint = match &error {
             PlanFileError::Sealed => format!(

@@ -61,10 +61,15 @@ impl Session {
         }
     }
 
+    /// Whether the directory holds no configuration.
+    pub fn is_bare(&self) -> bool {
+        ConfigFiles::list(Path::new(".")).is_ok_and(|files| files.is_empty())
+    }
+
     /// Reads the configuration. `required`: an empty directory is an error.
     pub fn load(&self, required: bool) -> (Option<Workspace>, Diagnostics) {
         let root = Path::new(".");
-        if required && ConfigFiles::list(root).is_ok_and(|files| files.is_empty()) {
+        if required && self.is_bare() {
             let detail = "Plan requires configuration to be present. Planning without a configuration would mark everything \
                           for destruction, which is normally not what is desired. If you would like to destroy everything, \
                           run plan with the -destroy option. Otherwise, create a Terraform configuration file (.tf file) and \

@@ -19,35 +19,22 @@ pub fn collect(session: &Session, module: &Module, flags: &[Flag]) -> (BTreeMap<
         if let Some(name) = name.strip_prefix("TF_VAR_")
             && module.variables.contains_key(name)
         {
-            let origin = format!("the TF_VAR_{name} environment variable");
+            let origin = format!("using the TF_VAR_{name} environment variable");
             let value = VariableValue::Text(value.clone());
-            collected.given.insert(name.into(), GivenVariable { value, origin, range: Range::NONE });
+            collected.given.insert(name.into(), GivenVariable { value, origin, range: Range::NONE, automatic: true });
         }
     }
     for file in automatic_files() {
-        collected.file(session, module, &file);
+        collected.file(session, module, &file, true);
     }
     for flag in flags {
         match flag {
-            Flag::File(file) => collected.file(session, module, Path::new(file)),
+            Flag::File(file) => collected.file(session, module, Path::new(file), false),
             Flag::Setting(setting) => collected.setting(module, setting),
         }
     }
     collected.report_undeclared();
     (collected.given, collected.diagnostics)
-}
-
-/// Collects what the apply of a saved plan may be given: ephemeral variables alone, since the plan has the others.
-pub fn collect_ephemeral(
-    session: &Session,
-    module: &Module,
-    flags: &[Flag],
-) -> (BTreeMap<Str, GivenVariable>, Diagnostics) {
-    let mut ephemeral = module.clone();
-    ephemeral.variables.retain(|_, variable| variable.ephemeral);
-    let (given, diagnostics) = collect(session, &ephemeral, flags);
-    // Files give values for the other variables as well: the plan has them already.
-    (given, diagnostics.into_iter().filter(Diagnostic::is_error).collect())
 }
 
 fn automatic_files() -> Vec<PathBuf> {
@@ -76,7 +63,7 @@ struct Collected {
 }
 
 impl Collected {
-    fn file(&mut self, session: &Session, module: &Module, file: &Path) {
+    fn file(&mut self, session: &Session, module: &Module, file: &Path, automatic: bool) {
         let (attributes, diagnostics) = parse_tfvars(&session.sources, Path::new(""), file);
         self.diagnostics.append(diagnostics);
         for attribute in attributes {
@@ -86,7 +73,10 @@ impl Collected {
             }
             let range = attribute.expr.range;
             let value = VariableValue::Expr(attribute.expr);
-            self.given.insert(attribute.name, GivenVariable { value, origin: file.display().to_string(), range });
+            self.given.insert(
+                attribute.name,
+                GivenVariable { value, origin: format!("in {}", file.display()), range, automatic },
+            );
         }
     }
 
@@ -109,7 +99,10 @@ impl Collected {
             return;
         }
         let value = VariableValue::Text(value.to_owned());
-        self.given.insert(name.into(), GivenVariable { value, origin: "-var".to_owned(), range: Range::NONE });
+        self.given.insert(
+            name.into(),
+            GivenVariable { value, origin: format!("using -var=\"{name}=...\""), range: Range::NONE, automatic: false },
+        );
     }
 
     /// Values of files for variables that don't exist are only warned about: files are shared between configurations.
@@ -144,12 +137,15 @@ pub fn ask(session: &Session, module: &Module, given: &mut BTreeMap<Str, GivenVa
         session.ui.print(&style.bold(&format!("var.{name}")));
         session.ui.print("\n");
         if let Some(description) = &variable.description {
-            session.ui.print(&format!("  {description}\n"));
+            session.ui.print(&format!("  {description}\n\n"));
         }
-        session.ui.print(&format!("\n  {} ", style.bold("Enter a value:")));
+        session.ui.print(&format!("  {} ", style.bold("Enter a value:")));
         let Some(answer) = session.ui.read_line() else { return };
         session.ui.print("\n");
         let value = VariableValue::Text(answer);
-        given.insert(name.clone(), GivenVariable { value, origin: "interactive input".to_owned(), range: Range::NONE });
+        given.insert(
+            name.clone(),
+            GivenVariable { value, origin: "using interactive input".to_owned(), range: Range::NONE, automatic: false },
+        );
     }
 }

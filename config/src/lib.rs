@@ -29,6 +29,7 @@ pub mod references;
 pub mod remote_source;
 mod resources;
 mod terraform_block;
+pub mod test_file;
 pub mod tfvars;
 mod variables;
 pub mod version;

@@ -106,7 +106,7 @@ impl Reader<'_> {
     }
 
     /// `providers = { child = parent }`
-    fn passed_providers(&mut self, attribute: &Attribute) -> Vec<(ProviderRef, ProviderRef)> {
+    pub fn passed_providers(&mut self, attribute: &Attribute) -> Vec<(ProviderRef, ProviderRef)> {
         let Some(items) = attribute.expr.static_object() else {
             self.error("Invalid expression", "A static map expression is required.", attribute.expr.start_range());
             return Vec::new();

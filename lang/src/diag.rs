@@ -96,6 +96,13 @@ impl Diagnostic {
         self
     }
 
+    /// The same as an error.
+    #[must_use]
+    pub fn as_error(mut self) -> Diagnostic {
+        self.0.severity = Severity::Error;
+        self
+    }
+
     /// How bad it is.
     pub fn severity(&self) -> Severity {
         self.0.severity

@@ -27,7 +27,15 @@ pub enum RuleKind {
     OutputPrecondition,
     /// `assert` of a check block: a failure is a warning.
     Assertion,
+    /// `assert` of a test: the plan or apply must have come out this way.
+    Test,
 }
+
+const UNKNOWN_IN_TEST: &str = "Condition expression could not be evaluated at this time. This means you have executed a \
+`run` block with `command = plan` and one of the values your condition depended on is not known until after the plan has been \
+applied. Either remove this value from your condition, or execute an `apply` command from this `run` block. Alternatively, if \
+there is an override for this value, you can make it available during the plan phase by setting `override_during = plan` in \
+the `override_` block.";
 
 impl RuleKind {
     fn summary(self) -> &'static str {
@@ -37,6 +45,7 @@ impl RuleKind {
             RuleKind::Postcondition => "Resource postcondition failed",
             RuleKind::OutputPrecondition => "Module output value precondition failed",
             RuleKind::Assertion => "Check block assertion failed",
+            RuleKind::Test => "Test assertion failed",
         }
     }
 }
@@ -94,6 +103,14 @@ fn evaluate_rule(
             .at(rule.condition.range)
             .with_values(referenced_values(&rule.condition, scope))
     };
+    if !result.is_known() && kind == RuleKind::Test {
+        diagnostics.push(
+            Diagnostic::error("Unknown condition value", UNKNOWN_IN_TEST)
+                .at(rule.condition.range)
+                .with_values(referenced_values(&rule.condition, scope)),
+        );
+        return (CheckStatus::Error, None);
+    }
     if !result.is_known() {
         if kind == RuleKind::Assertion && world.phase == Phase::Plan {
             let detail =

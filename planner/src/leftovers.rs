@@ -29,7 +29,7 @@ impl Planning<'_> {
                 self.stored.outputs.keys().filter(|name| !declared.contains_key(*name)).cloned().collect();
             for name in removed {
                 let sensitive = self.stored.outputs.get(&name).is_some_and(|output| output.sensitive);
-                outputs::plan_change(self, &name, Value::null(lang::Type::Dynamic), sensitive);
+                outputs::plan_change(self, &name, None, sensitive);
             }
         }
     }

@@ -37,7 +37,7 @@ pub(crate) fn visit(planning: &Planning<'_>, module: &ModuleScope, name: &Str) -
         if !planning.selection.is_everything() {
             return true;
         }
-        plan_change(planning, name, Value::null(Type::Dynamic), output.sensitive);
+        plan_change(planning, name, None, output.sensitive);
         return true;
     }
     let value = world.output(module, name);
@@ -56,7 +56,7 @@ pub(crate) fn visit(planning: &Planning<'_>, module: &ModuleScope, name: &Str) -
             None => state.outputs.remove(name),
         };
     }
-    plan_change(planning, name, value, output.sensitive);
+    plan_change(planning, name, Some(value), output.sensitive);
     true
 }
 
@@ -84,27 +84,27 @@ pub(crate) fn stored(value: Value, sensitive: bool) -> Option<OutputValue> {
     Some(OutputValue { value: Json::from_value(&json), ty: Json::from_value(&ty.to_json()), sensitive })
 }
 
-/// Plans the change of a root output from the stored value to `after`.
-pub(crate) fn plan_change(planning: &Planning<'_>, name: &Str, after: Value, sensitive: bool) {
+/// Plans the change of a root output from the stored value to `after`; `None` if the output goes away.
+pub(crate) fn plan_change(planning: &Planning<'_>, name: &Str, after: Option<Value>, sensitive: bool) {
     let stored = planning.stored.outputs.get(name);
     let before = stored.and_then(|stored| {
         let ty = Type::from_json(&stored.ty.to_value().ok()?).ok()?;
         Value::from_json(&stored.value.to_value().ok()?, &ty).ok()
     });
     let was_sensitive = stored.is_some_and(|stored| stored.sensitive);
+    if before.is_none() && after.is_none() {
+        return;
+    }
+    let goes = after.is_none();
+    let after = after.unwrap_or_else(|| Value::null(Type::Dynamic));
     let (plain, _) = after.clone().unmark_deep();
-    let destroying = planning.options.mode == PlanMode::Destroy;
     let action = match &before {
         None if plain.is_null() => Action::NoOp,
         None => Action::Create,
-        Some(_) if destroying => Action::Delete,
-        Some(_) if plain.is_null() => Action::Delete,
+        Some(_) if goes => Action::Delete,
         Some(before) if before.raw_equals(&plain) && was_sensitive == sensitive => Action::NoOp,
         Some(_) => Action::Update,
     };
-    if before.is_none() && destroying {
-        return;
-    }
     let before = before.unwrap_or_else(|| Value::null(Type::Dynamic));
     let mark = |value: Value, sensitive: bool| if sensitive { value.with_marks(Marks::SENSITIVE) } else { value };
     let change = OutputChange {

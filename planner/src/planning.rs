@@ -93,7 +93,8 @@ pub async fn plan(
     planning.finish(workspace)
 }
 
-fn planning_functions(workspace: &Workspace) -> lang::functions::Functions {
+/// The functions that a plan's expressions may call.
+pub fn planning_functions(workspace: &Workspace) -> lang::functions::Functions {
     let context = lang::functions::CallContext { planning: true, ..workspace.functions.clone() };
     crate::functions::table(workspace, context)
 }

@@ -41,6 +41,7 @@ pub struct World<'w> {
     pub(crate) functions: Functions,
     pub(crate) checks: Mutex<BTreeMap<(ModuleInstance, Checkable), CheckOutcome>>,
     given: BTreeMap<Str, GivenVariable>,
+    root: Arc<ModuleScope>,
     modules: RwLock<HashMap<ModuleInstance, Arc<ModuleScope>>>,
     pub(crate) diagnostics: Mutex<Diagnostics>,
 }
@@ -181,17 +182,17 @@ impl<'w> World<'w> {
         given: BTreeMap<Str, GivenVariable>,
         functions: Functions,
     ) -> World<'w> {
-        let world = World {
+        let root = Arc::new(ModuleScope::new(workspace.config.clone(), ModuleInstance::root(), Repetition::None));
+        World {
             workspace,
             phase,
             functions,
             checks: Mutex::new(BTreeMap::new()),
             given,
-            modules: RwLock::new(HashMap::new()),
+            modules: RwLock::new(HashMap::from([(ModuleInstance::root(), root.clone())])),
+            root,
             diagnostics: Mutex::new(Diagnostics::new()),
-        };
-        world.add_module(workspace.config.clone(), ModuleInstance::root(), Repetition::None);
-        world
+        }
     }
 
     fn add_module(&self, config: Arc<Module>, address: ModuleInstance, repetition: Repetition) {
@@ -202,6 +203,11 @@ impl<'w> World<'w> {
     /// A module instance, if it is expanded.
     pub fn module(&self, address: &ModuleInstance) -> Option<Arc<ModuleScope>> {
         read(&self.modules).get(address).cloned()
+    }
+
+    /// The root module.
+    pub fn root(&self) -> Arc<ModuleScope> {
+        self.root.clone()
     }
 
     /// The expanded instances of a module path, in address order.

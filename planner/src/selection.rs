@@ -1,5 +1,6 @@
 //! `-target` and `-exclude`: which part of the graph is walked.
 
+use lang::Diagnostic;
 use std::collections::HashSet;
 
 use lang::addr::{InstanceKey, ModuleInstance, ResourceInstance};
@@ -214,4 +215,20 @@ impl std::fmt::Display for Target {
             Target::Instance(instance) => instance.fmt(f),
         }
     }
+}
+
+/// The warning of a plan for a part of the configuration.
+pub fn partial_warning(options: &PlanOptions) -> Option<Diagnostic> {
+    let flag = match (options.targets.is_empty(), options.excludes.is_empty()) {
+        (false, _) => "-target",
+        (true, false) => "-exclude",
+        (true, true) => return None,
+    };
+    let detail = format!(
+        "You are creating a plan with the {flag} option, which means that the result of this plan may not represent all of the \
+         changes requested by the current configuration.\n\nThe {flag} option is not for routine use, and is provided only for \
+         exceptional situations such as recovering from errors or mistakes, or when Terraform specifically suggests to use it as \
+         part of an error message."
+    );
+    Some(Diagnostic::warning("Resource targeting is in effect", detail))
 }

@@ -1,5 +1,7 @@
 //! Input variables: from what is given to a checked value.
 
+use std::collections::BTreeMap;
+
 use lang::addr::ModuleInstance;
 use lang::ast::Traversal;
 use lang::eval::{Scope, evaluate};
@@ -11,8 +13,9 @@ use config::module::{CheckRule, Variable};
 
 use crate::checks::{self, RuleKind};
 use crate::plan::{CheckStatus, Checkable};
+use crate::planning::planning_functions;
 use crate::scope::{BlockScope, Phase, World};
-use crate::workspace::{GivenVariable, VariableValue};
+use crate::workspace::{GivenVariable, VariableValue, Workspace};
 
 /// The value of a root input variable.
 pub fn root_value(
@@ -79,6 +82,13 @@ fn given_value(
     (diagnostics.error_count() == before).then_some(value)
 }
 
+/// What a value given for a root variable is worth, converted to the variable's type. `None` if it cannot be read.
+pub fn given(workspace: &Workspace, variable: &Variable, given: &GivenVariable) -> Option<Value> {
+    let world = World::new(workspace, Phase::Plan, BTreeMap::new(), planning_functions(workspace));
+    let value = given_value(&world, variable, given, &mut Diagnostics::new())?;
+    variable.defaults.apply(value).convert(&variable.ty).ok()
+}
+
 /// What a plan records of a root variable: the value as it was given, or the default; with the variable's marks.
 pub fn recorded(world: &World<'_>, variable: &Variable) -> Value {
     // Mistakes in it were reported when the variable was visited.
@@ -113,7 +123,10 @@ pub fn accept(
         Ok(value) => value,
         Err(error) => {
             let detail = if place == variable.range {
-                format!("Unsuitable value for {name} set from outside of the configuration: {error}.")
+                let origin = world
+                    .given(&variable.name)
+                    .map_or("from outside of the configuration", |given| given.origin.as_str());
+                format!("Unsuitable value for {name} set {origin}: {error}.")
             } else {
                 format!(
                     "The given value is not suitable for {name} declared at {}: {error}.",
@@ -175,7 +188,12 @@ fn variable_place(world: &World<'_>, module: &crate::scope::ModuleScope, variabl
         let argument = parent.config.calls.get(call)?.arguments.iter().find(|a| a.name == variable.name)?;
         Some(argument.expr.range)
     };
-    argument().unwrap_or(variable.range)
+    // A value that a test gives stands in the test file.
+    let tested = || {
+        let given = world.given(&variable.name).filter(|_| module.address.is_root())?;
+        matches!(given.value, VariableValue::Value(_)).then_some(given.range).filter(|range| *range != Range::NONE)
+    };
+    argument().or_else(tested).unwrap_or(variable.range)
 }
 
 /// A scope in which nothing is known: for values of variable files and arguments.

@@ -73,10 +73,12 @@ pub struct Workspace {
 pub struct GivenVariable {
     /// The value.
     pub value: VariableValue,
-    /// Where it comes from, for messages (`-var`, `the environment variable TF_VAR_x`, a file's name).
+    /// Where it comes from, to follow "set": `using -var="x=..."`, `using the TF_VAR_x environment variable`.
     pub origin: String,
     /// Its place in a file.
     pub range: Range,
+    /// Whether it was not given to this run, but found: in the environment, in `*.auto.tfvars`.
+    pub automatic: bool,
 }
 
 /// The forms in which a value is given.

@@ -67,6 +67,22 @@ pub struct PlanningArgs {
     pub variables: VariableArgs,
 }
 
+impl PlanningArgs {
+    /// What `refresh` plans.
+    pub fn refresh_only() -> PlanningArgs {
+        PlanningArgs {
+            destroy: false,
+            refresh_only: true,
+            refresh: true,
+            replace: Vec::new(),
+            target: Vec::new(),
+            exclude: Vec::new(),
+            parallelism: 10,
+            variables: VariableArgs::default(),
+        }
+    }
+}
+
 /// A value for an input variable, or a file of values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GivenVariable {

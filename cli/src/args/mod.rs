@@ -39,6 +39,9 @@ pub enum FlagError {
     /// `-`, `-=x` and their like.
     #[error("bad flag syntax: {0}")]
     Syntax(String),
+    /// An argument to a command that takes none.
+    #[error("too many arguments")]
+    UnexpectedArgument,
     /// `-help`
     #[error("help requested")]
     Help,
@@ -53,7 +56,10 @@ pub fn parse<T: clap::Parser>(arguments: &[String]) -> Result<T, FlagError> {
 }
 
 fn convert(error: &clap::Error) -> FlagError {
-    use clap::error::{ContextKind, ContextValue};
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    if error.kind() == ErrorKind::UnknownArgument {
+        return FlagError::UnexpectedArgument;
+    }
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
         _ => String::new(),

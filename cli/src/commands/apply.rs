@@ -9,6 +9,7 @@ use planner::planfile::SavedPlan;
 use planner::{ApplyOptions, Interrupt};
 
 use super::{Exit, operation};
+use crate::args::FlagError;
 use crate::args::groups::{PlanningArgs, StateArgs, StateOutArgs, ViewArgs};
 use crate::json_views::stream::Event;
 use crate::session::{Opened, Session};
@@ -42,8 +43,21 @@ pub struct ApplyArgs {
     pub plan: Vec<String>,
 }
 
+/// As which command an operation was called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// `plan`
+    Plan,
+    /// `apply`
+    Apply,
+    /// `destroy`
+    Destroy,
+    /// `refresh`
+    Refresh,
+}
+
 /// Runs the command.
-pub async fn run(session: &Session, args: &ApplyArgs) -> Exit {
+pub async fn run(session: &Session, args: &ApplyArgs, verb: Verb) -> Exit {
     let fail = |diagnostics: &Diagnostics| {
         session.show(diagnostics);
         Exit::Failure
@@ -59,20 +73,26 @@ pub async fn run(session: &Session, args: &ApplyArgs) -> Exit {
     if args.json {
         session.ui.event(&Event::version());
     }
+    let command = if verb == Verb::Destroy { "destroy" } else { "apply" };
     let saved = match args.plan.as_slice() {
         [] => None,
+        [path] if verb == Verb::Destroy => {
+            let detail = format!(
+                "If this plan was created using plan -destroy, apply it using:\n  terraform apply {}",
+                crate::render::strings::go_quote(path)
+            );
+            session.ui.error("Destroy can't be called with a plan file", &detail);
+            return Exit::Failure;
+        }
         [path] => match crate::saved_plan::read(session, path) {
             Ok(saved) => Some(saved),
             Err(diagnostic) => return fail(&diagnostic.into()),
         },
-        _ => {
-            session.ui.error("Too many command line arguments", "Expected at most one positional argument.");
-            return Exit::Failure;
-        }
+        _ => return super::misuse::refuse(session, command, &FlagError::UnexpectedArgument),
     };
     let prepared = match &saved {
         Some(saved) => operation::prepare_saved(session, &args.planning, saved),
-        None => operation::prepare(session, &args.planning, args.input && !args.json),
+        None => operation::prepare(session, &args.planning, args.input && !args.json, verb),
     };
     let prepared = match prepared {
         Ok(prepared) => prepared,
@@ -83,7 +103,7 @@ pub async fn run(session: &Session, args: &ApplyArgs) -> Exit {
         Ok(opened) => opened,
         Err(diagnostics) => return fail(&diagnostics),
     };
-    let exit = plan_and_apply(session, args, &prepared, &opened, saved).await;
+    let exit = plan_and_apply(session, args, verb, &prepared, &opened, saved).await;
     let released = opened.close().await;
     session.show(&released);
     if released.has_errors() { Exit::Failure } else { exit }
@@ -92,6 +112,7 @@ pub async fn run(session: &Session, args: &ApplyArgs) -> Exit {
 async fn plan_and_apply(
     session: &Session,
     args: &ApplyArgs,
+    verb: Verb,
     prepared: &operation::Prepared,
     opened: &Opened,
     saved: Option<SavedPlan>,
@@ -104,9 +125,19 @@ async fn plan_and_apply(
             return Exit::Failure;
         }
     };
+    if verb == Verb::Refresh && snapshots.stored().is_none_or(state::State::is_empty) {
+        let detail = "There are currently no remote objects tracked in the state, so there is nothing to refresh.";
+        session.show(&lang::Diagnostic::warning("Empty or non-existent state", detail).into());
+        return Exit::Success;
+    }
+    let mut warnings;
     let plan = match saved {
         Some(mut saved) => match operation::check_fresh(session, &prepared.workspace, &mut saved, &snapshots) {
-            Ok(()) => saved.plan,
+            Ok(()) => {
+                warnings = prepared.warnings.clone();
+                operation::stream_planned(session, &saved.plan);
+                saved.plan
+            }
             Err(diagnostic) => {
                 session.show(&diagnostic.into());
                 return Exit::Failure;
@@ -119,13 +150,20 @@ async fn plan_and_apply(
                 let of_check = |d: &lang::Diagnostic| d.summary().starts_with("Check block assertion");
                 planned.diagnostics = planned.diagnostics.into_iter().filter(|d| !of_check(d)).collect();
             }
-            if let Some(plan) = &planned.plan {
+            if let Some(plan) = planned.plan.as_ref().filter(|_| verb != Verb::Refresh || !session.ui.settings.json) {
                 operation::show_plan(session, plan);
             }
-            session.show(&planned.diagnostics);
-            let Some(plan) = planned.plan.filter(|_| !planned.diagnostics.has_errors()) else { return Exit::Failure };
-            if plan.has_changes() && !args.auto_approve && !approved(session, &plan) {
+            let Some(plan) = planned.plan.filter(|_| !planned.diagnostics.has_errors()) else {
+                session.show(&planned.diagnostics);
                 return Exit::Failure;
+            };
+            warnings = planned.diagnostics;
+            if plan.has_changes() && !args.auto_approve {
+                // Who decides has to see what there is to worry about.
+                session.show(&std::mem::take(&mut warnings));
+                if !approved(session, &plan) {
+                    return Exit::Failure;
+                }
             }
             plan
         }
@@ -133,7 +171,7 @@ async fn plan_and_apply(
     let interrupt = Interrupt::default();
     let watcher = tokio::spawn(crate::interrupts::watch(session.ui.clone(), interrupt.clone()));
     let options = ApplyOptions {
-        parallelism: args.planning.parallelism,
+        parallelism: operation::parallelism(&args.planning),
         interrupt,
         variables: prepared.options.variables.clone(),
         provisioners: Arc::new(provisioners::Builtin),
@@ -141,7 +179,8 @@ async fn plan_and_apply(
     let outcome = planner::apply(&prepared.workspace, &plan, snapshots, journal, &options, hooks).await;
     watcher.abort();
     if outcome.diagnostics.has_errors() {
-        session.show(&outcome.diagnostics);
+        warnings.append(outcome.diagnostics);
+        session.show(&warnings);
         return Exit::Failure;
     }
     if plan.is_partial() {
@@ -153,11 +192,17 @@ async fn plan_and_apply(
              provided only for exceptional situations such as recovering from errors or mistakes, or when Terraform \
              specifically suggests to use it as part of an error message."
         );
-        session.show(&lang::Diagnostic::warning("Applied changes may be incomplete", detail).into());
+        warnings.push(lang::Diagnostic::warning("Applied changes may be incomplete", detail));
     }
-    summary(session, plan.mode == PlanMode::Destroy, &outcome.counts);
+    warnings.append(outcome.diagnostics);
+    session.show(&warnings);
+    if verb != Verb::Refresh || !session.ui.settings.json {
+        summary(session, plan.mode == PlanMode::Destroy, &outcome.counts);
+    }
+    if let (Some(path), false) = (&args.state_out.state_out, session.ui.settings.json) {
+        saved_elsewhere(session, path, &outcome.counts);
+    }
     outputs(session, &outcome.state, plan.mode == PlanMode::Destroy);
-    session.show(&outcome.diagnostics);
     Exit::Success
 }
 
@@ -190,7 +235,7 @@ fn approved(session: &Session, plan: &Plan) -> bool {
     };
     ui.print("\n");
     if answer != "yes" {
-        ui.print(&format!("\n{cancelled}\n"));
+        ui.print(&format!("{cancelled}\n"));
         return false;
     }
     true
@@ -213,8 +258,23 @@ fn summary(session: &Session, destroy: bool, counts: &ChangeCounts) {
     }
 }
 
+/// Where `-state-out` has put the state.
+fn saved_elsewhere(session: &Session, path: &str, counts: &ChangeCounts) {
+    if counts.add + counts.change == 0 {
+        return;
+    }
+    session.ui.print(&format!(
+        "\nThe state of your infrastructure has been saved to the path below. This state\nis required to modify and destroy \
+         your infrastructure, so keep it safe. To\ninspect the complete state use the `terraform show` command.\n\nState \
+         path: {path}\n"
+    ));
+}
+
 fn outputs(session: &Session, state: &state::State, destroy: bool) {
     let ui = &session.ui;
+    if destroy {
+        return;
+    }
     if ui.settings.json {
         let parts: serde_json::Map<_, _> = state
             .outputs
@@ -231,7 +291,7 @@ fn outputs(session: &Session, state: &state::State, destroy: bool) {
             })
             .collect();
         ui.event(&Event::new("outputs", format!("Outputs: {}", parts.len())).with("outputs", parts));
-    } else if !destroy && !state.outputs.is_empty() {
+    } else if !state.outputs.is_empty() {
         let lines = super::output::all_outputs(state.outputs.iter().map(|(name, output)| (name.as_str(), output)));
         ui.print(&format!("\n{}\n\n{lines}", ui.style.bold_green("Outputs:")));
     }

@@ -63,6 +63,9 @@ pub fn run(session: &Session, args: &FmtArgs) -> Exit {
     } else {
         for target in &args.target {
             run.target(target);
+            if run.diagnostics.has_errors() {
+                break;
+            }
         }
     }
     if !args.check || show || args.diff {

@@ -24,17 +24,10 @@ pub struct GetArgs {
     /// Set the directory of the tests.
     #[arg(long, value_name = "path", default_value = "tests")]
     pub test_directory: String,
-    /// The directory; only the current one.
-    pub directory: Vec<String>,
 }
 
 /// Runs the command.
 pub async fn run(session: &Session, args: &GetArgs) -> Exit {
-    if !args.directory.is_empty() {
-        let detail = "Too many command line arguments. Did you mean to use -chdir?";
-        session.ui.error("Too many command line arguments", detail);
-        return Exit::Failure;
-    }
     let print = |module: &str| session.ui.print(&format!("{module}\n"));
     let diagnostics = install(session, args.update, &print).await;
     session.show(&diagnostics);

@@ -16,14 +16,16 @@ pub struct MetadataFunctionsArgs {
     /// Required: the output is JSON.
     #[arg(long, action = ArgAction::Set, default_value_t = false)]
     pub json: bool,
+    /// Accepted and ignored.
+    pub rest: Vec<String>,
 }
 
 /// Runs the command.
 pub fn functions(session: &Session, args: &MetadataFunctionsArgs) -> Exit {
     if !args.json {
         let usage = "metadata functions -json";
-        let message = "The `terraform metadata functions` command requires the `-json` flag.";
-        return super::misuse::<MetadataFunctionsArgs>(session, usage, message);
+        let message = "The `terraform metadata functions` command requires the `-json` flag.\n";
+        return super::misused::<MetadataFunctionsArgs>(session, usage, message, super::HelpGoes::ToStderr);
     }
     let context = CallContext { base_dir: PathBuf::from("."), ..CallContext::default() };
     let table = table(context);

@@ -11,11 +11,13 @@ pub mod import;
 pub mod init;
 pub mod init_from_module;
 pub mod metadata;
+pub mod misuse;
 pub mod modules;
 pub mod operation;
 pub mod output;
 pub mod plan;
 pub mod providers;
+pub mod refresh;
 pub mod show;
 pub mod state_edit;
 pub mod state_list;
@@ -25,6 +27,7 @@ pub mod state_rm;
 pub mod state_show;
 pub mod state_transfer;
 pub mod taint;
+pub mod test;
 pub mod validate;
 pub mod version;
 pub mod workspace;
@@ -99,6 +102,7 @@ pub const LIST: &[Listed] = &[
     Listed { name: "show", synopsis: "Show the current state or a saved plan", main: false },
     Listed { name: "state", synopsis: "Advanced state management", main: false },
     Listed { name: "taint", synopsis: "Mark a resource instance as not fully functional", main: false },
+    Listed { name: "test", synopsis: "Execute integration tests for Terraform modules", main: false },
     Listed { name: "untaint", synopsis: "Remove the 'tainted' state from a resource instance", main: false },
     Listed { name: "version", synopsis: "Show the current Terraform version", main: false },
     Listed { name: "workspace", synopsis: "Workspace management", main: false },
@@ -124,15 +128,28 @@ pub fn prepare<T: clap::Parser>(
         }
         Err(error) => {
             ui.configure(Settings { no_color: asked("-no-color"), json: asked("-json"), ..Settings::default() });
-            ui.error("Failed to parse command-line flags", &error.to_string());
+            misuse::answer(ui, usage, &error, &help::render(&T::command(), usage));
             Err(Exit::Failure)
         }
     }
 }
 
-/// A usage mistake that is answered with the help text.
-pub fn misuse<T: clap::Parser>(session: &Session, usage: &str, message: &str) -> Exit {
+/// Where a command prints its help after a mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HelpGoes {
+    /// To stdout.
+    ToStdout,
+    /// To stderr.
+    ToStderr,
+}
+
+/// Answers a usage mistake with a message and the help text.
+pub fn misused<T: clap::Parser>(session: &Session, usage: &str, message: &str, help: HelpGoes) -> Exit {
     session.ui.eprint(&format!("{message}\n"));
-    session.ui.print(&help::render(&T::command(), usage));
+    let text = help::render(&T::command(), usage);
+    match help {
+        HelpGoes::ToStdout => session.ui.print(&text),
+        HelpGoes::ToStderr => session.ui.eprint(&text),
+    }
     Exit::Failure
 }

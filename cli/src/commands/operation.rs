@@ -11,6 +11,7 @@ use planner::{GivenVariable, PlanOptions, Target, Workspace};
 use serde_json::json;
 use state::{Journal, Snapshots};
 
+use super::apply::Verb;
 use crate::args::groups::PlanningArgs;
 use crate::json_views::document;
 use crate::json_views::plan::shown_document;
@@ -39,10 +40,14 @@ pub struct Prepared {
 }
 
 /// Reads options, configuration and variables. `Err`: the messages of a failure.
-pub fn prepare(session: &Session, args: &PlanningArgs, input: bool) -> Result<Prepared, Diagnostics> {
+pub fn prepare(session: &Session, args: &PlanningArgs, input: bool, verb: Verb) -> Result<Prepared, Diagnostics> {
     let mut options = options(args)?;
     session.backend()?;
-    let (workspace, mut diagnostics) = session.load(options.mode != PlanMode::Destroy);
+    let required = options.mode != PlanMode::Destroy && verb != Verb::Refresh;
+    let (workspace, mut diagnostics) = match verb {
+        Verb::Apply if required && session.is_bare() => return Err(nothing_to_apply()),
+        _ => session.load(required),
+    };
     let Some(workspace) = workspace.filter(|_| !diagnostics.has_errors()) else { return Err(diagnostics) };
     let (mut given, problems) = crate::variables::collect(session, &workspace.config, &args.variables.given);
     diagnostics.append(problems);
@@ -60,17 +65,26 @@ pub fn prepare(session: &Session, args: &PlanningArgs, input: bool) -> Result<Pr
     Ok(Prepared { workspace, options, warnings: diagnostics })
 }
 
+fn nothing_to_apply() -> Diagnostics {
+    let detail = "Apply requires configuration to be present. Applying without a configuration would mark everything for \
+                  destruction, which is normally not what is desired. If you would like to destroy everything, run \
+                  'terraform destroy' instead.";
+    Diagnostic::error("No configuration files", detail).into()
+}
+
 /// What applying a saved plan works with: the plan's own configuration and variables.
 pub fn prepare_saved(session: &Session, args: &PlanningArgs, saved: &SavedPlan) -> Result<Prepared, Diagnostics> {
     let workspace = crate::saved_plan::workspace(session, saved)?;
-    let (given, mut diagnostics) =
-        crate::variables::collect_ephemeral(session, &workspace.config, &args.variables.given);
-    diagnostics.append(ephemeral_as_planned(&workspace, saved, &given));
-    if diagnostics.has_errors() {
-        return Err(diagnostics);
+    let (mut given, mut warnings) = crate::variables::collect(session, &workspace.config, &args.variables.given);
+    warnings.append(changed_variables(&workspace, saved, &given));
+    // the plan has the others
+    given.retain(|name, _| workspace.config.variables.get(name).is_some_and(|variable| variable.ephemeral));
+    warnings.append(ephemeral_as_planned(&workspace, saved, &given));
+    if warnings.has_errors() {
+        return Err(warnings);
     }
-    let options = PlanOptions { variables: given, parallelism: args.parallelism, ..PlanOptions::default() };
-    Ok(Prepared { workspace, options, warnings: diagnostics })
+    let options = PlanOptions { variables: given, parallelism: parallelism(args), ..PlanOptions::default() };
+    Ok(Prepared { workspace, options, warnings })
 }
 
 /// The ephemeral variables that were set for the plan have to be set for its apply, and no others.
@@ -99,6 +113,46 @@ fn ephemeral_as_planned(workspace: &Workspace, saved: &SavedPlan, given: &BTreeM
             }
         })
         .collect()
+}
+
+/// What is said of variables that have another value than the plan was made with: a mistake on the command line, while the
+/// environment and files may serve other runs as well.
+fn changed_variables(workspace: &Workspace, saved: &SavedPlan, given: &BTreeMap<Str, GivenVariable>) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    for (name, given) in given {
+        let (Some(variable), Some(planned)) = (workspace.config.variables.get(name), saved.plan.variables.get(name))
+        else {
+            continue;
+        };
+        let (planned, _) = planned.clone().unmark_deep();
+        let Some(value) = planner::given_value(workspace, variable, given).filter(|value| !value.raw_equals(&planned))
+        else {
+            continue;
+        };
+        let (source, forced) = match given.origin.as_str() {
+            origin if origin.starts_with("using the TF_VAR_") => ("an environment variable", false),
+            origin if origin.starts_with("using -var=") => ("a CLI argument", true),
+            _ => ("a variables file", !given.automatic),
+        };
+        let how = if forced { "set using the -var and -var-file options" } else { "overriden" };
+        let show = |value: &lang::Value| match variable.sensitive {
+            true => "(sensitive value)".to_owned(),
+            false => crate::render::value::format_value(value, 0),
+        };
+        let detail = format!(
+            "The variable {name} cannot be {how} when applying a saved plan file, because a saved plan includes the variable \
+             values that were set when it was created. The saved plan specifies {} as the value whereas during apply the \
+             value {} was set by {source}. To declare an ephemeral variable which is not saved in the plan file, use \
+             ephemeral = true.",
+            show(&planned),
+            show(&value),
+        );
+        diagnostics.push(match forced {
+            true => Diagnostic::error("Can't change variable when applying a saved plan", detail),
+            false => Diagnostic::warning("Ignoring variable when applying a saved plan", detail),
+        });
+    }
+    diagnostics
 }
 
 /// Refuses a plan that was made from another state than the stored one, or in another workspace.
@@ -182,10 +236,6 @@ fn options(args: &PlanningArgs) -> Result<PlanOptions, Diagnostics> {
             }
         }
     }
-    if args.parallelism < 1 {
-        let detail = format!("The parallelism must be a positive value. Given: {}.", args.parallelism);
-        diagnostics.push(Diagnostic::error("Invalid parallelism value", detail));
-    }
     if diagnostics.has_errors() {
         return Err(diagnostics);
     }
@@ -195,7 +245,7 @@ fn options(args: &PlanningArgs) -> Result<PlanOptions, Diagnostics> {
         targets,
         excludes,
         force_replace,
-        parallelism: args.parallelism,
+        parallelism: parallelism(args),
         ..PlanOptions::default()
     })
 }
@@ -211,6 +261,11 @@ fn addresses(texts: &[String], what: &str, diagnostics: &mut Diagnostics) -> Vec
         }
     }
     found
+}
+
+/// How many operations run at once; zero is no wish.
+pub fn parallelism(args: &PlanningArgs) -> usize {
+    if args.parallelism == 0 { PlanOptions::default().parallelism } else { args.parallelism }
 }
 
 /// What prints progress.
@@ -260,24 +315,10 @@ pub async fn plan(prepared: &Prepared, snapshots: &Snapshots, hooks: Arc<dyn Hoo
     };
     all.extend(problems.into_iter().filter(|warning| !known(warning)));
     all.append(diagnostics);
-    all.extend(partial(&prepared.options));
+    if !all.has_errors() {
+        all.extend(planner::partial_warning(&prepared.options));
+    }
     Planned { plan, diagnostics: all }
-}
-
-/// The warning of a plan for a part of the configuration.
-fn partial(options: &PlanOptions) -> Option<Diagnostic> {
-    let flag = match (options.targets.is_empty(), options.excludes.is_empty()) {
-        (false, _) => "-target",
-        (true, false) => "-exclude",
-        (true, true) => return None,
-    };
-    let detail = format!(
-        "You are creating a plan with the {flag} option, which means that the result of this plan may not represent all of the \
-         changes requested by the current configuration.\n\nThe {flag} option is not for routine use, and is provided only for \
-         exceptional situations such as recovering from errors or mistakes, or when Terraform specifically suggests to use it as \
-         part of an error message."
-    );
-    Some(Diagnostic::warning("Resource targeting is in effect", detail))
 }
 
 /// Shows a plan.
@@ -305,15 +346,7 @@ fn stream_plan(session: &Session, plan: &Plan, document: &document::Plan) {
             ui.event(&change_event("resource_drift", "Drift detected", change));
         }
     }
-    for change in &plan.changes {
-        let data = change.address.resource.mode == lang::addr::Mode::Data;
-        let moved = change.previous_address.as_ref().is_some_and(|p| *p != change.address);
-        let silent = change.action == Action::NoOp && !moved && change.importing.is_none();
-        let forgotten_read = data && change.action == Action::Delete;
-        if !silent && !forgotten_read {
-            ui.event(&change_event("planned_change", "Plan to", change));
-        }
-    }
+    stream_planned(session, plan);
     let counts = plan.counts();
     let import = if counts.import > 0 { format!("{} to import, ", counts.import) } else { String::new() };
     let message =
@@ -329,6 +362,23 @@ fn stream_plan(session: &Session, plan: &Plan, document: &document::Plan) {
         .collect();
     if !outputs.is_empty() {
         ui.event(&Event::new("outputs", format!("Outputs: {}", outputs.len())).with("outputs", outputs));
+    }
+}
+
+/// An event for each planned change, if events are asked for.
+pub fn stream_planned(session: &Session, plan: &Plan) {
+    let ui = &session.ui;
+    if !ui.settings.json {
+        return;
+    }
+    for change in &plan.changes {
+        let data = change.address.resource.mode == lang::addr::Mode::Data;
+        let moved = change.previous_address.as_ref().is_some_and(|p| *p != change.address);
+        let silent = change.action == Action::NoOp && !moved && change.importing.is_none();
+        let forgotten_read = data && change.action == Action::Delete;
+        if !silent && !forgotten_read {
+            ui.event(&change_event("planned_change", "Plan to", change));
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use clap::ArgAction;
 use lang::addr::Mode;
 use planner::plan::{Action, Plan, ResourceChange};
 
+use super::apply::Verb;
 use super::{Exit, generated, operation};
 use crate::args::groups::{PlanningArgs, StateArgs, ViewArgs};
 use crate::json_views::stream::Event;
@@ -60,7 +61,7 @@ pub async fn run(session: &Session, args: &PlanArgs) -> Exit {
     if args.json {
         session.ui.event(&Event::version());
     }
-    let prepared = match operation::prepare(session, &args.planning, args.input && !args.json)
+    let prepared = match operation::prepare(session, &args.planning, args.input && !args.json, Verb::Plan)
         .and_then(|prepared| generated::prepare(prepared, args.generate_config_out.as_deref()))
     {
         Ok(prepared) => prepared,
@@ -106,22 +107,8 @@ fn report(session: &Session, args: &PlanArgs, planned: &operation::Planned) -> E
             return Exit::Failure;
         }
     };
-    if let Some(plan) = &planned.plan {
-        operation::show_plan(session, plan);
-    }
-    if path.is_some() && !planned.diagnostics.has_errors() {
-        session.show(&generated::experimental().into());
-    }
-    session.show(&planned.diagnostics);
-    let Some(plan) = planned.plan.as_ref().filter(|_| !planned.diagnostics.has_errors()) else { return Exit::Failure };
-    let changes = plan.has_changes();
-    let ui = &session.ui;
-    let mut ruled = false;
-    if let (true, Some(path), true, false) = (changes, path, written, ui.settings.json) {
-        ui.print(&format!("{}\n{}\n", horizontal_rule(ui.style, ui.width), generated::written(path, ui.width)));
-        ruled = true;
-    }
-    if let Some(path) = &args.out {
+    let fine = planned.plan.as_ref().filter(|_| !planned.diagnostics.has_errors());
+    if let (Some(plan), Some(path)) = (fine, &args.out) {
         match crate::saved_plan::save(session, plan, path, args.sensitive_in_clear) {
             Ok(warning) => session.show(&warning.into_iter().collect()),
             Err(diagnostic) => {
@@ -129,6 +116,21 @@ fn report(session: &Session, args: &PlanArgs, planned: &operation::Planned) -> E
                 return Exit::Failure;
             }
         }
+    }
+    if let Some(plan) = &planned.plan {
+        operation::show_plan(session, plan);
+    }
+    if path.is_some() && !planned.diagnostics.has_errors() {
+        session.show(&generated::experimental().into());
+    }
+    session.show(&planned.diagnostics);
+    let Some(plan) = fine else { return Exit::Failure };
+    let changes = plan.has_changes();
+    let ui = &session.ui;
+    let mut ruled = false;
+    if let (true, Some(path), true, false) = (changes, path, written, ui.settings.json) {
+        ui.print(&format!("{}\n{}\n", horizontal_rule(ui.style, ui.width), generated::written(path, ui.width)));
+        ruled = true;
     }
     if let (true, Some(path), false) = (changes, &args.out, ui.settings.json) {
         if !ui.in_automation {

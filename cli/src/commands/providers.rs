@@ -60,13 +60,20 @@ pub struct ProvidersSchemaArgs {
     /// Required: the output is JSON.
     #[arg(long, action = ArgAction::Set, default_value_t = false)]
     pub json: bool,
+    /// Accepted and ignored.
+    pub rest: Vec<String>,
 }
 
 /// Runs `providers schema`.
 pub async fn schema(session: &Session, args: &ProvidersSchemaArgs) -> Exit {
     if !args.json {
-        let message = "The `terraform providers schema` command requires the `-json` flag.";
-        return super::misuse::<ProvidersSchemaArgs>(session, "providers schema -json", message);
+        let message = "The `terraform providers schema` command requires the `-json` flag.\n";
+        return super::misused::<ProvidersSchemaArgs>(
+            session,
+            "providers schema -json",
+            message,
+            super::HelpGoes::ToStderr,
+        );
     }
     let (workspace, diagnostics) = session.load(false);
     let Some(workspace) = workspace.filter(|_| !diagnostics.has_errors()) else {

@@ -26,9 +26,7 @@ pub struct ShowArgs {
 /// Runs the command.
 pub async fn run(session: &Session, args: &ShowArgs) -> Exit {
     if args.path.len() > 1 {
-        let detail = "Expected at most one positional argument.";
-        session.ui.error("Too many command line arguments", detail);
-        return Exit::Failure;
+        return super::misuse::refuse(session, "show", &crate::args::FlagError::UnexpectedArgument);
     }
     let bytes = args.path.first().and_then(|path| std::fs::read(path).ok());
     if let (Some(path), true) = (args.path.first(), bytes.is_some_and(|bytes| crate::saved_plan::is_plan(&bytes))) {
@@ -89,7 +87,7 @@ fn read_file(path: &str) -> Result<state::State, Diagnostic> {
         let detail = format!("State read error: Error loading statefile: {what}");
         Diagnostic::error("Failed to read the given file as a state or plan file", detail)
     };
-    let bytes = std::fs::read(path).map_err(|error| problem(format!("open {path}: {error}")))?;
+    let bytes = std::fs::read(path).map_err(|error| problem(format!("open {path}: {}", crate::io::reason(&error))))?;
     match state::v4::read(&bytes) {
         Ok(state) => Ok(state.unwrap_or_default()),
         Err(error) => Err(problem(crate::session::chain(&error))),

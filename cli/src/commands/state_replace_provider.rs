@@ -25,10 +25,11 @@ pub struct StateReplaceProviderArgs {
 /// Runs the command.
 pub async fn run(session: &Session, args: &StateReplaceProviderArgs) -> Exit {
     let [from, to] = args.sources.as_slice() else {
-        return super::misuse::<StateReplaceProviderArgs>(
+        return super::misused::<StateReplaceProviderArgs>(
             session,
             "state replace-provider [options] FROM_PROVIDER_FQN TO_PROVIDER_FQN",
             "Exactly two arguments expected.\n",
+            super::HelpGoes::ToStdout,
         );
     };
     let (from, to) = match (source("from", from), source("to", to)) {

@@ -30,7 +30,7 @@ pub struct StateShowArgs {
 /// Runs the command.
 pub async fn run(session: &Session, args: &StateShowArgs) -> Exit {
     let [address] = args.address.as_slice() else {
-        session.ui.eprint("Exactly one argument expected.\n\n");
+        session.ui.eprint("Exactly one argument expected.\n");
         session.ui.print(include_str!("usage/state_show.txt"));
         return Exit::Failure;
     };

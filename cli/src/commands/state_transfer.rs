@@ -49,10 +49,11 @@ pub struct StatePushArgs {
 /// Runs `state push`.
 pub async fn push(session: &Session, args: &StatePushArgs) -> Exit {
     let [path] = args.path.as_slice() else {
-        return super::misuse::<StatePushArgs>(
+        return super::misused::<StatePushArgs>(
             session,
             "state push [options] PATH",
             "Exactly one argument expected.\n",
+            super::HelpGoes::ToStdout,
         );
     };
     let pushed = match source(session, path) {
@@ -78,7 +79,7 @@ pub async fn push(session: &Session, args: &StatePushArgs) -> Exit {
 fn source(session: &Session, path: &str) -> Result<State, String> {
     let bytes = match path {
         "-" => session.ui.read_all(),
-        path => std::fs::read(path).map_err(|error| format!("open {path}: {error}"))?,
+        path => std::fs::read(path).map_err(|error| format!("open {path}: {}", crate::io::reason(&error)))?,
     };
     if serde_json::from_slice::<serde_json::Value>(&bytes).is_err() {
         return Err(format!(

@@ -36,8 +36,9 @@ pub async fn run(session: &Session, args: &TaintArgs, to: ObjectStatus) -> Exit 
         ObjectStatus::Ready => ("untaint", "untainted"),
     };
     let [text] = args.address.as_slice() else {
-        session.ui.eprint(&format!("The {command} command expects exactly one argument.\n"));
-        return Exit::Failure;
+        let message = format!("The {command} command expects exactly one argument.");
+        let usage = format!("{command} [options] <address>");
+        return super::misused::<TaintArgs>(session, &usage, &message, super::HelpGoes::ToStderr);
     };
     let address: ResourceInstance = match text.parse() {
         Ok(address) => address,

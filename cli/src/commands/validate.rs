@@ -24,6 +24,9 @@ pub struct ValidateArgs {
 
 /// Runs the command.
 pub async fn run(session: &Session, args: &ValidateArgs) -> Exit {
+    if args.directory.len() > 1 {
+        return super::misuse::refuse(session, "validate", &crate::args::FlagError::UnexpectedArgument);
+    }
     let (workspace, mut diagnostics) = session.load(false);
     if let Some(workspace) = workspace
         && !diagnostics.has_errors()

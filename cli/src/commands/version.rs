@@ -11,6 +11,8 @@ pub struct VersionArgs {
     /// Output the version information as a JSON object.
     #[arg(long, action = ArgAction::Set, default_value_t = false)]
     pub json: bool,
+    /// Accepted and ignored.
+    pub rest: Vec<String>,
 }
 
 /// Runs the command.

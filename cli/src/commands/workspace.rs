@@ -78,7 +78,7 @@ pub async fn run(session: &Session, subcommand: &str, args: &WorkspaceArgs) -> E
                 "Expected a single argument: NAME.\n"
             };
             let usage = format!("workspace {subcommand} [OPTIONS] NAME");
-            return super::misuse::<WorkspaceArgs>(session, &usage, message);
+            return super::misused::<WorkspaceArgs>(session, &usage, message, super::HelpGoes::ToStdout);
         }
     };
     match result {

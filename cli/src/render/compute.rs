@@ -23,9 +23,6 @@ pub fn block(change: Change<'_>, schema: &Block) -> Diff {
     let mut attributes = BTreeMap::new();
     for (name, attribute) in &schema.attributes {
         let mut child = relevant(change.child(name));
-        // Older providers can't tell an empty string from a missing one and answer with either.
-        child.before = child.before.filter(|b| b.as_str() != Some(""));
-        child.after = child.after.filter(|a| a.as_str() != Some(""));
         child.before_explicit = false;
         child.after_explicit = false;
         let absent = child.is_null();
@@ -117,7 +114,12 @@ fn set_pairs(change: &Change<'_>) -> Vec<Pair> {
 }
 
 /// The difference of a value of a type.
-pub fn of_type(change: Change<'_>, ty: &Type) -> Diff {
+pub fn of_type(mut change: Change<'_>, ty: &Type) -> Diff {
+    if *ty == Type::String {
+        // Older providers can't tell an empty string from a missing one and answer with either.
+        change.before = change.before.filter(|b| b.as_str() != Some(""));
+        change.after = change.after.filter(|a| a.as_str() != Some(""));
+    }
     if let Some(diff) = sensitive(&change, |c| of_type(c, ty)) {
         return diff;
     }

@@ -86,7 +86,13 @@ pub fn sensitive<'a>(change: &Change<'a>, compute: impl FnOnce(Change<'a>) -> Di
     if !before && !after {
         return None;
     }
-    let bare = Change { before_sensitive: Marker::No, after_sensitive: Marker::No, ..change.clone() };
+    let bare = Change {
+        before: if change.before_explicit { change.before } else { shown(change.before) },
+        after: if change.after_explicit { change.after } else { shown(change.after) },
+        before_sensitive: Marker::No,
+        after_sensitive: Marker::No,
+        ..change.clone()
+    };
     let inner = compute(bare);
     let nothing = change.is_null() && !change.before_explicit && !change.after_explicit;
     // Only the sensitivity changes: that is worth showing.
@@ -106,10 +112,11 @@ pub fn unknown<'a>(
     if !change.unknown.is_set() {
         return None;
     }
-    let becomes = Change { after_explicit: true, ..change.clone() };
+    let action = if change.before.is_some() { Action::Update } else { Action::Create };
     let replace = change.replace.matches();
     let inner = change.before.is_some().then(|| {
         let removal = Change {
+            before: if change.before_explicit { change.before } else { shown(change.before) },
             after: None,
             after_explicit: false,
             unknown: children,
@@ -118,5 +125,10 @@ pub fn unknown<'a>(
         };
         Box::new(compute(removal))
     });
-    Some(Diff { action: becomes.action(), replace, kind: Kind::Unknown(inner) })
+    Some(Diff { action, replace, kind: Kind::Unknown(inner) })
+}
+
+/// A value that stands alone, as Terraform takes it below a sensitive or unknown one: an empty string counts as none.
+fn shown(value: Option<&Json>) -> Option<&Json> {
+    value.filter(|value| value.as_str() != Some(""))
 }

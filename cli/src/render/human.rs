@@ -149,12 +149,14 @@ fn object(diff: &Diff, attributes: &std::collections::BTreeMap<String, Diff>, in
     let mut out = format!("{{{replace}\n");
     let mut hidden = 0;
     for (name, attribute) in attributes {
-        if attribute.action == Action::NoOp && !layout.unchanged {
+        let always = ALWAYS_SHOWN.contains(&name.as_str());
+        if attribute.action == Action::NoOp && !layout.unchanged && !always {
             hidden += 1;
             continue;
         }
         warnings(attribute, indent + 1, layout, &mut out);
         let (symbol, name) = (layout.symbol(attribute.action), pad(&attribute_name(name), width));
+        let inner = Layout { unchanged: layout.unchanged || always, ..inner };
         out.push_str(&format!("{margin}{symbol}{name} = {}\n", render(attribute, indent + 1, inner)));
     }
     close(&mut out, hidden, "attribute", indent, layout);
@@ -457,7 +459,7 @@ fn encoded(diff: &Diff, before: Option<&Json>, after: Option<&Json>, indent: usi
     let text = render(&value, indent + 1, inner);
     let null = layout.null_suffix(diff.action);
     if !text.contains('\n') {
-        return format!("jsonencode({text}){note}{null}{replace}");
+        return format!("jsonencode({text}){note}{replace}");
     }
     let symbol =
         layout.symbol(if note.is_empty() && diff.action == Action::Update { diff.action } else { Action::NoOp });

@@ -214,12 +214,11 @@ fn render_drift(plan: &Plan, schemas: &dyn Schemas, settings: Settings, empty: b
 /// The difference of an output.
 fn output_diff(change: &document::Change) -> Diff {
     let not_null = |json| Some(json).filter(|j: &&serde_json::Value| !j.is_null());
-    let action = Action::of(&change.actions);
     dynamic(Change {
         before: not_null(&change.before),
         after: change.after.as_ref().and_then(not_null),
-        before_explicit: action != Action::Create,
-        after_explicit: action != Action::Delete,
+        before_explicit: false,
+        after_explicit: false,
         unknown: Marker::of(change.after_unknown.as_ref()),
         before_sensitive: Marker::of(change.before_sensitive.as_ref()),
         after_sensitive: Marker::of(change.after_sensitive.as_ref()),

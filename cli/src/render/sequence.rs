@@ -25,23 +25,21 @@ pub fn pair<T: PartialEq>(before: &[T], after: &[T], comparable: impl Fn(&T) -> 
     let common = longest_common_subsequence(before, after);
     let mut pairs = Vec::with_capacity(before.len().max(after.len()));
     let (mut b, mut a) = (0, 0);
-    let ends = std::iter::once((before.len(), after.len()));
-    for (next_b, next_a) in common.into_iter().chain(ends) {
-        while b < next_b {
-            let comparable_here = before.get(b).is_some_and(&comparable);
-            if comparable_here && a < next_a && after.get(a).is_some_and(&comparable) {
-                pairs.push(Pair::both(b, a));
-                a += 1;
-            } else {
-                pairs.push(Pair { before: Some(b), after: None });
-            }
+    // What is common is found again from the front: of equal elements the first one is kept.
+    for next in common.into_iter().map(Some).chain(std::iter::once(None)) {
+        let stops = |element: Option<&T>| element.is_none_or(|element| next == Some(element));
+        while !stops(before.get(b)) {
+            let changed =
+                before.get(b).is_some_and(&comparable) && !stops(after.get(a)) && after.get(a).is_some_and(&comparable);
+            pairs.push(Pair { before: Some(b), after: changed.then_some(a) });
             b += 1;
+            a += usize::from(changed);
         }
-        while a < next_a {
+        while !stops(after.get(a)) {
             pairs.push(Pair { before: None, after: Some(a) });
             a += 1;
         }
-        if b < before.len() && a < after.len() {
+        if next.is_some() {
             pairs.push(Pair::both(b, a));
             b += 1;
             a += 1;
@@ -50,39 +48,35 @@ pub fn pair<T: PartialEq>(before: &[T], after: &[T], comparable: impl Fn(&T) -> 
     pairs
 }
 
-/// Index pairs of a longest common subsequence; of several, the one that Terraform shows.
-fn longest_common_subsequence<T: PartialEq>(before: &[T], after: &[T]) -> Vec<(usize, usize)> {
-    let (rows, columns) = (before.len(), after.len());
-    let equal = |r: usize, c: usize| before.get(r).zip(after.get(c)).is_some_and(|(b, a)| b == a);
-    // table[r][c]: the length for the first r and c elements.
-    let width = columns + 1;
-    let mut table = vec![0u32; (rows + 1) * width];
+/// A longest common subsequence; of several, the one that Terraform shows.
+fn longest_common_subsequence<'a, T: PartialEq>(before: &'a [T], after: &[T]) -> Vec<&'a T> {
+    // table[r][c]: the length for the first r elements before and the first c after.
+    let width = after.len() + 1;
+    let mut table = vec![0u32; (before.len() + 1) * width];
     let at = |table: &[u32], r: usize, c: usize| table.get(r * width + c).copied().unwrap_or(0);
-    for r in 0..rows {
-        for c in 0..columns {
-            let length =
-                if equal(r, c) { at(&table, r, c) + 1 } else { at(&table, r, c + 1).max(at(&table, r + 1, c)) };
+    for (r, old) in before.iter().enumerate() {
+        for (c, new) in after.iter().enumerate() {
+            let length = if old == new { at(&table, r, c) + 1 } else { at(&table, r, c + 1).max(at(&table, r + 1, c)) };
             if let Some(cell) = table.get_mut((r + 1) * width + c + 1) {
                 *cell = length;
             }
         }
     }
-    let mut pairs = Vec::new();
-    let (mut r, mut c) = (rows, columns);
-    while r > 0 && c > 0 {
-        let length = at(&table, r, c);
-        if at(&table, r, c - 1) == length {
+    let mut common = Vec::new();
+    let (mut r, mut c) = (before.len(), after.len());
+    while let (Some(old), Some(new)) = (before.get(r.wrapping_sub(1)), after.get(c.wrapping_sub(1))) {
+        if old == new {
+            common.push(old);
+            r -= 1;
             c -= 1;
-        } else if at(&table, r - 1, c) == length {
+        } else if at(&table, r - 1, c) > at(&table, r, c - 1) {
             r -= 1;
         } else {
-            pairs.push((r - 1, c - 1));
-            r -= 1;
             c -= 1;
         }
     }
-    pairs.reverse();
-    pairs
+    common.reverse();
+    common
 }
 
 #[cfg(test)]
@@ -110,5 +104,6 @@ mod tests {
         assert_eq!(show("aab", "bba"), "-a,-a, b,+b,+a");
         assert_eq!(show("abcd", "bcda"), "-a, b, c, d,+a");
         assert_eq!(show("", "ab"), "+a,+b");
+        assert_eq!(show("abab", "cabxa"), "+c, a, b,+x, a,-b");
     }
 }

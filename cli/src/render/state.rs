@@ -21,7 +21,11 @@ pub fn render_state(state: &State, schemas: &dyn Schemas, style: Style) -> Strin
             let null = serde_json::Value::Null;
             let sensitive = serde_json::Value::Bool(output.sensitive);
             let value = output.value.as_ref().unwrap_or(&null);
-            let diff = dynamic::dynamic(Change::unchanged(value, Some(&sensitive)));
+            let change = Change::unchanged(value, Some(&sensitive));
+            let diff = match output.ty.as_ref().and_then(|ty| lang::Type::from_json(ty).ok()) {
+                Some(ty) => compute::of_type(change, &ty),
+                None => dynamic::dynamic(change),
+            };
             out.push_str(&format!("{name} = {}\n", render(&diff, 0, Layout::state(style))));
         }
     }

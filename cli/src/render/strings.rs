@@ -46,9 +46,8 @@ pub fn is_identifier(text: &str) -> bool {
     starts && chars.all(|c| c.is_alphanumeric() || c == '_' || c == '-')
 }
 
-/// `text` followed by spaces up to `width` bytes.
+/// `text` followed by spaces up to `width` characters. The widths of names are measured in bytes all the same, as
+/// Terraform does: beyond ASCII its columns lie further to the right than they must.
 pub fn pad(text: &str, width: usize) -> String {
-    let mut out = text.to_owned();
-    out.extend(std::iter::repeat_n(' ', width.saturating_sub(text.len())));
-    out
+    format!("{text:width$}")
 }

@@ -48,6 +48,8 @@ pub struct ApplyOutcome {
     pub state: State,
     /// What was added, changed and removed.
     pub counts: ChangeCounts,
+    /// How the conditions of objects stand.
+    pub checks: Vec<crate::plan::CheckOutcome>,
     /// Messages; an error among them means that something was not done.
     pub diagnostics: Diagnostics,
 }
@@ -85,7 +87,8 @@ pub async fn apply(
     let mut diagnostics = Diagnostics::new();
     if let Some(names) = graph.cycle(plan) {
         diagnostics.push(Diagnostic::error(format!("Cycle: {}", names.join(", ")), ""));
-        return ApplyOutcome { state: plan.prior_state.clone(), counts: ChangeCounts::default(), diagnostics };
+        let counts = ChangeCounts::default();
+        return ApplyOutcome { state: plan.prior_state.clone(), counts, checks: Vec::new(), diagnostics };
     }
     let mut functions = workspace.functions.clone();
     functions.planning = false;
@@ -147,6 +150,7 @@ fn given_variables(plan: &Plan, options: &ApplyOptions) -> BTreeMap<lang::Str, G
         let variable = GivenVariable {
             value: VariableValue::Value(plain),
             origin: "the saved plan".to_owned(),
+            automatic: true,
             range: lang::Range::NONE,
         };
         given.insert(name.clone(), variable);
@@ -280,6 +284,6 @@ impl Applying<'_> {
             diagnostics.push(Diagnostic::error(summary, detail));
         }
         let counts = *crate::sync::lock(&self.counts);
-        ApplyOutcome { state: self.recorder.state(), counts, diagnostics }
+        ApplyOutcome { state: self.recorder.state(), counts, checks: self.world.check_outcomes(), diagnostics }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use config::module::ResourceBlock;
 use lang::addr::{AbsResource, ConfigResource, InstanceKey, ModulePath};
 use lang::{Diagnostics, Str, Value};
 use state::{CheckObject, CheckResult};
@@ -191,6 +192,23 @@ impl Applying<'_> {
                 None
             }
         }
+    }
+
+    /// Preconditions of one instance, before anything is done to it: what the plan could not know may not hold.
+    pub(super) fn check_preconditions(
+        &self,
+        module: &ModuleScope,
+        block: &ResourceBlock,
+        scope: &BlockScope<'_>,
+        key: &InstanceKey,
+    ) -> bool {
+        if block.preconditions.is_empty() {
+            return true;
+        }
+        let object = Checkable::Resource(block.address.clone(), key.clone());
+        let (rules, kind) = (&block.preconditions, RuleKind::Precondition);
+        let status = evaluate_rules(&self.world, &module.address, object, rules, scope, kind);
+        !matches!(status, CheckStatus::Fail | CheckStatus::Error)
     }
 
     /// Postconditions of a resource, once all its instances are there.

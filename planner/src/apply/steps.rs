@@ -68,6 +68,9 @@ impl Applying<'_> {
         let (Some(module), Some(block)) = (step.module.clone(), step.block().cloned()) else { return false };
         let Some(repetition) = self.repetition(&module, &step) else { return false };
         let scope = BlockScope { world: &self.world, module: &module, repetition: &repetition, self_value: None };
+        if !self.check_preconditions(&module, &block, &scope, &step.change.address.key) {
+            return false;
+        }
         let mut diagnostics = Diagnostics::new();
         let config = decode_body(&block.body, &step.schema.block, &scope, &mut diagnostics);
         let failed = diagnostics.has_errors();

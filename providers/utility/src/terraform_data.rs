@@ -99,6 +99,7 @@ mod tests {
         assert!(response.get("id").unwrap().raw_equals(&Value::string("1")));
         let cleared = object(Value::string("1"), null(), Value::string("a"), null());
         assert!(!planned(&prior, &cleared).planned.unwrap().get("output").unwrap().is_known());
+        assert!(planned(&Value::null(Type::Dynamic), &cleared).planned.unwrap().get("output").unwrap().is_null());
     }
 
     #[test]

@@ -2,20 +2,13 @@
 
 mod editor;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use clap::ArgAction;
 use config::reference_checks::Place;
 use config::references::Reference;
-use lang::addr::{AbsResource, InstanceKey};
 use lang::ast::Expr;
 use lang::eval::{Scope, evaluate};
-use lang::{Diagnostics, Type, Value};
-use planner::Workspace;
-use planner::expansion::Expansion;
-use planner::scope::{ModuleScope, Phase, ResourceValues, World};
-use state::State;
+use lang::{Diagnostics, Type};
+use planner::outlook::Outlook;
 
 use super::Exit;
 use crate::args::groups::VariableArgs;
@@ -63,16 +56,12 @@ pub async fn run(session: &Session, args: &ConsoleArgs) -> Exit {
     if diagnostics.has_errors() {
         return fail(&diagnostics);
     }
-    let functions = lang::functions::table(workspace.functions.clone());
-    let world = World::new(&workspace, Phase::Plan, given, functions);
-    expand(&world, &workspace.config);
-    if let Err(diagnostics) = fill(&world, &workspace, &state) {
-        return fail(&diagnostics);
-    }
-    let Some(root) = world.module(&lang::addr::ModuleInstance::root()) else { return Exit::Failure };
-    world.take_diagnostics();
+    let outlook = match Outlook::of_state(&workspace, &state, given) {
+        Ok(outlook) => outlook,
+        Err(diagnostics) => return fail(&diagnostics),
+    };
     if session.ui.is_interactive {
-        return converse(session, &world, &root);
+        return converse(session, &outlook);
     }
     let mut last = String::new();
     while let Some(line) = session.ui.read_line() {
@@ -80,7 +69,7 @@ pub async fn run(session: &Session, args: &ConsoleArgs) -> Exit {
             "" => String::new(),
             "exit" => return Exit::Success,
             "help" => HELP.to_owned(),
-            line => match answer(session, &world, &root, line) {
+            line => match answer(session, &outlook, line) {
                 Ok(text) => text,
                 Err(diagnostics) => return fail(&diagnostics),
             },
@@ -91,8 +80,8 @@ pub async fn run(session: &Session, args: &ConsoleArgs) -> Exit {
 }
 
 /// Answers somebody at a terminal, until they have enough; mistakes end nothing.
-fn converse(session: &Session, world: &World<'_>, root: &Arc<ModuleScope>) -> Exit {
-    let mut terminal = match Terminal::open(names(world, root)) {
+fn converse(session: &Session, outlook: &Outlook<'_>) -> Exit {
+    let mut terminal = match Terminal::open(names(outlook)) {
         Ok(terminal) => terminal,
         Err(error) => {
             session.ui.error("Failed to initialize console", &error.to_string());
@@ -104,7 +93,7 @@ fn converse(session: &Session, world: &World<'_>, root: &Arc<ModuleScope>) -> Ex
             "" => continue,
             "exit" => break,
             "help" => HELP.to_owned(),
-            text => match answer(session, world, root, text) {
+            text => match answer(session, outlook, text) {
                 Ok(text) => text,
                 Err(diagnostics) => {
                     session.show(&diagnostics);
@@ -118,7 +107,8 @@ fn converse(session: &Session, world: &World<'_>, root: &Arc<ModuleScope>) -> Ex
 }
 
 /// What an expression in the root module can begin with.
-fn names(world: &World<'_>, root: &Arc<ModuleScope>) -> Vec<String> {
+fn names(outlook: &Outlook<'_>) -> Vec<String> {
+    let (world, root) = (&outlook.world, &outlook.root);
     let config = &root.config;
     let functions = world.scope(root).functions().names().into_iter().filter(|name| !name.starts_with("core::"));
     let mut names: Vec<String> = functions.map(|name| format!("{name}(")).collect();
@@ -131,36 +121,8 @@ fn names(world: &World<'_>, root: &Arc<ModuleScope>) -> Vec<String> {
     names
 }
 
-/// Expands all module calls, callers first.
-fn expand(world: &World<'_>, module: &config::module::Module) {
-    for call in module.calls.values() {
-        world.expand_call(&module.path, call);
-    }
-    for child in module.children.values() {
-        expand(world, child);
-    }
-}
-
-/// Gives the resources the values that the state holds.
-fn fill(world: &World<'_>, workspace: &Workspace, state: &State) -> Result<(), Diagnostics> {
-    let mut values: BTreeMap<AbsResource, BTreeMap<InstanceKey, Value>> = BTreeMap::new();
-    for (address, provider, instance) in state.instances() {
-        let Some(object) = &instance.current else { continue };
-        let Some(linked) = workspace.providers.get(&provider.source) else { continue };
-        let Some(schema) = workspace.providers.schema(&provider.source, &address.resource) else { continue };
-        let kind = &address.resource.kind;
-        let value = planner::objects::decode(object, linked.as_ref(), kind, schema, &address.to_string())?;
-        values.entry(address.abs_resource()).or_default().insert(address.key.clone(), value);
-    }
-    for (address, instances) in values {
-        let Some(module) = world.module(&address.module) else { continue };
-        let expansion = Expansion::of_keys(instances.keys());
-        world.set_resource(&module, &address.resource, ResourceValues::new(expansion, instances));
-    }
-    Ok(())
-}
-
-fn answer(session: &Session, world: &World<'_>, root: &Arc<ModuleScope>, line: &str) -> Result<String, Diagnostics> {
+fn answer(session: &Session, outlook: &Outlook<'_>, line: &str) -> Result<String, Diagnostics> {
+    let (world, root) = (&outlook.world, &outlook.root);
     let (expr, mut diagnostics) = lang::syntax::parse_expression(&session.sources, "<console-input>", line);
     if diagnostics.has_errors() {
         return Err(diagnostics);

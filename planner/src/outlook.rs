@@ -1,0 +1,187 @@
+//! What names mean once a plan is made or applied: for the console, and for the assertions of tests.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use config::module::{CheckRule, Module};
+use lang::addr::{AbsResource, InstanceKey, ModuleInstance};
+use lang::ast::{StepKind, Traversal};
+use lang::eval::Scope;
+use lang::functions::FunctionTable;
+use lang::{Diagnostic, Diagnostics, Str, Value};
+use state::State;
+
+use crate::checks::{RuleKind, evaluate_rules};
+use crate::expansion::Expansion;
+use crate::objects;
+use crate::plan::{Action, CheckStatus, Checkable, Plan};
+use crate::scope::{BlockScope, ModuleScope, Phase, ResourceValues, World};
+use crate::workspace::{GivenVariable, Workspace};
+
+type Instances = BTreeMap<AbsResource, BTreeMap<InstanceKey, Value>>;
+
+/// The names of a configuration with the values of its objects.
+pub struct Outlook<'w> {
+    /// The names.
+    pub world: World<'w>,
+    /// The root module's.
+    pub root: Arc<ModuleScope>,
+}
+
+impl<'w> Outlook<'w> {
+    /// The names with the objects of a state. `None` after messages in `diagnostics`.
+    ///
+    /// # Errors
+    /// Objects that can't be decoded.
+    pub fn of_state(
+        workspace: &'w Workspace,
+        state: &State,
+        given: BTreeMap<Str, GivenVariable>,
+    ) -> Result<Outlook<'w>, Diagnostics> {
+        let mut values = Instances::new();
+        for (address, provider, instance) in state.instances() {
+            let Some(object) = &instance.current else { continue };
+            let Some(linked) = workspace.providers.get(&provider.source) else { continue };
+            let Some(schema) = workspace.providers.schema(&provider.source, &address.resource) else { continue };
+            let kind = &address.resource.kind;
+            let value = objects::decode(object, linked.as_ref(), kind, schema, &address.to_string())?;
+            values.entry(address.abs_resource()).or_default().insert(address.key.clone(), value);
+        }
+        let mut functions = workspace.functions.clone();
+        functions.planning = false;
+        let functions = crate::functions::table(workspace, functions);
+        Ok(Outlook::new(World::new(workspace, Phase::Plan, given, functions), workspace, values))
+    }
+
+    /// The names with the objects as a plan leaves them.
+    pub fn of_plan(workspace: &'w Workspace, plan: &Plan, given: BTreeMap<Str, GivenVariable>) -> Outlook<'w> {
+        let mut values = Instances::new();
+        let kept = |action| !matches!(action, Action::Delete | Action::Forget);
+        for change in plan.changes.iter().filter(|change| change.deposed.is_none() && kept(change.action)) {
+            let instances = values.entry(change.address.abs_resource()).or_default();
+            instances.insert(change.address.key.clone(), change.after.clone());
+        }
+        let functions = crate::planning::planning_functions(workspace);
+        let world = World::new(workspace, Phase::Plan, given, functions);
+        let outlook = Outlook::new(world, workspace, values);
+        // Data sources that were read are in the state only.
+        if let Ok(read) = Outlook::of_state(workspace, &plan.prior_state, BTreeMap::new()) {
+            outlook.adopt_data(&read, &workspace.config);
+        }
+        outlook
+    }
+
+    fn new(world: World<'w>, workspace: &Workspace, values: Instances) -> Outlook<'w> {
+        expand(&world, &workspace.config);
+        for (address, instances) in values {
+            let Some(module) = world.module(&address.module) else { continue };
+            let expansion = Expansion::of_keys(instances.keys());
+            world.set_resource(&module, &address.resource, ResourceValues::new(expansion, instances));
+        }
+        set_empty(&world, &workspace.config);
+        world.take_diagnostics();
+        let root = world.root();
+        Outlook { world, root }
+    }
+
+    fn adopt_data(&self, read: &Outlook<'_>, module: &Module) {
+        for instance in self.world.instances(&module.path) {
+            let data = module.resources.keys().filter(|resource| resource.mode == lang::addr::Mode::Data);
+            for resource in data {
+                let known = self.world.resource(&instance, resource).is_some_and(|v| !v.expansion.keys().is_empty());
+                let stored = read.world.module(&instance.address).and_then(|m| read.world.resource(&m, resource));
+                if let (false, Some(stored)) = (known, stored) {
+                    let instances = stored.expansion.keys().into_iter();
+                    let instances = instances.filter_map(|key| Some((key.clone(), stored.instance(&key)?))).collect();
+                    let values = ResourceValues::new(stored.expansion.clone(), instances);
+                    self.world.set_resource(&instance, resource, values);
+                }
+            }
+        }
+        for child in module.children.values() {
+            self.adopt_data(read, child);
+        }
+    }
+
+    /// The root module's outputs.
+    pub fn outputs(&self) -> Value {
+        let names = self.root.config.outputs.keys();
+        Value::object(names.map(|name| (name.clone(), self.world.output(&self.root, name))))
+    }
+
+    /// Evaluates the assertions of a test, in which `run.NAME` means the outputs of earlier runs. Returns whether all hold,
+    /// and messages.
+    pub fn assert(&self, rules: &[CheckRule], runs: &BTreeMap<Str, Value>) -> (CheckStatus, Diagnostics) {
+        let scope = TestScope { outlook: self, names: self.world.scope(&self.root), runs };
+        let object = Checkable::Check(Str::new_static(""));
+        let status = evaluate_rules(&self.world, &ModuleInstance::root(), object, rules, &scope, RuleKind::Test);
+        (status, self.world.take_diagnostics())
+    }
+}
+
+/// Expands all module calls, callers first.
+fn expand(world: &World<'_>, module: &Module) {
+    for call in module.calls.values() {
+        world.expand_call(&module.path, call);
+    }
+    for child in module.children.values() {
+        expand(world, child);
+    }
+}
+
+/// Resources with a repetition and without instances have none: they are not unknown.
+fn set_empty(world: &World<'_>, module: &Module) {
+    for instance in world.instances(&module.path) {
+        for (resource, block) in &module.resources {
+            let expansion = match (&block.count, &block.for_each) {
+                (Some(_), _) => Expansion::Count(0),
+                (_, Some(_)) => Expansion::ForEach(Default::default()),
+                _ => continue,
+            };
+            if world.resource(&instance, resource).is_none() {
+                world.set_resource(&instance, resource, ResourceValues::new(expansion, BTreeMap::new()));
+            }
+        }
+    }
+    for child in module.children.values() {
+        set_empty(world, child);
+    }
+}
+
+/// The names of an assertion: the tested module's own, its outputs and the earlier runs.
+struct TestScope<'a> {
+    outlook: &'a Outlook<'a>,
+    names: BlockScope<'a>,
+    runs: &'a BTreeMap<Str, Value>,
+}
+
+impl Scope for TestScope<'_> {
+    fn resolve(&self, traversal: &Traversal) -> Result<(Value, usize), Diagnostic> {
+        let name = traversal.steps.first().and_then(|step| match &step.kind {
+            StepKind::Attribute(name) => Some(name),
+            _ => None,
+        });
+        match (traversal.root.as_str(), name) {
+            ("run", Some(name)) => match self.runs.get(name) {
+                Some(outputs) => Ok((outputs.clone(), 1)),
+                None => {
+                    let detail = format!("There is no run {name:?} declared in this test suite before this one.");
+                    Err(Diagnostic::error("Reference to undeclared run block", detail).at(traversal.range))
+                }
+            },
+            ("output", Some(name)) if self.outlook.root.config.outputs.contains_key(name) => {
+                Ok((self.outlook.world.output(&self.outlook.root, name), 1))
+            }
+            ("output", Some(name)) => {
+                let detail =
+                    format!("An output value with the name {name:?} has not been declared in the root module.");
+                Err(Diagnostic::error("Reference to undeclared output value", detail).at(traversal.range))
+            }
+            _ => self.names.resolve(traversal),
+        }
+    }
+
+    fn functions(&self) -> &dyn FunctionTable {
+        self.names.functions()
+    }
+}

@@ -1,0 +1,153 @@
+//! `expect_failures`: conditions that must not hold.
+
+use config::test_file::Run;
+use lang::ast::{StepKind, Traversal};
+use lang::{Diagnostic, Diagnostics, Range, Str};
+use planner::plan::{CheckOutcome, CheckStatus, Checkable};
+
+/// The expectations of a run.
+pub(crate) struct Expectations {
+    all: Vec<Expectation>,
+}
+
+struct Expectation {
+    text: String,
+    range: Range,
+    object: Option<Subject>,
+    met: bool,
+}
+
+/// A checkable object without instance keys.
+#[derive(PartialEq, Eq)]
+enum Subject {
+    Variable(Str),
+    Output(Str),
+    Check(Str),
+    Resource(String),
+}
+
+impl Expectations {
+    pub fn new(run: &Run) -> Expectations {
+        let expectation = |(traversal, range): &(Traversal, Range)| {
+            let text = display(traversal);
+            Expectation { object: subject(traversal, &text), text, range: *range, met: false }
+        };
+        Expectations { all: run.expected.iter().map(expectation).collect() }
+    }
+
+    /// Takes what was expected out of the messages and adds the rest to `diagnostics`. A failed `check` that nobody expected
+    /// is an error here, while it is a warning elsewhere.
+    pub fn settle(&mut self, checks: &[CheckOutcome], problems: Diagnostics, diagnostics: &mut Diagnostics) {
+        let failed: Vec<&CheckOutcome> =
+            checks.iter().filter(|outcome| matches!(outcome.status, CheckStatus::Fail)).collect();
+        let mut excused: Vec<String> = Vec::new();
+        for outcome in failed {
+            let met = self.all.iter_mut().filter(|e| e.object.as_ref().is_some_and(|o| covers(o, outcome)));
+            let mut any = false;
+            for expectation in met {
+                expectation.met = true;
+                any = true;
+            }
+            if any {
+                excused.extend(outcome.problems.iter().cloned());
+            }
+        }
+        for problem in problems {
+            let condition = CONDITIONS.contains(&problem.summary());
+            let is_excused = condition && excused.iter().any(|message| problem.detail().starts_with(message.as_str()));
+            if is_excused {
+                continue;
+            }
+            diagnostics.push(if condition && !problem.is_error() { problem.as_error() } else { problem });
+        }
+    }
+
+    /// What cannot be expected.
+    pub fn invalid(&self) -> Diagnostics {
+        let unfit = self.all.iter().filter(|expectation| expectation.object.is_none());
+        let diagnostic = |expectation: &Expectation| {
+            let detail = format!(
+                "You cannot expect failures from {}. You can only expect failures from checkable objects such as input \
+                 variables, output values, check blocks, managed resources and data sources.",
+                expectation.text
+            );
+            Diagnostic::error("Invalid `expect_failures` reference", detail).at(expectation.range)
+        };
+        unfit.map(diagnostic).collect()
+    }
+
+    /// What was expected and did not happen.
+    pub fn missing(&self) -> Diagnostics {
+        let unmet = self.all.iter().filter(|expectation| !expectation.met);
+        let diagnostic = |expectation: &Expectation| {
+            let detail =
+                format!("The checkable object, {}, was expected to report an error but did not.", expectation.text);
+            Diagnostic::error("Missing expected failure", detail).at(expectation.range)
+        };
+        unmet.map(diagnostic).collect()
+    }
+
+    /// What was expected of an apply, and happened already while planning it.
+    pub fn failed_too_early(&self) -> Diagnostics {
+        let met = self.all.iter().filter(|expectation| expectation.met);
+        let diagnostic = |expectation: &Expectation| {
+            let detail = format!(
+                "A custom condition within {} failed during the planning stage and prevented the requested apply operation. \
+                 While this was an expected failure, the apply operation could not be executed and so the overall test case \
+                 will be marked as a failure and the original diagnostic included in the test report.",
+                expectation.text
+            );
+            Diagnostic::error("Expected failure while planning", detail).at(expectation.range)
+        };
+        met.map(diagnostic).collect()
+    }
+}
+
+const CONDITIONS: [&str; 5] = [
+    "Invalid value for variable",
+    "Resource precondition failed",
+    "Resource postcondition failed",
+    "Module output value precondition failed",
+    "Check block assertion failed",
+];
+
+fn display(traversal: &Traversal) -> String {
+    let mut text = traversal.root.to_string();
+    for step in &traversal.steps {
+        match &step.kind {
+            StepKind::Attribute(name) => text.push_str(&format!(".{name}")),
+            StepKind::Key(key) => text.push_str(&format!("[{key:?}]")),
+            StepKind::Index(index) => text.push_str(&format!("[{index}]")),
+        }
+    }
+    text
+}
+
+fn subject(traversal: &Traversal, text: &str) -> Option<Subject> {
+    let name = traversal.steps.first().and_then(|step| match &step.kind {
+        StepKind::Attribute(name) => Some(name.clone()),
+        _ => None,
+    })?;
+    Some(match traversal.root.as_str() {
+        "var" => Subject::Variable(name),
+        "output" => Subject::Output(name),
+        "check" => Subject::Check(name),
+        "module" | "local" | "run" => return None,
+        _ => Subject::Resource(text.to_owned()),
+    })
+}
+
+fn covers(subject: &Subject, outcome: &CheckOutcome) -> bool {
+    if !outcome.module.is_root() {
+        return false;
+    }
+    match (subject, &outcome.object) {
+        (Subject::Variable(name), Checkable::Variable(failed)) => name == failed,
+        (Subject::Output(name), Checkable::Output(failed)) => name == failed,
+        (Subject::Check(name), Checkable::Check(failed)) => name == failed,
+        (Subject::Resource(text), Checkable::Resource(resource, key)) => {
+            *text == resource.to_string() || *text == format!("{resource}{key}")
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,17 @@
+//! Runs test files (`*.tftest.hcl`): plans and applies configurations against states of their own, checks assertions, and
+//! destroys what was made.
+//!
+//! A run is an ordinary plan and apply of the planner. What tests add to them is put into the configuration and the registry
+//! of providers beforehand: variables, provider blocks, mock providers, and stand-ins for overridden objects.
+
+mod expected;
+mod files;
+mod mock;
+mod names;
+mod overrides;
+mod run;
+mod store;
+
+pub use files::{FileError, discover};
+pub use mock::{Defaults, MockProvider};
+pub use run::{FileOutcome, Reporter, RunOutcome, Shown, Status, Suite, run_file};

@@ -1,0 +1,180 @@
+//! Test files against the built-in provider.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use config::test_file::{Run, TestFile};
+use config::{ModuleManifest, load_config};
+use lang::functions::CallContext;
+use lang::{Diagnostics, Sources};
+use planner::{Interrupt, ProviderRegistry, Workspace};
+use sdk::Provider;
+use state::State;
+use testing::{FileOutcome, Reporter, RunOutcome, Suite, run_file};
+
+/// Collects `run: status`, summaries of messages, and what was torn down.
+#[derive(Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Heard {
+    fn note(&self, text: String) {
+        self.0.lock().unwrap().push(text);
+    }
+}
+
+impl Reporter for Heard {
+    fn file_started(&self, _: &TestFile) {}
+    fn run_started(&self, _: &TestFile, _: &Run) {}
+    fn run_finished(&self, _: &TestFile, run: &Run, outcome: &RunOutcome) {
+        self.note(format!("{}: {:?}", run.name, outcome.status));
+        for diagnostic in outcome.diagnostics.iter() {
+            self.note(format!("  {}: {}", diagnostic.summary(), diagnostic.detail()));
+        }
+    }
+    fn teardown(&self, _: &TestFile) {}
+    fn run_teardown(&self, _: &TestFile, run: &Run) {
+        self.note(format!("destroy {}", run.name));
+    }
+    fn left_over(&self, _: &TestFile, run: &Run, _: &State, _: &Diagnostics) {
+        self.note(format!("left over by {}", run.name));
+    }
+    fn file_finished(&self, _: &TestFile, outcome: &FileOutcome) {
+        self.note(format!("file: {:?}", outcome.status));
+    }
+}
+
+/// Runs a test file on a configuration and returns what was heard.
+fn run(configuration: &str, tests: &str) -> Vec<String> {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("main.tf"), configuration).unwrap();
+    let sources = Sources::new();
+    let (module, problems) = load_config(&sources, dir.path(), &ModuleManifest::default());
+    assert!(!problems.has_errors(), "{problems:?}");
+    let provider: Arc<dyn Provider> = Arc::new(provider_utility::Builtin::default());
+    let workspace = Workspace {
+        config: module.unwrap(),
+        sources: sources.clone(),
+        providers: ProviderRegistry::new([provider]),
+        name: "default".into(),
+        root_dir: dir.path().to_owned(),
+        working_dir: dir.path().to_owned(),
+        functions: CallContext { base_dir: dir.path().to_owned(), planning: true, ..CallContext::default() },
+    };
+    let suite =
+        Suite { workspace, given: Box::new(|_| Default::default()), parallelism: 2, interrupt: Interrupt::default() };
+    let (file, problems) = config::test_file::read(&sources, Path::new("a.tftest.hcl"), tests.into());
+    assert!(problems.is_empty(), "{problems:?}");
+    let heard = Heard::default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(run_file(&suite, &file.unwrap(), &heard));
+    heard.0.into_inner().unwrap()
+}
+
+const CONFIGURATION: &str = r#"
+    variable "name" {
+      default = "n"
+      validation {
+        condition     = var.name != "bad"
+        error_message = "no bad names"
+      }
+    }
+    resource "terraform_data" "a" {
+      input = var.name
+    }
+    output "o" {
+      value = terraform_data.a.output
+    }
+"#;
+
+#[test]
+fn assertions_see_the_plan_the_state_and_earlier_runs() {
+    let heard = run(
+        CONFIGURATION,
+        r#"
+        run "made" {}
+        run "planned" {
+          command = plan
+          variables { name = "${run.made.o}2" }
+          assert {
+            condition     = terraform_data.a.input == "n2"
+            error_message = "got ${terraform_data.a.input}"
+          }
+          assert {
+            condition     = var.name == "x"
+            error_message = "name is ${var.name}"
+          }
+        }
+        run "again" {
+          assert {
+            condition     = output.o == "n"
+            error_message = "got ${output.o}"
+          }
+        }
+        "#,
+    );
+    let expected = [
+        "made: Pass",
+        "planned: Fail",
+        "  Test assertion failed: name is n2",
+        "again: Pass",
+        "destroy again",
+        "file: Fail",
+    ];
+    assert_eq!(heard, expected);
+}
+
+#[test]
+fn failures_that_are_expected_are_none() {
+    let heard = run(
+        CONFIGURATION,
+        r#"
+        run "refused" {
+          command = plan
+          variables { name = "bad" }
+          expect_failures = [var.name]
+        }
+        run "not_refused" {
+          command = plan
+          expect_failures = [var.name]
+        }
+        run "late" {}
+        "#,
+    );
+    let missing =
+        "  Missing expected failure: The checkable object, var.name, was expected to report an error but did not.";
+    assert_eq!(heard, ["refused: Pass", "not_refused: Error", missing, "late: Skip", "file: Error"]);
+}
+
+#[test]
+fn overridden_and_mocked_objects_are_what_the_test_says() {
+    let heard = run(
+        CONFIGURATION,
+        r#"
+        mock_provider "terraform" {
+          mock_resource "terraform_data" {
+            defaults = { id = "mocked" }
+          }
+        }
+        run "mocked" {
+          assert {
+            condition     = terraform_data.a.id == "mocked"
+            error_message = terraform_data.a.id
+          }
+        }
+        run "overridden" {
+          command   = plan
+          state_key = "other"
+          override_resource {
+            target          = terraform_data.a
+            override_during = plan
+            values          = { id = "overridden" }
+          }
+          assert {
+            condition     = terraform_data.a.id == "overridden"
+            error_message = terraform_data.a.id
+          }
+        }
+        "#,
+    );
+    assert_eq!(heard, ["mocked: Pass", "overridden: Pass", "destroy mocked", "file: Pass"]);
+}
