@@ -267,7 +267,7 @@ fn read_check(result: CheckIn) -> CheckResult {
 /// a big state big.
 #[derive(Default)]
 struct KnownDependencies<'a> {
-    addresses: HashMap<Cow<'a, str>, Arc<ConfigResource>>,
+    addresses: HashMap<Box<str>, Arc<ConfigResource>>,
     lists: HashMap<Vec<Cow<'a, str>>, Dependencies>,
 }
 
@@ -285,12 +285,12 @@ impl<'a> KnownDependencies<'a> {
         Ok(list)
     }
 
-    fn address(&mut self, text: &Cow<'a, str>) -> Result<Arc<ConfigResource>, AddressError> {
+    fn address(&mut self, text: &str) -> Result<Arc<ConfigResource>, AddressError> {
         if let Some(known) = self.addresses.get(text) {
             return Ok(known.clone());
         }
         let address: Arc<ConfigResource> = Arc::new(text.parse()?);
-        self.addresses.insert(text.clone(), address.clone());
+        self.addresses.insert(text.into(), address.clone());
         Ok(address)
     }
 }

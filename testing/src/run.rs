@@ -29,12 +29,15 @@ use crate::names::Names;
 use crate::overrides::{Replaced, replace, with_providers};
 use crate::store::{MemoryStore, NoJournal};
 
+/// Which values a module's variables are given from outside of its test files.
+pub type Given = Box<dyn Fn(&Module) -> BTreeMap<Str, GivenVariable> + Send + Sync>;
+
 /// What all test files have in common.
 pub struct Suite {
     /// The configuration under test and its surroundings.
     pub workspace: Workspace,
     /// Values that are given from outside, for the variables of a module.
-    pub given: Box<dyn Fn(&Module) -> BTreeMap<Str, GivenVariable> + Send + Sync>,
+    pub given: Given,
     /// Runs provisioners.
     pub provisioners: Arc<dyn Provisioners>,
     /// The folder for packages of modules that tested modules call.

@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test's helpers fail as the test does")]
-
 use std::io::Read;
 use std::path::PathBuf;
 
