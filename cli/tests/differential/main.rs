@@ -4,7 +4,7 @@
 //! They are skipped where there is no `terraform`. `WINDLASS_DIFFERENTIAL_CASES` is how many cases each test makes (a few hundred
 //! in a normal run), `WINDLASS_DIFFERENTIAL_SEED` begins another sequence.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers fail as the test does")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail as the test does")]
 
 mod configurations;
 mod expressions;

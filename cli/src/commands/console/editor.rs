@@ -55,10 +55,9 @@ fn unclosed(text: &str) -> usize {
         match c {
             '\\' if in_string => drop(rest.next()),
             '"' if in_string => drop(open.pop()),
-            '$' | '%' if in_string => {
-                if rest.next_if_eq(&c).is_none() && rest.next_if_eq(&'{').is_some() {
-                    open.push('{');
-                }
+            // `$${` is an escape
+            '$' | '%' if in_string && rest.next_if_eq(&c).is_none() && rest.next_if_eq(&'{').is_some() => {
+                open.push('{')
             }
             // A quoted string ends on its line; what is wrong with it is said when it is read.
             '\n' if in_string => drop(open.pop()),
