@@ -122,6 +122,7 @@ mod tests {
             ignored_keys: BTreeSet::from(["owner".to_owned()]),
             ignored_prefixes: BTreeSet::from(["kubernetes.io/".to_owned()]),
             system_prefixes: vec!["aws:".to_owned()],
+            unknown: false,
         }
     }
 
