@@ -60,8 +60,15 @@ fn run(configuration: &str, tests: &str) -> Vec<String> {
         working_dir: dir.path().to_owned(),
         functions: CallContext { base_dir: dir.path().to_owned(), planning: true, ..CallContext::default() },
     };
-    let suite =
-        Suite { workspace, given: Box::new(|_| Default::default()), parallelism: 2, interrupt: Interrupt::default() };
+    let suite = Suite {
+        workspace,
+        given: Box::new(|_| Default::default()),
+        provisioners: Arc::new(provisioners::Builtin),
+        modules_dir: dir.path().join("modules"),
+        packages: Box::new(config::packages::NoPackages),
+        parallelism: 2,
+        interrupt: Interrupt::default(),
+    };
     let (file, problems) = config::test_file::read(&sources, Path::new("a.tftest.hcl"), tests.into());
     assert!(problems.is_empty(), "{problems:?}");
     let heard = Heard::default();
