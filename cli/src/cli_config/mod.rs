@@ -43,7 +43,7 @@ impl CliConfig {
     }
 
     fn blocks(&mut self, text: &str) {
-        let Ok(body) = hcl::parse(text) else { return };
+        let Ok(body) = hcl::parse(&without_overrides(text)) else { return };
         let body: Body = body;
         for block in body.blocks() {
             let Some(host) = block.labels().first().map(|label| label.as_str().to_lowercase()) else { continue };
@@ -86,6 +86,32 @@ impl CliConfig {
             }
         }
     }
+}
+
+/// The text with `dev_overrides` blocks emptied, line by line as before. Terraform reads this file as HCL 1, where the names in
+/// such a block are quoted; HCL 2 has no syntax for that, and what they say concerns plugins alone.
+fn without_overrides(text: &str) -> String {
+    let mut rest = text;
+    let mut kept = String::with_capacity(text.len());
+    while let Some((before, after)) = rest.split_once("dev_overrides") {
+        kept.push_str(before);
+        kept.push_str("dev_overrides");
+        let Some((head, body, tail)) = after
+            .split_once('{')
+            .and_then(|(head, block)| block.split_once('}').map(|(body, tail)| (head, body, tail)))
+        else {
+            rest = after;
+            continue;
+        };
+        let empty = head.trim().is_empty();
+        kept.push_str(head);
+        kept.push('{');
+        kept.extend(body.chars().filter(|c| !empty || *c == '\n'));
+        kept.push('}');
+        rest = tail;
+    }
+    kept.push_str(rest);
+    kept
 }
 
 #[cfg(test)]

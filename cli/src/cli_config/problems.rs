@@ -71,7 +71,7 @@ fn check_text(path: &Path, text: &str, problems: &mut Diagnostics) {
     let is_json = path.extension().is_some_and(|extension| extension == "json");
     let read = match is_json {
         true => serde_json::from_str::<Settings>(text).map_err(|error| error.to_string()),
-        false => hcl::from_str::<Settings>(text).map_err(|error| error.to_string()),
+        false => hcl::from_str::<Settings>(&super::without_overrides(text)).map_err(|error| error.to_string()),
     };
     let settings = match read {
         Ok(settings) => settings,

@@ -124,6 +124,9 @@ fn changed_variables(workspace: &Workspace, saved: &SavedPlan, given: &BTreeMap<
         else {
             continue;
         };
+        if variable.ephemeral {
+            continue;
+        }
         let (planned, _) = planned.clone().unmark_deep();
         let Some(value) = planner::given_value(workspace, variable, given).filter(|value| !value.raw_equals(&planned))
         else {
