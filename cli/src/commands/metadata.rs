@@ -56,7 +56,11 @@ fn signature(function: &lang::functions::Function, table: &dyn FunctionTable) ->
     };
     let mut document = Map::new();
     document.insert("description".to_owned(), function.description.into());
-    document.insert("return_type".to_owned(), function.signature_type(table).to_json());
+    let return_type = match function.special {
+        Some(Special::TemplateString) => Type::String,
+        _ => function.signature_type(table),
+    };
+    document.insert("return_type".to_owned(), return_type.to_json());
     if !function.params.is_empty() {
         document.insert("parameters".to_owned(), function.params.iter().map(parameter).collect());
     }
