@@ -238,8 +238,10 @@ const ANYTHING: &[&str] = &[
     "each.key",
     "count.index",
 ];
-/// Functions whose result is another at each call, whose cost is high, or which need files and keys.
+/// Functions whose result is another at each call (of several wrong elements of a map, Terraform's `transpose` names any), whose
+/// cost is high, or which need files and keys.
 const LEFT_OUT: &[&str] = &[
+    "transpose",
     "timestamp",
     "plantimestamp",
     "uuid",
