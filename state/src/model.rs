@@ -390,6 +390,12 @@ impl State {
         instance.current.is_some()
     }
 
+    /// Notes a resource without instances: what an apply could not read keeps its place, as Terraform leaves it.
+    pub fn note(&mut self, address: AbsResource, provider: &ProviderConfig) {
+        let empty = || Arc::new(ResourceState { provider: provider.clone(), instances: BTreeMap::new() });
+        self.resources.entry(address).or_insert_with(empty);
+    }
+
     fn update(
         &mut self,
         address: &ResourceInstance,

@@ -6,6 +6,7 @@ use lang::Diagnostics;
 use super::Exit;
 use crate::json_views::diagnostic::document;
 use crate::render::diagnostic::sorted;
+use crate::render::wrap::word_wrap;
 use crate::session::Session;
 
 /// Validate the configuration files in a directory, referring only to the configuration and not accessing any remote
@@ -43,9 +44,8 @@ pub async fn run(session: &Session, args: &ValidateArgs) -> Exit {
             session.ui.print(&if diagnostics.is_empty() {
                 format!("{head} The configuration is valid.\n\n")
             } else {
-                format!(
-                    "{head} The configuration is valid, but there were some validation warnings as shown above.\n\n"
-                )
+                let text = "The configuration is valid, but there were some validation warnings as shown above.";
+                format!("{}\n\n", word_wrap(&format!("{head} {text}"), session.ui.width))
             });
         }
     }

@@ -113,6 +113,8 @@ impl Applying<'_> {
             Ok(value) => value,
             Err(problems) => {
                 self.world.report(problems.into_iter().map(|problem| step.place(problem)).collect());
+                let resource = step.change.address.abs_resource();
+                self.recorder.change(|state| state.note(resource, &step.change.provider));
                 return None;
             }
         };
