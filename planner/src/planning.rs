@@ -165,8 +165,8 @@ impl<'w> Planning<'w> {
         }
         let previous_state = state.clone();
         let mut state = state;
-    // what an earlier apply could only note
-    state.resources.retain(|_, resource| !resource.instances.is_empty());
+        // what an earlier apply could only note
+        state.resources.retain(|_, resource| !resource.instances.is_empty());
         let (moved, warnings) = crate::moves::apply(&workspace.config, &mut state);
         let stored_providers: BTreeSet<ProviderConfig> =
             state.resources.values().map(|resource| resource.provider.clone()).collect();
