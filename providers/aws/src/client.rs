@@ -66,7 +66,7 @@ macro_rules! client {
 impl Aws {
     /// Resolves region and credentials as the configuration says; makes no calls. `endpoints` are the configured ones.
     pub(crate) async fn new(config: &ProviderConfig, endpoints: BTreeMap<String, String>) -> Result<Aws> {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest());
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http::on_demand(config));
         if let Some(profile) = &config.profile {
             loader = loader.profile_name(profile);
         }

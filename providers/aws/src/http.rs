@@ -1,9 +1,17 @@
 //! The HTTP client that all services share: TLS roots and proxies as the provider block says.
 
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
-use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -48,6 +56,60 @@ pub(crate) fn client(config: &ProviderConfig, endpoints: Endpoints) -> Result<Sh
         }
     };
     Ok(Builder::new().build_with_connector_fn(connector))
+}
+
+/// The client of the chain that looks for credentials, which asks whom it finds configured. What a scheme needs is made at the
+/// first request of that scheme: the SDK's own client reads the machine's certificates at once, which takes longer than a whole
+/// plan against an emulator.
+pub(crate) fn on_demand(config: &ProviderConfig) -> SharedHttpClient {
+    let schemes = Arc::new(Schemes { config: config.clone(), plain: OnceLock::new(), tls: OnceLock::new() });
+    http_client_fn(move |settings, components| {
+        let (schemes, settings, components) = (schemes.clone(), settings.clone(), components.clone());
+        SharedHttpConnector::new(OnDemand { schemes, settings, components })
+    })
+}
+
+/// The client of a scheme, or why there is none.
+type Half = std::result::Result<SharedHttpClient, String>;
+
+/// The clients of both schemes, or why there is none.
+struct Schemes {
+    config: ProviderConfig,
+    plain: OnceLock<Half>,
+    tls: OnceLock<Half>,
+}
+
+/// The configuration holds secrets.
+impl fmt::Debug for Schemes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Schemes").field("plain", &self.plain).field("tls", &self.tls).finish_non_exhaustive()
+    }
+}
+
+impl Schemes {
+    fn of(&self, url: &str) -> &Half {
+        let tls = !url.starts_with("http://");
+        let half = if tls { &self.tls } else { &self.plain };
+        let endpoints = Endpoints { tls, loopback: false };
+        half.get_or_init(|| client(&self.config, endpoints).map_err(|error| error.message().to_owned()))
+    }
+}
+
+/// The client of a scheme is found when the request is there; it keeps the connections, not this.
+#[derive(Debug)]
+struct OnDemand {
+    schemes: Arc<Schemes>,
+    settings: HttpConnectorSettings,
+    components: RuntimeComponents,
+}
+
+impl HttpConnector for OnDemand {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        match self.schemes.of(request.uri()) {
+            Ok(client) => client.http_connector(&self.settings, &self.components).call(request),
+            Err(reason) => HttpConnectorFuture::ready(Err(ConnectorError::user(reason.clone().into()))),
+        }
+    }
 }
 
 /// The proxy of the provider block, or of the environment. Whatever a URL holds beside the host may be a secret.
@@ -105,6 +167,15 @@ mod tests {
         assert_eq!(refused(&insecure, EMULATOR), None, "there is nothing to verify");
         let proxy = ProviderConfig { http_proxy: Some("http://user:secret@".to_owned()), ..ProviderConfig::default() };
         assert_eq!(refused(&proxy, CLOUD).as_deref(), Some("Invalid proxy: http_proxy"), "and the secret is not shown");
+    }
+
+    #[test]
+    fn certificates_are_read_for_tls_alone() {
+        let schemes = Schemes { config: ProviderConfig::default(), plain: OnceLock::new(), tls: OnceLock::new() };
+        assert!(schemes.of("http://127.0.0.1:4566/").is_ok());
+        assert!(schemes.tls.get().is_none());
+        assert!(schemes.of("https://sts.eu-west-1.amazonaws.com/").is_ok());
+        assert!(schemes.tls.get().is_some());
     }
 
     #[test]
