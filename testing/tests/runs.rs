@@ -1,5 +1,7 @@
 //! Test files against the built-in provider.
 
+#![expect(clippy::unwrap_used, reason = "a test's helpers may panic like the test")]
+
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 

@@ -80,7 +80,8 @@ fn wrong_arn(text: &str) -> Option<&'static str> {
     }
     let digits = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
     let named = ["", "aws", "aws-managed", "third-party", "aws-marketplace"].contains(account);
-    if !digits && !named && !(account.starts_with("cw") && account.chars().count() == 12) {
+    let marketplace = account.starts_with("cw") && account.chars().count() == 12;
+    if !(digits || named || marketplace) {
         return Some(
             "invalid account ID value (expecting to match regular expression: \
              ^(aws|aws-managed|third-party|aws-marketplace|\\d{12}|cw.{10})$)",

@@ -98,7 +98,7 @@ impl Aws {
         let loopback = !urls.is_empty() && urls.iter().all(|url| is_loopback(url));
         let named = |service: &&str| endpoints::aliases(service).iter().any(|name| endpoints.contains_key(*name));
         // Whatever has no endpoint of its own is reached as the SDK says: by TLS.
-        let covered = sdk.endpoint_url().is_some() || SERVICES.iter().all(|service| named(service));
+        let covered = sdk.endpoint_url().is_some() || SERVICES.iter().all(named);
         let tls = !covered || urls.iter().any(|url| !url.starts_with("http://"));
         let http = http::client(config, Endpoints { tls, loopback })?;
         let mut sdk = sdk.to_builder().http_client(http);
