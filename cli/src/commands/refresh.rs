@@ -15,6 +15,9 @@ pub struct RefreshArgs {
     /// Limit the operation to the given module, resource or resource instance and all of its dependencies. May be given several times.
     #[arg(long, value_name = "resource", action = ArgAction::Append)]
     pub target: Vec<String>,
+    /// Leave out the given module, resource or resource instance and all that depends on it. May be given several times.
+    #[arg(long, value_name = "resource", action = ArgAction::Append)]
+    pub exclude: Vec<String>,
     /// Limit the number of concurrent operations.
     #[arg(long, default_value_t = 10, value_name = "n")]
     pub parallelism: usize,
@@ -42,6 +45,7 @@ pub struct RefreshArgs {
 pub async fn run(session: &Session, args: RefreshArgs) -> Exit {
     let planning = PlanningArgs {
         target: args.target,
+        exclude: args.exclude,
         parallelism: args.parallelism,
         variables: args.variables,
         ..PlanningArgs::refresh_only()

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod interrupts;
+mod refresh;
 mod saved_plans;
 
 use std::path::{Path, PathBuf};
