@@ -210,6 +210,8 @@ fn arguments_are_checked() {
 struct Postgres {
     process: Child,
     port: u16,
+    // open, so that the server can go on telling
+    _log: BufReader<std::process::ChildStderr>,
     _folder: tempfile::TempDir,
 }
 
@@ -240,7 +242,7 @@ impl Postgres {
                 }
                 false => Command::new(program),
             };
-            command.current_dir("/").stdout(Stdio::null()).stderr(Stdio::null());
+            command.current_dir("/").env("LC_ALL", "C").stdout(Stdio::null()).stderr(Stdio::null());
             command
         };
         let made = command("initdb").args(["-A", "trust", "-U", "postgres", "-N", "-D"]).arg(&data).status();
@@ -249,14 +251,20 @@ impl Postgres {
             return None;
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let process = command("postgres")
+        let mut process = command("postgres")
             .arg("-D")
             .arg(&data)
             .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="])
             .args(["-c", "fsync=off"])
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        Some(Postgres { process, port, _folder: folder })
+        let mut log = BufReader::new(process.stderr.take().unwrap());
+        let mut told = String::new();
+        while !told.contains("ready to accept connections") {
+            assert_ne!(log.read_line(&mut told).unwrap(), 0, "the server ended: {told}");
+        }
+        Some(Postgres { process, port, _log: log, _folder: folder })
     }
 
     fn config(&self) -> Value {
@@ -277,13 +285,6 @@ async fn postgres_states_are_read_written_and_locked() {
     let Some(server) = Postgres::start() else { return };
     let folder = tempfile::tempdir().unwrap();
     let backend = backend("pg", &server.config(), &surroundings(folder.path(), &[])).unwrap();
-    // Until the server is up.
-    let mut attempts = 0;
-    while let Err(error) = backend.workspaces().await {
-        attempts += 1;
-        assert!(attempts < 600, "{error}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
     let info = || LockInfo::new("OperationTypeApply", "me@here");
     let (ours, theirs) = (backend.store("default").unwrap(), backend.store("default").unwrap());
     assert!(ours.read().await.unwrap().is_none());
