@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use clap::ArgAction;
 use config::module::Module;
 use lang::addr::ProviderSource;
-
+use planner::Workspace;
 use serde_json::{Map, Value as Json};
+use state::State;
 
 use super::Exit;
 use crate::json_views::schema::provider_schema;
@@ -24,20 +25,25 @@ pub struct ProvidersArgs {
     pub test_directory: String,
 }
 
-/// Runs the command.
-pub async fn run(session: &Session) -> Exit {
+/// What names providers: the configuration and the state. `None` after messages.
+async fn configuration_and_state(session: &Session) -> Option<(Workspace, Option<State>)> {
     let (workspace, diagnostics) = session.load(false);
     let Some(workspace) = workspace.filter(|_| !diagnostics.has_errors()) else {
         session.show(&diagnostics);
-        return Exit::Failure;
+        return None;
     };
-    let state = match session.read_state(None).await {
-        Ok(state) => state,
+    match session.read_state(None).await {
+        Ok(state) => Some((workspace, state)),
         Err(diagnostics) => {
             session.show(&diagnostics);
-            return Exit::Failure;
+            None
         }
-    };
+    }
+}
+
+/// Runs the command.
+pub async fn run(session: &Session) -> Exit {
+    let Some((workspace, state)) = configuration_and_state(session).await else { return Exit::Failure };
     let mut text = "\nProviders required by configuration:\n.\n".to_owned();
     tree(&workspace.config, "", &mut text);
     let mut sources: Vec<ProviderSource> =
@@ -75,18 +81,7 @@ pub async fn schema(session: &Session, args: &ProvidersSchemaArgs) -> Exit {
             super::HelpGoes::ToStderr,
         );
     }
-    let (workspace, diagnostics) = session.load(false);
-    let Some(workspace) = workspace.filter(|_| !diagnostics.has_errors()) else {
-        session.show(&diagnostics);
-        return Exit::Failure;
-    };
-    let state = match session.read_state(None).await {
-        Ok(state) => state,
-        Err(diagnostics) => {
-            session.show(&diagnostics);
-            return Exit::Failure;
-        }
-    };
+    let Some((workspace, state)) = configuration_and_state(session).await else { return Exit::Failure };
     let stored = state.iter().flat_map(|state| state.resources.values()).map(|r| r.provider.source.clone());
     let sources: BTreeSet<ProviderSource> =
         requirements::requirements(&workspace.config).into_keys().chain(stored).collect();
