@@ -48,6 +48,12 @@ impl Environment {
         PathBuf::from(self.get("TF_DATA_DIR").unwrap_or(".terraform"))
     }
 
+    /// What runs provisioners, with what they take from the environment.
+    pub fn provisioners(&self) -> provisioners::Builtin {
+        let path = |name: &str| self.get(name).map(PathBuf::from);
+        provisioners::Builtin { agent: path("SSH_AUTH_SOCK"), home: path("HOME") }
+    }
+
     /// Whether hints about commands to run are unwanted.
     pub fn in_automation(&self) -> bool {
         self.get("TF_IN_AUTOMATION").is_some()

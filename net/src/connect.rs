@@ -11,9 +11,23 @@ use crate::error::NetError;
 use crate::tls::Tls;
 
 /// Bytes to and from a server.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// A connection to a port of a host by way of an HTTP proxy; with TLS to the proxy if its URL says `https`.
+///
+/// # Errors
+/// What the system, TLS or the proxy says.
+pub async fn by_proxy(proxy: &Url, host: &str, port: u16, tls: &Tls) -> Result<Box<dyn Stream>, NetError> {
+    let stream = dial(proxy).await?;
+    let mut stream: Box<dyn Stream> = match proxy.scheme() {
+        "https" => tls.connect(&address(proxy).0, stream).await?,
+        _ => Box::new(stream),
+    };
+    tunnel(&mut stream, (host, port), proxy).await?;
+    Ok(stream)
+}
 
 /// Connects to the host of a URL, or to the proxy that stands for it.
 pub(crate) async fn connect(url: &Url, proxy: Option<&Url>, tls: &Tls) -> Result<Box<dyn Stream>, NetError> {
@@ -22,7 +36,8 @@ pub(crate) async fn connect(url: &Url, proxy: Option<&Url>, tls: &Tls) -> Result
         return Ok(Box::new(stream));
     }
     if let Some(proxy) = proxy {
-        tunnel(&mut stream, url, proxy).await?;
+        let (host, port) = address(url);
+        tunnel(&mut stream, (&host, port), proxy).await?;
     }
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     tls.connect(host, stream).await
@@ -44,8 +59,7 @@ async fn dial(url: &Url) -> Result<TcpStream, NetError> {
 }
 
 /// Asks a proxy to connect us.
-async fn tunnel(stream: &mut TcpStream, url: &Url, proxy: &Url) -> Result<(), NetError> {
-    let (host, port) = address(url);
+async fn tunnel(stream: &mut impl Stream, (host, port): (&str, u16), proxy: &Url) -> Result<(), NetError> {
     let target = format!("{host}:{port}");
     let refused = |reason: String| {
         let (host, port) = address(proxy);

@@ -14,6 +14,7 @@ mod response;
 pub mod tls;
 
 pub use client::Client;
+pub use connect::{Stream, by_proxy};
 pub use error::NetError;
 pub use proxy::Proxies;
 pub use request::{Method, Request};

@@ -149,7 +149,7 @@ fn evaluate_rule(
     let diagnostic = match kind {
         RuleKind::Assertion => Diagnostic::warning(kind.summary(), message.clone()).at(rule.condition.range),
         RuleKind::Validation { place } => {
-            let by = format!("\n\nThis was checked by the validation rule at {}.", world.place(rule.range));
+            let by = format!("\n\nThis was checked by the validation rule at {}.", world.workspace.place(rule.range));
             Diagnostic::error(kind.summary(), format!("{message}{by}")).at(place)
         }
         _ => Diagnostic::error(kind.summary(), message.clone()).at(rule.condition.range),
@@ -210,18 +210,6 @@ impl World<'_> {
     /// How many errors were reported so far.
     pub fn error_count(&self) -> usize {
         lock(&self.diagnostics).iter().filter(|diagnostic| diagnostic.is_error()).count()
-    }
-
-    /// A place as text: `main.tf:3,3-13`.
-    pub fn place(&self, range: Range) -> String {
-        let Some(source) = self.workspace.sources.get(range.file) else { return "the configuration".to_owned() };
-        let (start, end) = (source.position(range.start), source.position(range.end));
-        let name = source.name.display();
-        if start.line == end.line {
-            format!("{name}:{},{}-{}", start.line, start.column, end.column)
-        } else {
-            format!("{name}:{},{}-{},{}", start.line, start.column, end.line, end.column)
-        }
     }
 
     /// The functions of the language.

@@ -20,7 +20,7 @@ use crate::plan::{Action, ActionReason, CheckStatus, Checkable, ResourceChange};
 use crate::planning::Planning;
 use crate::refresh::object_id;
 use crate::scope::{BlockScope, ModuleScope, ResourceValues};
-use crate::sync::{lock, read};
+use crate::sync::{lock, parallel, read};
 
 impl Planning<'_> {
     /// Plans or reads all instances of a data source in one module instance. False after an error.
@@ -148,8 +148,10 @@ impl Planning<'_> {
     async fn read_now(&self, read: &DataInstance<'_>, config: &Value, text: &str) -> Option<Value> {
         self.hooks.data_read_start(&read.address);
         let started = Instant::now();
-        let request = DataRequest { type_name: &read.block.address.kind, config };
-        match read.configured.read_data(request).await {
+        let configured = read.configured.clone();
+        let (type_name, config) = (read.block.address.kind.clone(), config.clone());
+        let reading = async move { configured.read_data(DataRequest { type_name: &type_name, config: &config }).await };
+        match parallel(reading).await {
             Ok(value) => {
                 let id = object_id(&value);
                 self.hooks.data_read_complete(&read.address, id.as_deref(), started.elapsed());

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use config::module::{CheckRule, Import, Module};
 use config::references::{Reference, Subject};
-use lang::addr::{ConfigResource, ModulePath, ProviderConfig};
+use lang::addr::{ConfigResource, Mode, ModulePath, ProviderConfig};
 use lang::ast::{Expr, ExprKind, Traversal};
 use lang::{Diagnostic, Diagnostics, Str};
 use petgraph::Direction;
@@ -37,6 +37,8 @@ pub enum Node {
     Resource(ConfigResource),
     /// A provider configuration.
     Provider(ProviderConfig),
+    /// What the state holds of a provider configuration's managed resources is read. Data sources don't wait for it.
+    Refresh(ProviderConfig),
     /// A check block.
     Check(ModulePath, Str),
 }
@@ -52,6 +54,7 @@ impl fmt::Display for Node {
             Node::Close(module) => write!(f, "{module} (close)"),
             Node::Resource(resource) => write!(f, "{resource}"),
             Node::Provider(provider) => write!(f, "{provider}"),
+            Node::Refresh(provider) => write!(f, "{provider} (refresh)"),
             Node::Check(module, name) => write!(f, "{}check.{name}", dotted(module)),
         }
     }
@@ -66,7 +69,7 @@ impl Node {
             }
             Node::Call(module) | Node::Close(module) => Some(module),
             Node::Resource(resource) => Some(&resource.module),
-            Node::Provider(_) => None,
+            Node::Provider(_) | Node::Refresh(_) => None,
         }
     }
 }
@@ -83,7 +86,7 @@ impl ConfigGraph {
         let mut builder = Builder { workspace, graph: DiGraph::new(), index: HashMap::new() };
         builder.add_nodes(&workspace.config);
         for provider in stored_providers {
-            builder.node(Node::Provider(provider.clone()));
+            builder.node(Node::Refresh(provider.clone()));
         }
         builder.add_edges(&workspace.config);
         builder.connect_providers();
@@ -131,8 +134,10 @@ impl ConfigGraph {
         let cycles = components.into_iter().filter(|component| component.len() > 1);
         cycles
             .map(|component| {
-                let mut names: Vec<String> =
-                    component.iter().filter_map(|index| self.node(*index)).map(Node::to_string).collect();
+                let nodes = component.iter().filter_map(|index| self.node(*index));
+                // Only what is written in the configuration can be changed there.
+                let nodes = nodes.filter(|node| !matches!(node, Node::Refresh(_)));
+                let mut names: Vec<String> = nodes.map(Node::to_string).collect();
                 names.sort();
                 Diagnostic::error(format!("Cycle: {}", names.join(", ")), "")
             })
@@ -356,11 +361,24 @@ impl Builder<'_> {
     }
 
     fn connect_provider(&mut self, node: NodeIndex, provider: ProviderConfig) {
-        let index = self.node(Node::Provider(provider));
+        let managed = matches!(&self.graph[node], Node::Resource(resource) if resource.resource.mode == Mode::Managed);
+        let index = self.node(if managed { Node::Refresh(provider) } else { Node::Provider(provider) });
         self.graph.update_edge(node, index, ());
     }
 
     fn connect_providers(&mut self) {
+        let refreshes: Vec<(NodeIndex, ProviderConfig)> = self
+            .index
+            .iter()
+            .filter_map(|(node, index)| match node {
+                Node::Refresh(provider) => Some((*index, provider.clone())),
+                _ => None,
+            })
+            .collect();
+        for (index, provider) in refreshes {
+            let configured = self.node(Node::Provider(provider));
+            self.graph.update_edge(index, configured, ());
+        }
         let providers: Vec<(NodeIndex, ProviderConfig)> = self
             .index
             .iter()

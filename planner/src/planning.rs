@@ -234,6 +234,7 @@ impl<'w> Planning<'w> {
             Node::Call(path) => self.visit_call(path),
             Node::Close(_) => Visit::Done,
             Node::Provider(provider) => self.visit_provider(provider).await,
+            Node::Refresh(provider) => self.visit_refresh(provider).await,
             Node::Resource(resource) => self.visit_resource(resource).await,
             Node::Check(path, name) => self.each_instance(path, |module| {
                 if let Some(check) = module.config.checks.get(name) {

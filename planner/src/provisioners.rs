@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use config::module::ResourceBlock;
 use config::provisioners::connection_body;
 use lang::eval::Scope;
-use lang::{Diagnostics, Str, Type};
+use lang::{Diagnostic, Diagnostics, Str, Type, Value};
 use sdk::{Attribute, Block};
 
 use crate::reference_check::ReferenceCheck;
@@ -47,7 +47,6 @@ static CONNECTION: LazyLock<Block> = LazyLock::new(|| {
         "type",
         "user",
         "password",
-        "port",
         "timeout",
         "script_path",
         "target_platform",
@@ -69,7 +68,7 @@ static CONNECTION: LazyLock<Block> = LazyLock::new(|| {
     ];
     let mut attributes: Vec<_> = texts.into_iter().map(|name| (name, Type::String, false)).collect();
     attributes.extend(["agent", "https", "insecure", "use_ntlm"].map(|name| (name, Type::Bool, false)));
-    attributes.extend(["proxy_port", "bastion_port"].map(|name| (name, Type::Number, false)));
+    attributes.extend(["port", "proxy_port", "bastion_port"].map(|name| (name, Type::Number, false)));
     attributes.push(("host", Type::String, true));
     block(&attributes)
 });
@@ -89,6 +88,23 @@ pub(crate) fn connection_schema() -> &'static Block {
     &CONNECTION
 }
 
+/// What of a provisioner's arguments does not go together: headline, and the beginning of the explanation.
+fn contradiction(kind: &str, config: &Value) -> Option<(&'static str, &'static str)> {
+    let set = |name: &str| config.get(name).is_some_and(|value| !value.is_null());
+    match kind {
+        "file" => match (set("source"), set("content")) {
+            (true, true) => Some(("Cannot set both 'source' and 'content'", "")),
+            (false, false) => Some(("Must provide one of 'source' or 'content'", "")),
+            _ => None,
+        },
+        "remote-exec" if ["inline", "script", "scripts"].into_iter().filter(|name| set(name)).count() != 1 => Some((
+            "Invalid remote-exec provisioner configuration",
+            "Only one of \"inline\", \"script\", or \"scripts\" must be set\n\n",
+        )),
+        _ => None,
+    }
+}
+
 /// Checks the provisioners of a resource up to the first with a mistake; `failed`: there were mistakes before.
 pub(crate) fn validate(
     check: &ReferenceCheck<'_>,
@@ -99,7 +115,13 @@ pub(crate) fn validate(
 ) {
     for provisioner in &resource.provisioners {
         if let Some(schema) = schema(&provisioner.kind) {
-            validate_body(check, &provisioner.body, schema, scope, diagnostics);
+            let config = validate_body(check, &provisioner.body, schema, scope, diagnostics);
+            let problem = config.and_then(|config| contradiction(&provisioner.kind, &config));
+            diagnostics.extend(problem.map(|(summary, detail)| {
+                // As in Terraform without a range of its own; the text tells where.
+                let place = check.workspace.place(provisioner.range);
+                Diagnostic::error(summary, format!("{detail}The {} provisioner is at {place}.", provisioner.kind))
+            }));
         }
         if let Some(connection) = connection_body(resource.connection.as_ref(), provisioner) {
             validate_body(check, &connection, &CONNECTION, scope, diagnostics);

@@ -1,4 +1,4 @@
-//! Providers are configured when the walk reaches them, and all that the state holds of theirs is read at once: grouped by
+//! Providers are configured when the walk reaches them, and then all that the state holds of theirs is read at once: grouped by
 //! type, so that the cost grows with the number of pages, not of objects.
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use crate::locate::{located, without_place};
 use crate::objects;
 use crate::planning::{ObjectKey, Planning, Prior};
 use crate::scope::{BlockScope, Phase, World};
-use crate::sync::{lock, write};
+use crate::sync::{lock, parallel, read, write};
 use crate::walk::Visit;
 
 /// A body without anything in it: of a provider that no block configures.
@@ -90,10 +90,16 @@ struct Pending {
 }
 
 impl Planning<'_> {
-    /// Configures a provider and reads everything that the state holds of it.
+    /// Configures a provider.
     pub(crate) async fn visit_provider(&self, address: &ProviderConfig) -> Visit {
         let Some(configured) = configure(&self.world, address).await else { return Visit::Failed };
-        write(&self.providers).insert(address.clone(), configured.clone());
+        write(&self.providers).insert(address.clone(), configured);
+        Visit::Done
+    }
+
+    /// Reads everything that the state holds of a provider.
+    pub(crate) async fn visit_refresh(&self, address: &ProviderConfig) -> Visit {
+        let Some(configured) = read(&self.providers).get(address).cloned() else { return Visit::Failed };
         let Some(groups) = self.stored_objects(address) else { return Visit::Failed };
         let reads = groups.into_iter().map(|(type_name, pending)| self.refresh_type(&configured, type_name, pending));
         let fine = join_all(reads).await.into_iter().all(|fine| fine);
@@ -162,7 +168,9 @@ impl Planning<'_> {
             let (value, _) = item.value.clone().unmark_deep();
             ReadRequest { prior: value, private: objects::private_bytes(&item.object) }
         });
-        let responses = configured.read_many(&type_name, requests.collect()).await;
+        let requests: Vec<ReadRequest> = requests.collect();
+        let (configured, name) = (configured.clone(), type_name.clone());
+        let responses = parallel(async move { configured.read_many(&name, requests).await }).await;
         let mut fine = true;
         for ((item, id), response) in pending.into_iter().zip(ids).zip(responses) {
             self.hooks.refresh_complete(&item.key.0, item.key.1.as_deref(), id.as_deref());

@@ -75,7 +75,7 @@ fn collect(workspace: &Workspace, node: &Node, found: &mut BTreeSet<RelevantAttr
             let schema = workspace.providers.block(&block.provider_source, &resource.resource);
             visit_references(&block.body, schema, &mut |traversal| found.extend(relevant(module, traversal)));
         }
-        Node::Call(_) | Node::Close(_) | Node::Provider(_) | Node::Check(..) => {}
+        Node::Call(_) | Node::Close(_) | Node::Provider(_) | Node::Refresh(_) | Node::Check(..) => {}
     }
 }
 

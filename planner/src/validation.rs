@@ -39,7 +39,7 @@ pub(crate) fn visit(world: &World<'_>, node: &Node) -> Visit {
                 validate_call(world, caller, call);
             }
         }
-        Node::Close(_) => {}
+        Node::Close(_) | Node::Refresh(_) => {}
         Node::Check(path, name) => each(world, path, |module| {
             let Some(block) = module.config.checks.get(name) else { return };
             let place = Place { check: Some(&block.name), ..Place::default() };

@@ -130,7 +130,7 @@ pub fn accept(
             } else {
                 format!(
                     "The given value is not suitable for {name} declared at {}: {error}.",
-                    world.place(variable.range)
+                    world.workspace.place(variable.range)
                 )
             };
             diagnostics.push(Diagnostic::error("Invalid value for input variable", detail).at(place));
@@ -140,7 +140,7 @@ pub fn accept(
     if value.is_null() && !variable.nullable {
         let detail = format!(
             "The given value is not suitable for {name} declared at {}: required variable may not be set to null.",
-            world.place(variable.range)
+            world.workspace.place(variable.range)
         );
         diagnostics.push(Diagnostic::error("Invalid value for input variable", detail).at(place));
         return mark(variable, Value::unknown(variable.ty.clone()));

@@ -6,20 +6,46 @@
 #![warn(missing_docs)]
 
 mod arguments;
+#[cfg(feature = "ssh")]
+mod connection;
+#[cfg(feature = "ssh")]
+mod file;
 mod go_quote;
 mod local_exec;
+#[cfg(feature = "ssh")]
+mod remote_exec;
+#[cfg(feature = "ssh")]
+mod ssh;
+mod words;
+
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use planner::provisioning::{Provision, ProvisionProblem, Provisioners};
 
 /// The provisioners that Terraform has built in.
-pub struct Builtin;
+#[derive(Clone, Debug, Default)]
+pub struct Builtin {
+    /// The socket of an ssh agent (`SSH_AUTH_SOCK`).
+    pub agent: Option<PathBuf>,
+    /// The user's home folder.
+    pub home: Option<PathBuf>,
+}
 
 #[async_trait]
 impl Provisioners for Builtin {
     async fn run(&self, provision: Provision<'_>) -> Result<(), ProvisionProblem> {
         match provision.kind {
             "local-exec" => local_exec::run(&provision).await,
+            #[cfg(feature = "ssh")]
+            "remote-exec" => remote_exec::run(&provision, self.agent.clone()).await,
+            #[cfg(feature = "ssh")]
+            "file" => file::run(&provision, self.agent.clone(), self.home.as_deref()).await,
+            #[cfg(not(feature = "ssh"))]
+            "remote-exec" | "file" => Err(ProvisionProblem::new(
+                format!("{} provisioner error", provision.kind),
+                "This windlass was built without the feature \"ssh\", which connections to other machines need.",
+            )),
             kind => Err(ProvisionProblem::new("Unknown provisioner", format!("There is no provisioner {kind:?}."))),
         }
     }

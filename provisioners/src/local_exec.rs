@@ -13,6 +13,7 @@ use tokio::process::{Child, Command};
 
 use crate::arguments::{entries, flag, text, texts};
 use crate::go_quote::quoted_list;
+use crate::words::lowered;
 
 /// How much of the output's end a problem repeats.
 const REPEATED_OUTPUT: usize = 8 * 1024;
@@ -149,14 +150,6 @@ fn signal_name(signal: i32) -> String {
     name.to_owned()
 }
 
-/// An error of the system as Go words it: without Rust's number, in lower case.
-fn lowered(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -185,7 +178,7 @@ mod tests {
         };
         let provision =
             Provision { kind: "local-exec", config: &config, connection: None, secret, output: &output, interrupt };
-        let result = Builtin.run(provision).await;
+        let result = Builtin::default().run(provision).await;
         Ran { result, lines: lines.into_inner().unwrap_or_default() }
     }
 

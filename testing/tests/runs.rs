@@ -65,7 +65,7 @@ fn run(configuration: &str, tests: &str) -> Vec<String> {
     let suite = Suite {
         workspace,
         given: Box::new(|_| Default::default()),
-        provisioners: Arc::new(provisioners::Builtin),
+        provisioners: Arc::new(provisioners::Builtin::default()),
         modules_dir: dir.path().join("modules"),
         packages: Box::new(config::packages::NoPackages),
         parallelism: 2,

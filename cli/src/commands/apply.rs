@@ -174,7 +174,7 @@ async fn plan_and_apply(
         parallelism: operation::parallelism(&args.planning),
         interrupt,
         variables: prepared.options.variables.clone(),
-        provisioners: Arc::new(provisioners::Builtin),
+        provisioners: Arc::new(session.environment.provisioners()),
     };
     let outcome = planner::apply(&prepared.workspace, &plan, snapshots, journal, &options, hooks).await;
     watcher.abort();

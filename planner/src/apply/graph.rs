@@ -242,8 +242,12 @@ impl Builder<'_> {
             }
             _ => {}
         }
-        // What this object was made after is removed after it.
-        for dependency in change.dependencies.iter() {
+        // What this object was made after is removed after it. A replacement's own list is that of the new object.
+        let made_after = match change.action {
+            Action::DeleteThenCreate | Action::CreateThenDelete => self.stored_dependencies(change),
+            _ => change.dependencies.clone(),
+        };
+        for dependency in made_after.iter() {
             for other in by_resource.get(dependency).into_iter().flatten() {
                 let Some(target) = self.plan.changes.get(*other) else { continue };
                 if !in_different_instances_of_a_module(&change.address.module, &target.address.module) {

@@ -234,7 +234,7 @@ impl Applying<'_> {
             }
             Node::Output(path, name) => self.visit_output(path, name),
             Node::Call(path) => self.visit_call(path),
-            Node::Close(_) => true,
+            Node::Close(_) | Node::Refresh(_) => true,
             Node::Provider(provider) => self.visit_provider(provider).await,
             Node::Resource(resource) if resource.resource.mode == Mode::Ephemeral => {
                 self.open_ephemeral(resource).await

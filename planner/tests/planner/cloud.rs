@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::FutureExt;
 use lang::addr::{Mode, ProviderSource};
 use lang::values::{Path, PathStep};
 use lang::{Str, Type, Value};
@@ -65,6 +66,12 @@ impl Cloud {
     /// The faults that were ordered and never met.
     pub fn unmet_faults(&self) -> usize {
         self.inner.lock().unwrap().faults.len()
+    }
+
+    /// Takes back the faults that were not met, and deaths of a process that was dead already.
+    pub fn forget_faults(&self) {
+        self.inner.lock().unwrap().faults.clear();
+        let _ = self.death.notified().now_or_never();
     }
 
     /// What was done since the last call.

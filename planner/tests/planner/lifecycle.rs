@@ -1,7 +1,5 @@
 //! What is planned, and in which order it is done.
 
-use planner::PlanOptions;
-use planner::plan::PlanMode;
 use sdk::provider::Operation;
 
 use crate::cloud::Fault;
@@ -23,8 +21,7 @@ fn objects_are_made_after_their_dependencies_and_removed_before_them() {
     let text = thing("a", "") + &thing("b", "value = sim_thing.a.id") + &thing("c", "value = sim_thing.b.id");
     assert_eq!(stack.apply(&text).planned, ["sim_thing.a Create", "sim_thing.b Create", "sim_thing.c Create"]);
     assert_eq!(calls(&stack), ["create a", "create b", "create c"]);
-    let destroy = PlanOptions { mode: PlanMode::Destroy, ..PlanOptions::default() };
-    assert!(stack.run(&text, &destroy, true).problems.is_empty());
+    assert!(stack.destroy(&text).problems.is_empty());
     assert_eq!(calls(&stack), ["delete c", "delete b", "delete a"]);
     stack.assert_settled(&[]);
 }
@@ -61,6 +58,18 @@ fn a_deposed_object_whose_removal_fails_is_removed_by_the_next_apply() {
     stack.assert_settled(&["a", "a2"]);
     assert_eq!(stack.apply(&after).planned, ["sim_thing.a (deposed) Delete"]);
     stack.assert_settled(&["a2"]);
+}
+
+#[test]
+fn what_an_object_stood_on_goes_after_it_even_if_its_successor_stands_alone() {
+    let stack = Stack::new();
+    let first = "lifecycle {\n create_before_destroy = true\n }";
+    stack.apply(&(thing("a", first) + &thing("b", &format!("value = sim_thing.a.id\n {first}"))));
+    stack.cloud.take_log();
+    let alone = format!("resource \"sim_thing\" \"b\" {{\n name = \"b2\"\n {first}\n}}\n");
+    assert!(stack.apply(&alone).problems.is_empty());
+    assert_eq!(calls(&stack), ["create b2", "delete b", "delete a"]);
+    stack.assert_settled(&["b2"]);
 }
 
 #[test]

@@ -10,3 +10,4 @@ mod moves;
 mod provisioning;
 mod run;
 mod selection;
+mod sequences;

@@ -1,13 +1,11 @@
 //! When provisioners run, and what their failure does.
 
 use async_trait::async_trait;
-use planner::PlanOptions;
-use planner::plan::PlanMode;
 use planner::provisioning::{Provision, ProvisionProblem, Provisioners};
 use std::sync::Arc;
 
 use crate::cloud::Cloud;
-use crate::run::{Ran, Stack};
+use crate::run::Stack;
 
 /// Writes every command into the cloud's log. `fail` fails, `hang` stays until the run is interrupted, and even then.
 pub struct Logged(pub Arc<Cloud>);
@@ -49,10 +47,6 @@ fn calls(stack: &Stack) -> Vec<String> {
     stack.cloud.take_log().into_iter().filter(|line| !line.starts_with("read ")).collect()
 }
 
-fn destroy(stack: &Stack, text: &str) -> Ran {
-    stack.run(text, &PlanOptions { mode: PlanMode::Destroy, ..PlanOptions::default() }, true)
-}
-
 #[test]
 fn provisioners_run_after_the_creation_and_before_the_removal_alone() {
     let stack = Stack::new();
@@ -62,7 +56,7 @@ fn provisioners_run_after_the_creation_and_before_the_removal_alone() {
     assert_eq!(calls(&stack), ["create a".to_owned(), format!("run made {id}")]);
     stack.apply(&thing(&format!("value = \"x\"\n{provisioners}")));
     assert_eq!(calls(&stack), ["update a"]);
-    destroy(&stack, &thing(&provisioners));
+    stack.destroy(&thing(&provisioners));
     assert_eq!(calls(&stack), ["run gone a", "delete a"]);
     stack.assert_settled(&[]);
 }
@@ -76,7 +70,7 @@ fn the_first_failure_taints_and_what_is_tainted_goes_without_ceremony() {
     assert_eq!(calls(&stack), ["create a", "run fail"]);
     assert_eq!(stack.plan(&text).planned, ["sim_thing.a DeleteThenCreate replace_because_tainted"]);
     stack.cloud.take_log();
-    destroy(&stack, &text);
+    stack.destroy(&text);
     assert_eq!(calls(&stack), ["delete a"]);
 }
 
@@ -95,7 +89,7 @@ fn a_failure_before_the_removal_keeps_the_object_as_it_is() {
     let text = thing(&exec("fail", "when = destroy"));
     stack.apply(&text);
     calls(&stack);
-    assert_eq!(destroy(&stack, &text).problems, ["it failed"]);
+    assert_eq!(stack.destroy(&text).problems, ["it failed"]);
     assert_eq!(calls(&stack), ["run fail"]);
     stack.assert_settled(&["a"]);
     assert!(stack.plan(&text).planned.is_empty());

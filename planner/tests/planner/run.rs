@@ -10,7 +10,7 @@ use lang::addr::ResourceInstance;
 use lang::functions::CallContext;
 use lang::{Diagnostics, Sources};
 use planner::hooks::Hooks;
-use planner::plan::Plan;
+use planner::plan::{Plan, PlanMode};
 use planner::{ApplyOptions, Interrupt, PlanOptions, ProviderRegistry, Workspace};
 use sdk::Provider;
 use sdk::provider::Operation;
@@ -85,6 +85,11 @@ impl Stack {
     /// Recovers and plans.
     pub fn plan(&self, text: &str) -> Ran {
         self.run(text, &PlanOptions::default(), false)
+    }
+
+    /// Recovers, plans to destroy and destroys.
+    pub fn destroy(&self, text: &str) -> Ran {
+        self.run(text, &PlanOptions { mode: PlanMode::Destroy, ..PlanOptions::default() }, true)
     }
 
     pub fn run(&self, text: &str, options: &PlanOptions, apply: bool) -> Ran {

@@ -109,7 +109,7 @@ fn suite(session: &Session, args: &TestArgs) -> Result<(Suite, Vec<TestFile>), D
             let declared = given.iter().filter(|(name, _)| module.variables.contains_key(*name));
             declared.map(|(name, value)| (name.clone(), value.clone())).collect()
         }),
-        provisioners: Arc::new(provisioners::Builtin),
+        provisioners: Arc::new(session.environment.provisioners()),
         modules_dir: session.environment.data_dir().join("modules"),
         packages: Box::new(crate::downloads::fetcher(&session.environment)),
         parallelism: args.parallelism.max(1),

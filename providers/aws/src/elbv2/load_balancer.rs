@@ -518,17 +518,16 @@ async fn describe(cx: &Cx<Aws>, arns: Vec<String>) -> Result<Vec<ElbLoadBalancer
 
 /// What only comes for one load balancer at a time: its attributes and the reserved capacity.
 async fn details(cx: &Cx<Aws>, arn: String) -> Result<(String, (Attributes, Option<i64>))> {
-    let answer = cx.elbv2().describe_load_balancer_attributes().load_balancer_arn(&arn).send().await;
-    let answer = answer.map_err(api(SERVICE, "DescribeLoadBalancerAttributes"));
-    let answer = answer.doing(format!("reading ELBv2 Load Balancer ({arn}) attributes"))?;
-    let attributes = answer.attributes.unwrap_or_default().into_iter();
+    let attributes = cx.elbv2().describe_load_balancer_attributes().load_balancer_arn(&arn).send();
+    let reservation = cx.elbv2().describe_capacity_reservation().load_balancer_arn(&arn).send();
+    let (attributes, reservation) = futures::join!(attributes, reservation);
+    let attributes = attributes.map_err(api(SERVICE, "DescribeLoadBalancerAttributes"));
+    let attributes = attributes.doing(format!("reading ELBv2 Load Balancer ({arn}) attributes"))?;
+    let attributes = attributes.attributes.unwrap_or_default().into_iter();
     let attributes = attributes.filter_map(|a| Some((a.key?, a.value.unwrap_or_default()))).collect();
-    let answer = cx.elbv2().describe_capacity_reservation().load_balancer_arn(&arn).send().await;
-    let units = match answer.map_err(api(SERVICE, "DescribeCapacityReservation")) {
-        Ok(answer) => answer.minimum_load_balancer_capacity.and_then(|capacity| capacity.capacity_units),
-        // Neither gateway load balancers nor all partitions and accounts have reservations.
-        Err(_) => None,
-    };
+    // Neither gateway load balancers nor all partitions and accounts have reservations.
+    let reserved = reservation.ok().and_then(|answer| answer.minimum_load_balancer_capacity);
+    let units = reserved.and_then(|capacity| capacity.capacity_units);
     Ok((arn, (attributes, units.map(i64::from))))
 }
 
