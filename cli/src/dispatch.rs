@@ -14,6 +14,12 @@ use crate::ui::{Settings, Ui};
 /// Runs a command line (without the program's name) and returns the exit code.
 pub async fn run(arguments: Vec<String>, environment: Environment, io: Io, providers: ProviderRegistry) -> u8 {
     let ui = Ui::new(io, &environment, Settings::default());
+    if let Some(line) = environment.variables.get("COMP_LINE") {
+        // A shell asks what may follow.
+        let found: String = crate::command_line::candidates(line).iter().map(|word| format!("{word}\n")).collect();
+        ui.print(&found);
+        return Exit::Success.code();
+    }
     let problems = crate::cli_config::problems::check(&environment);
     if !problems.is_empty() {
         ui.setup_problems(&problems);
@@ -44,6 +50,8 @@ async fn command(arguments: Vec<String>, environment: Environment, mut ui: Ui, p
                 ui.print(&usage());
                 return Exit::Success;
             }
+            ("install-autocomplete", _) => return commands::autocomplete::install(&ui, &environment),
+            ("uninstall-autocomplete", _) => return commands::autocomplete::uninstall(&ui, &environment),
             ("version" | "v", _) => {
                 return commands::version::run(&ui, &commands::version::VersionArgs { json: false, rest: Vec::new() });
             }
@@ -89,9 +97,10 @@ async fn dispatch(
     providers: ProviderRegistry,
 ) -> Result<Exit, Exit> {
     use commands::{
-        apply, console, fmt, force_unlock, get, graph, import, init, metadata, modules, output, plan,
-        providers as needs, refresh, show, state_list, state_mv, state_replace_provider, state_rm, state_show,
-        state_transfer, taint, test, validate, version, workspace,
+        apply, completions, console, fmt, force_unlock, get, graph, import, init, login, logout, manual, metadata,
+        modules, output, plan, providers as needs, providers_lock, providers_mirror, refresh, show, state_list,
+        state_mv, state_replace_provider, state_rm, state_show, state_transfer, taint, test, validate, version,
+        workspace,
     };
     let session = |ui: &mut Ui| {
         let ui = std::mem::replace(ui, Ui::silent());
@@ -160,6 +169,22 @@ async fn dispatch(
             let args = prepare(ui, "version [options]", arguments, |_: &version::VersionArgs| text(false))?;
             version::run(ui, &args)
         }
+        "completions" => {
+            let args = prepare(ui, "completions SHELL", arguments, |_: &completions::CompletionsArgs| text(false))?;
+            completions::run(ui, &args)
+        }
+        "manual" => {
+            let args = prepare(ui, "manual DIR", arguments, |_: &manual::ManualArgs| text(false))?;
+            manual::run(ui, &args)
+        }
+        "login" => {
+            let args = prepare(ui, "login [hostname]", arguments, |a: &login::LoginArgs| text(a.no_color))?;
+            login::run(&session(ui), &args).await
+        }
+        "logout" => {
+            let args = prepare(ui, "logout [hostname]", arguments, |a: &logout::LogoutArgs| text(a.no_color))?;
+            logout::run(&session(ui), &args)
+        }
         "state mv" => {
             let usage = "state mv [options] SOURCE DESTINATION";
             let args = prepare(ui, usage, arguments, |_: &state_mv::StateMvArgs| text(false))?;
@@ -209,7 +234,7 @@ async fn dispatch(
         }
         "graph" => {
             let args = prepare(ui, "graph [options]", arguments, |_: &graph::GraphArgs| text(false))?;
-            graph::run(&session(ui), &args)
+            graph::run(&session(ui), &args).await
         }
         "import" => {
             let args = prepare(ui, import::USAGE, arguments, |a: &import::ImportArgs| text(a.no_color))?;
@@ -231,6 +256,16 @@ async fn dispatch(
             let usage = "providers schema -json";
             let args = prepare(ui, usage, arguments, |_: &needs::ProvidersSchemaArgs| text(false))?;
             needs::schema(&session(ui), &args).await
+        }
+        "providers lock" => {
+            let usage = "providers lock [options] [providers...]";
+            let args = prepare(ui, usage, arguments, |a: &providers_lock::ProvidersLockArgs| text(a.no_color))?;
+            providers_lock::run(&session(ui), &args).await
+        }
+        "providers mirror" => {
+            let usage = "providers mirror [options] <target-dir>";
+            let args = prepare(ui, usage, arguments, |a: &providers_mirror::ProvidersMirrorArgs| text(a.no_color))?;
+            providers_mirror::run(&session(ui), &args)
         }
         "providers" => {
             prepare(ui, "providers [options]", arguments, |a: &needs::ProvidersArgs| text(a.no_color))?;
@@ -283,6 +318,8 @@ const PROVIDERS_USAGE: &str = "Usage: terraform [global options] providers [opti
   their provider requirements.
 
 Subcommands:
+    lock      Write out dependency locks for the configured providers
+    mirror    Save local copies of all required provider plugins
     schema    Show schemas for the providers used in the configuration
 ";
 

@@ -38,7 +38,8 @@ impl Credentials for Known {
             let encoded = name.strip_prefix("TF_TOKEN_")?;
             (!token.is_empty() && decoded_host(encoded) == host).then(|| token.clone())
         });
-        named.or_else(|| self.config.tokens.get(host).cloned())
+        let stored = || crate::credentials::TokenStore::new(&self.environment, &self.config).token(host);
+        named.or_else(|| self.config.tokens.get(host).cloned()).or_else(stored)
     }
 
     fn login(&self, host: &str) -> Option<(String, String)> {

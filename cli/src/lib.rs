@@ -5,8 +5,10 @@
 pub mod args;
 pub mod backend;
 pub mod cli_config;
+pub mod command_line;
 pub mod commands;
 pub mod context;
+pub mod credentials;
 pub mod dispatch;
 pub mod downloads;
 mod interrupts;
@@ -17,6 +19,7 @@ pub mod remote_states;
 pub mod render;
 pub mod requirements;
 pub mod saved_plan;
+pub mod secret_input;
 pub mod session;
 pub mod style;
 pub mod targets;

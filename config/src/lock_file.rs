@@ -1,14 +1,14 @@
 //! The dependency lock file, `.terraform.lock.hcl`.
 //!
-//! Providers are part of the binary, so nothing is chosen by it and nothing is added to it. It is read, so that tools and
-//! messages can tell what Terraform has chosen, and left as it is.
+//! Providers are part of the binary, so nothing is chosen by it. It is read, so that tools and messages can tell what Terraform
+//! has chosen; only `providers lock` writes it.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
 use hcl::{Attribute, Body, Expression};
-use lang::addr::ProviderSource;
+use lang::addr::{ProviderSource, quote};
 
 use crate::provider_source::parse_provider_source;
 
@@ -39,6 +39,9 @@ pub enum LockFileError {
     /// The file system said no.
     #[error("cannot read the dependency lock file")]
     Read(#[source] io::Error),
+    /// The file system said no to a write.
+    #[error("cannot write the dependency lock file")]
+    Write(#[source] io::Error),
     /// It is not HCL.
     #[error("the dependency lock file is not valid")]
     Syntax(#[source] hcl::Error),
@@ -88,6 +91,40 @@ impl LockFile {
     }
 }
 
+impl LockFile {
+    /// Writes the lock file of a directory, in Terraform's form.
+    ///
+    /// # Errors
+    /// The file system says no.
+    pub fn write(&self, dir: &Path) -> Result<(), LockFileError> {
+        std::fs::write(dir.join(FILE_NAME), self.to_text()).map_err(LockFileError::Write)
+    }
+
+    /// The text of the file.
+    pub fn to_text(&self) -> String {
+        let mut text =
+            "# This file is maintained automatically by \"terraform init\".\n# Manual edits may be lost in future \
+                        updates.\n"
+                .to_owned();
+        for (source, lock) in &self.providers {
+            let (version, source) = (quote(&lock.version), quote(&source.to_string()));
+            text.push_str(&format!("\nprovider {source} {{\n"));
+            match &lock.constraints {
+                Some(constraints) => {
+                    text.push_str(&format!("  version     = {version}\n  constraints = {}\n", quote(constraints)));
+                }
+                None => text.push_str(&format!("  version = {version}\n")),
+            }
+            if !lock.hashes.is_empty() {
+                let hashes: String = lock.hashes.iter().map(|hash| format!("    {},\n", quote(hash))).collect();
+                text.push_str(&format!("  hashes = [\n{hashes}  ]\n"));
+            }
+            text.push_str("}\n");
+        }
+        text
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,5 +149,10 @@ provider "registry.terraform.io/hashicorp/aws" {
             ("5.100.0", Some("~> 5.0"), 2)
         );
         assert!(LockFile::parse("provider {").is_err());
+        assert_eq!(LockFile::parse(&lock.to_text()).expect("a lock file"), lock);
+        let bare = ProviderLock { constraints: None, hashes: Vec::new(), ..aws.clone() };
+        let lock = LockFile { providers: BTreeMap::from([(ProviderSource::hashicorp("aws"), bare)]) };
+        assert!(lock.to_text().ends_with("aws\" {\n  version = \"5.100.0\"\n}\n"));
+        assert_eq!(LockFile::parse(&lock.to_text()).expect("a lock file"), lock);
     }
 }

@@ -77,6 +77,11 @@ pub fn parse_provider_source(text: &str) -> Result<ProviderSource, (&'static str
     Ok(ProviderSource { host: host.into(), namespace: namespace.into(), name: name.into() })
 }
 
+/// A host name with an optional port, in its normal form (lower case).
+pub fn host_name(text: &str) -> Option<String> {
+    check_host(text)
+}
+
 /// A host name with an optional port, in lower case.
 pub(crate) fn check_host(text: &str) -> Option<String> {
     let (name, port) = match text.split_once(':') {

@@ -15,6 +15,7 @@ mod gcs;
 mod git;
 mod http;
 mod local;
+pub mod provider_packages;
 mod query;
 mod registry;
 mod s3;

@@ -86,18 +86,41 @@ async fn address(fetcher: &Fetcher, module: &RegistrySource, rest: &str) -> Resu
     base.join(&format!("{namespace}/{name}/{system}/{rest}")).map_err(|error| failed(&error))
 }
 
+impl Fetcher {
+    /// Where a host has a service (`tfe.v2`); `None` if it doesn't offer it.
+    ///
+    /// # Errors
+    /// The host doesn't say.
+    pub async fn service(&self, host: &str, name: &str) -> Result<Option<Url>, PackageError> {
+        let origin =
+            Url::parse(&format!("https://{host}/.well-known/terraform.json")).map_err(|error| failed(&error))?;
+        let service = match self.services.get(host) {
+            Some(services) => services.get(name).map(|service| origin.join(service)),
+            None => document(self, host, origin, name).await?,
+        };
+        service.transpose().map_err(|error| failed(&error))
+    }
+
+    /// Asks a service with a token; the status and what it answers.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub async fn ask_with_token(&self, url: Url, token: &str) -> Result<(u16, Vec<u8>), PackageError> {
+        let request = Request::get(url).bearer(token).map_err(|error| failed(&error))?;
+        let response = self.client.with_timeout(PATIENCE).send(request).await.map_err(|error| failed(&error))?;
+        let status = response.status;
+        Ok((status, response.bytes(LONGEST_ANSWER).await.map_err(|error| failed(&error))?))
+    }
+}
+
 /// Where a host has its module registry.
 async fn discover(fetcher: &Fetcher, host: &str) -> Result<Url, PackageError> {
     if let Some(url) = fetcher.discovered.lock().unwrap_or_else(PoisonError::into_inner).get(host) {
         return Ok(url.clone());
     }
-    let origin = Url::parse(&format!("https://{host}/.well-known/terraform.json")).map_err(|error| failed(&error))?;
-    let service = match fetcher.services.get(host) {
-        Some(services) => services.get(SERVICE).map(|service| origin.join(service)),
-        None => document(fetcher, host, origin).await?,
-    };
+    let service = fetcher.service(host, SERVICE).await?;
     let none = || PackageError::Failed(format!("host {host} does not offer a module registry"));
-    let mut url = service.ok_or_else(none)?.map_err(|error| failed(&error))?;
+    let mut url = service.ok_or_else(none)?;
     if !url.path().ends_with('/') {
         let path = format!("{}/", url.path());
         url.set_path(&path);
@@ -109,7 +132,7 @@ async fn discover(fetcher: &Fetcher, host: &str) -> Result<Url, PackageError> {
 type Service = Option<Result<Url, <Url as std::str::FromStr>::Err>>;
 
 /// What the host itself says of its services.
-async fn document(fetcher: &Fetcher, host: &str, url: Url) -> Result<Service, PackageError> {
+async fn document(fetcher: &Fetcher, host: &str, url: Url, name: &str) -> Result<Service, PackageError> {
     let problem = |reason: String| PackageError::Failed(format!("failed to request discovery document: {reason}"));
     let request = authorized(fetcher, host, Request::get(url).redirects(3))?;
     let response = fetcher.client.with_timeout(PATIENCE).send(request).await.map_err(|e| problem(e.to_string()))?;
@@ -124,7 +147,7 @@ async fn document(fetcher: &Fetcher, host: &str, url: Url) -> Result<Service, Pa
     let base = response.url.clone();
     let body = response.bytes(LONGEST_ANSWER).await.map_err(|error| problem(error.to_string()))?;
     let services: serde_json::Value = serde_json::from_slice(&body).map_err(|error| problem(error.to_string()))?;
-    Ok(services.get(SERVICE).and_then(serde_json::Value::as_str).map(|service| base.join(service)))
+    Ok(services.get(name).and_then(serde_json::Value::as_str).map(|service| base.join(service)))
 }
 
 fn authorized(fetcher: &Fetcher, host: &str, request: Request) -> Result<Request, PackageError> {

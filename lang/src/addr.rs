@@ -14,6 +14,8 @@ pub enum InstanceKey {
     Index(u64),
     /// `["a"]`
     Name(Str),
+    /// `[*]`: which instances there will be is not known yet. Only what a plan defers has such an address.
+    Unknown,
 }
 
 /// Managed resource, data source or ephemeral resource.
@@ -147,6 +149,11 @@ impl ModuleInstance {
         ModulePath(self.0.iter().map(|(name, _)| name.clone()).collect())
     }
 
+    /// Whether it stands for instances of which nobody knows yet which there are.
+    pub fn is_unknown(&self) -> bool {
+        self.0.iter().any(|(_, key)| *key == InstanceKey::Unknown)
+    }
+
     /// A resource in this instance.
     pub fn resource(&self, resource: Resource) -> AbsResource {
         AbsResource { module: self.clone(), resource }
@@ -210,6 +217,7 @@ impl fmt::Display for InstanceKey {
             InstanceKey::None => Ok(()),
             InstanceKey::Index(index) => write!(f, "[{index}]"),
             InstanceKey::Name(name) => write!(f, "[{}]", quote(name)),
+            InstanceKey::Unknown => f.write_str("[*]"),
         }
     }
 }

@@ -210,7 +210,7 @@ impl FromStr for ProviderConfig {
                 InstanceKey::Name(name) => {
                     source(&name).ok_or_else(|| cursor.error(AddressErrorKind::InvalidSource))?
                 }
-                InstanceKey::None | InstanceKey::Index(_) => {
+                InstanceKey::None | InstanceKey::Index(_) | InstanceKey::Unknown => {
                     return Err(cursor.error(AddressErrorKind::ExpectedProvider));
                 }
             }

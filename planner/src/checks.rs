@@ -1,7 +1,7 @@
 //! Conditions: variable validations, pre- and postconditions, check assertions.
 
 use config::module::CheckRule;
-use lang::addr::ModuleInstance;
+use lang::addr::{InstanceKey, ModuleInstance};
 use lang::eval::{Scope, evaluate};
 use lang::values::Marks;
 use lang::{Diagnostic, Diagnostics, Range, Type};
@@ -59,6 +59,11 @@ pub fn evaluate_rules(
     scope: &dyn Scope,
     kind: RuleKind,
 ) -> CheckStatus {
+    let unknown_instance = matches!(&object, Checkable::Resource(_, InstanceKey::Unknown));
+    if module.is_unknown() || unknown_instance {
+        // What does not exist yet, perhaps never will, has no outcome.
+        return CheckStatus::Unknown;
+    }
     let mut outcome = CheckOutcome { module: module.clone(), object, status: CheckStatus::Pass, problems: Vec::new() };
     for rule in rules {
         let mut diagnostics = Diagnostics::new();

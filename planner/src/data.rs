@@ -16,7 +16,7 @@ use crate::checks::{RuleKind, evaluate_rules};
 use crate::decode::{decode_body, visit_references};
 use crate::expansion::Repetition;
 use crate::objects;
-use crate::plan::{Action, ActionReason, CheckStatus, Checkable, ResourceChange};
+use crate::plan::{Action, ActionReason, CheckStatus, Checkable, DeferredReason, ResourceChange};
 use crate::planning::Planning;
 use crate::refresh::object_id;
 use crate::scope::{BlockScope, ModuleScope, ResourceValues};
@@ -29,12 +29,13 @@ impl Planning<'_> {
         let Some((resource, expansion)) = self.expand_resource(module, block) else { return false };
         let Some((provider, configured)) = self.configured(module, block) else { return false };
         let waits = self.waits_for_pending(module, block);
-        let reads = expansion.keys().into_iter().map(|key| {
+        let deferral = self.deferral_of(&resource.config(), &expansion);
+        let reads = expansion.keys_to_plan().into_iter().map(|key| {
             let repetition = expansion.repetition(&key);
             let address = resource.instance(key.clone());
             let (provider, configured) = (&provider, &configured);
             async move {
-                let read = DataInstance { block, schema, provider, configured, address, waits };
+                let read = DataInstance { block, schema, provider, configured, address, waits, deferral };
                 (key, self.plan_data(module, read, repetition).await)
             }
         });
@@ -119,7 +120,8 @@ impl Planning<'_> {
         }
         // A provider that isn't configured yet reads nothing now either.
         let reads = !read.configured.is_deferred() || provider.is_pure(&block.address.kind);
-        let known = plain.is_wholly_known() && reads;
+        let exists = read.deferral != Some(DeferredReason::InstanceCountUnknown);
+        let known = plain.is_wholly_known() && reads && exists;
         let reason = match (known, read.waits) {
             (false, _) => Some(ActionReason::ReadBecauseConfigUnknown),
             (true, true) => Some(ActionReason::ReadBecauseDependencyPending),
@@ -184,7 +186,7 @@ impl Planning<'_> {
         let after = objects::mark_sensitive(after, &read.schema.block);
         let absent = Value::null(read.schema.block.implied_type().clone());
         let dependencies = self.dependencies.get(&read.address.config()).cloned().unwrap_or_else(|| Arc::from([]));
-        self.record(ResourceChange {
+        let change = ResourceChange {
             address: read.address.clone(),
             previous_address: None,
             deposed: None,
@@ -200,7 +202,11 @@ impl Planning<'_> {
             generated_config: None,
             create_before_destroy: false,
             dependencies,
-        });
+        };
+        match read.deferral {
+            Some(reason) => self.defer(reason, change),
+            None => self.record(change),
+        }
         after
     }
 }
@@ -213,6 +219,8 @@ struct DataInstance<'a> {
     configured: &'a Arc<dyn Configured>,
     address: ResourceInstance,
     waits: bool,
+    /// Why it is left to the next plan, if it can't be read now.
+    deferral: Option<DeferredReason>,
 }
 
 /// The planned object of a read that comes later: computed attributes that are not configured are unknown.

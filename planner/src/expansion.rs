@@ -45,7 +45,7 @@ impl Expansion {
         let mut names = BTreeMap::new();
         for key in keys {
             match key {
-                InstanceKey::None => {}
+                InstanceKey::None | InstanceKey::Unknown => {}
                 InstanceKey::Index(index) => count = count.max(index + 1),
                 InstanceKey::Name(name) => {
                     names.insert(name.clone(), Value::string(name.clone()));
@@ -69,6 +69,14 @@ impl Expansion {
         }
     }
 
+    /// The keys of what is planned: where the instances are not known, one stands for all.
+    pub fn keys_to_plan(&self) -> Vec<InstanceKey> {
+        match self {
+            Expansion::Unknown => vec![InstanceKey::Unknown],
+            known => known.keys(),
+        }
+    }
+
     /// Whether there is an instance of that key.
     pub fn contains(&self, key: &InstanceKey) -> bool {
         match (self, key) {
@@ -82,7 +90,7 @@ impl Expansion {
     /// What `count` and `each` mean in the instance of that key.
     pub fn repetition(&self, key: &InstanceKey) -> Repetition {
         match (self, key) {
-            (Expansion::Unknown, _) => Repetition::Any,
+            (Expansion::Unknown, _) | (_, InstanceKey::Unknown) => Repetition::Any,
             (_, InstanceKey::None) => Repetition::None,
             (_, InstanceKey::Index(index)) => Repetition::Count(*index),
             (Expansion::ForEach(values), InstanceKey::Name(name)) => {
@@ -98,7 +106,7 @@ impl Expansion {
 pub enum UnknownExpansion {
     /// It is an error: the plan needs it.
     Refuse,
-    /// It is [`Expansion::Unknown`]: while validating.
+    /// It is [`Expansion::Unknown`]: while validating, and where the plan may leave something for the next one.
     Accept,
 }
 

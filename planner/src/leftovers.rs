@@ -1,14 +1,15 @@
 //! What the state holds and the configuration no longer wants: orphaned instances, deposed objects, removed outputs; in a
 //! destroy plan, everything.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use lang::addr::{InstanceKey, Mode, ProviderConfig, ResourceInstance};
+use lang::addr::{ConfigResource, InstanceKey, Mode, ProviderConfig, ResourceInstance};
 use lang::{Diagnostic, Str, Value};
 
 use crate::expansion::Expansion;
 use crate::outputs;
-use crate::plan::{Action, ActionReason, PlanMode, ResourceChange};
+use crate::plan::{Action, ActionReason, DeferredReason, PlanMode, ResourceChange};
 use crate::planning::{ObjectKey, Planning, Prior};
 use crate::sync::{lock, read};
 
@@ -18,8 +19,9 @@ impl Planning<'_> {
         if self.options.mode != PlanMode::RefreshOnly {
             let objects: Vec<(ObjectKey, Prior)> =
                 read(&self.prior).iter().map(|(key, prior)| (key.clone(), prior.clone())).collect();
+            let held = self.held_by_deferred();
             for ((address, deposed), prior) in objects {
-                self.plan_leftover(address, deposed, prior);
+                self.plan_leftover(address, deposed, prior, &held);
             }
         }
         if self.selection.is_everything() {
@@ -34,7 +36,13 @@ impl Planning<'_> {
         }
     }
 
-    fn plan_leftover(&self, address: ResourceInstance, deposed: Option<Str>, prior: Prior) {
+    fn plan_leftover(
+        &self,
+        address: ResourceInstance,
+        deposed: Option<Str>,
+        prior: Prior,
+        held: &HashSet<Arc<ConfigResource>>,
+    ) {
         let Some(current) = prior.current else { return };
         if !self.selection.includes_instance(&self.graph, &address) {
             return;
@@ -55,7 +63,10 @@ impl Planning<'_> {
             && deposed.is_none()
             && crate::removed::block_for(root, &address).is_some_and(|removed| !removed.destroy);
         let absent = Value::null(current.ty());
-        self.record(ResourceChange {
+        let waits = self.options.mode == PlanMode::Normal
+            && deposed.is_none()
+            && self.removal_waits(&address, &prior.object.dependencies, held);
+        let change = ResourceChange {
             create_before_destroy: prior.object.create_before_destroy,
             dependencies: prior.object.dependencies.clone(),
             private: prior.private.map(Arc::from),
@@ -71,7 +82,11 @@ impl Planning<'_> {
             replace_paths: Vec::new(),
             importing: None,
             generated_config: None,
-        });
+        };
+        match waits {
+            true => self.defer(DeferredReason::DeferredPrerequisite, change),
+            false => self.record(change),
+        }
     }
 
     fn provider_of(&self, address: &ResourceInstance) -> Option<ProviderConfig> {
@@ -104,12 +119,15 @@ impl Planning<'_> {
                 false => ActionReason::DeleteBecauseNoResourceConfig,
             });
         }
+        if self.world.is_undecided(&address.module) {
+            return None;
+        }
         if self.world.module(&address.module).is_none() {
             return Some(ActionReason::DeleteBecauseNoModule);
         }
         let expansions = lock(&self.expansions);
         let expansion = expansions.get(&address.abs_resource())?;
-        if expansion.contains(&address.key) {
+        if expansion.contains(&address.key) || matches!(expansion, Expansion::Unknown) {
             return None;
         }
         Some(match (expansion, &address.key) {

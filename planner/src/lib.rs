@@ -4,6 +4,7 @@ pub mod apply;
 pub mod checks;
 mod data;
 pub mod decode;
+mod deferral;
 mod ephemerals;
 pub mod expansion;
 mod functions;

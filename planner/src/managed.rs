@@ -17,7 +17,7 @@ use crate::expansion::Repetition;
 use crate::imports::{Target, Wanted};
 use crate::locate::located;
 use crate::objects;
-use crate::plan::{Action, ActionReason, CheckStatus, Checkable, PlanMode, ResourceChange};
+use crate::plan::{Action, ActionReason, CheckStatus, Checkable, DeferredReason, PlanMode, ResourceChange};
 use crate::planning::{Planning, Prior};
 use crate::proposed::{ignore_changes, proposed_new};
 use crate::scope::{BlockScope, ModuleScope, ResourceValues};
@@ -38,6 +38,8 @@ struct Instance<'a> {
     generated_config: Option<String>,
     dependencies: Dependencies,
     create_before_destroy: bool,
+    /// Why its change is left to the next plan, if it is.
+    deferral: Option<DeferredReason>,
 }
 
 /// A provider's plan, with marks.
@@ -56,7 +58,8 @@ impl Planning<'_> {
         let config_address = resource.config();
         let dependencies = self.dependencies.get(&config_address).cloned().unwrap_or_else(|| Arc::from([]));
         let create_before_destroy = self.create_before_destroy.contains(&config_address);
-        let plans = expansion.keys().into_iter().map(|key| {
+        let deferral = self.deferral_of(&config_address, &expansion);
+        let plans = expansion.keys_to_plan().into_iter().map(|key| {
             let address = resource.instance(key.clone());
             let prior = read(&self.prior).get(&(address.clone(), None)).cloned();
             let importing = imports.get(&address).filter(|_| prior.is_none()).cloned();
@@ -72,6 +75,7 @@ impl Planning<'_> {
                 configured: configured.clone(),
                 dependencies: dependencies.clone(),
                 create_before_destroy,
+                deferral,
             };
             let repetition = expansion.repetition(&key);
             async move { (key, self.plan_instance(module, instance, repetition).await) }
@@ -82,7 +86,7 @@ impl Planning<'_> {
         let values: BTreeMap<InstanceKey, Value> =
             planned.into_iter().filter_map(|(key, value)| Some((key, value??))).collect();
         self.world.set_resource(module, &block.address, ResourceValues::existing(expansion, values));
-        fine && self.check_postconditions(module, block)
+        fine && (deferral.is_some() || self.check_postconditions(module, block))
     }
 
     /// Plans an instance whose configuration was generated for its import.
@@ -108,6 +112,7 @@ impl Planning<'_> {
             configured,
             dependencies: Arc::from([]),
             create_before_destroy: false,
+            deferral: None,
         };
         self.plan_instance(module, instance, Repetition::None).await.map(|_| ())
     }
@@ -173,7 +178,7 @@ impl Planning<'_> {
 
     /// The state learns what an instance depends on now, and keeps what it was made after: both have to outlive it.
     fn refresh_dependencies(&self, instance: &Instance<'_>) {
-        if !self.options.refresh {
+        if !self.options.refresh || instance.deferral.is_some() {
             return;
         }
         let mut state = lock(&self.refreshed);
@@ -329,6 +334,10 @@ impl Planning<'_> {
             create_before_destroy: instance.create_before_destroy,
             dependencies: instance.dependencies,
         };
+        if let Some(reason) = instance.deferral {
+            self.defer(reason, change);
+            return Some(after);
+        }
         // What is prevented is part of the plan that is shown.
         self.record(change);
         match prevented {

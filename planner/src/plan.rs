@@ -123,6 +123,38 @@ pub struct ResourceChange {
     pub dependencies: state::Dependencies,
 }
 
+/// Why a change is left to the next plan. `as_str` gives the names of Terraform's plan JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeferredReason {
+    /// `count` or `for_each`, of the resource or of a module around it, is not known yet.
+    InstanceCountUnknown,
+    /// Something that it depends on is deferred.
+    DeferredPrerequisite,
+}
+
+impl DeferredReason {
+    /// All of them.
+    pub const ALL: [DeferredReason; 2] = [DeferredReason::InstanceCountUnknown, DeferredReason::DeferredPrerequisite];
+
+    /// The name in the plan JSON (`instance_count_unknown`).
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DeferredReason::InstanceCountUnknown => "instance_count_unknown",
+            DeferredReason::DeferredPrerequisite => "deferred_prereq",
+        }
+    }
+}
+
+/// A change that is left to the next plan.
+#[derive(Clone, Debug)]
+pub struct DeferredChange {
+    /// Why.
+    pub reason: DeferredReason,
+    /// What is known of it. Where the instances are not known, one change stands for all of them; its address has
+    /// [`InstanceKey::Unknown`].
+    pub change: ResourceChange,
+}
+
 /// Configuration written for an object that is imported without any.
 #[derive(Clone, Debug)]
 pub struct GeneratedConfig {
@@ -213,6 +245,8 @@ pub struct Plan {
     pub timestamp: String,
     /// Changes of resource instances, no-ops included, in address order.
     pub changes: Vec<ResourceChange>,
+    /// Changes that are left to the next plan, in address order.
+    pub deferred: Vec<DeferredChange>,
     /// What differs between the stored state and the objects as they were read.
     pub drift: Vec<ResourceChange>,
     /// Changes of root outputs, no-ops included.

@@ -3,6 +3,8 @@
 //! A plan that holds nothing sensitive is stored in clear. As soon as one value is sensitive, plan and states are sealed with
 //! AES-256-GCM under a key that the caller keeps elsewhere, unless the caller says that they may lie in clear.
 
+mod deferred;
+
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
 use std::sync::Arc;
@@ -185,7 +187,6 @@ fn unseal(sealed: &[u8], key: &SealingKey) -> Result<Vec<u8>, PlanFileError> {
     cipher.decrypt(Nonce::from_slice(nonce), content).map_err(|_| PlanFileError::Sealed)
 }
 
-/// Whether anything in the plan or its states is sensitive.
 /// Whether a plan holds a sensitive value.
 pub fn is_sensitive(plan: &Plan) -> bool {
     let marked = |value: &Value| value.deep_marks().contains(Marks::SENSITIVE);
@@ -198,9 +199,13 @@ pub fn is_sensitive(plan: &Plan) -> bool {
     };
     plan.variables.values().any(marked)
         || plan.outputs.values().any(|output| output.sensitive || marked(&output.after))
-        || plan.changes.iter().chain(&plan.drift).any(|c| marked(&c.before) || marked(&c.after) || marked(&c.config))
+        || all_changes(plan).any(|c| marked(&c.before) || marked(&c.after) || marked(&c.config))
         || stored(&plan.prior_state)
         || stored(&plan.previous_state)
+}
+
+fn all_changes(plan: &Plan) -> impl Iterator<Item = &ResourceChange> {
+    plan.changes.iter().chain(&plan.drift).chain(plan.deferred.iter().map(|deferred| &deferred.change))
 }
 
 fn encode_plan(saved: &SavedPlan) -> Json {
@@ -211,6 +216,7 @@ fn encode_plan(saved: &SavedPlan) -> Json {
         "mode": mode_name(plan.mode),
         "timestamp": plan.timestamp,
         "changes": plan.changes.iter().map(encode_change).collect::<Vec<_>>(),
+        "deferred": plan.deferred.iter().map(deferred::encode).collect::<Vec<_>>(),
         "drift": plan.drift.iter().map(encode_change).collect::<Vec<_>>(),
         "outputs": plan.outputs.iter().map(|(name, output)| (name.to_string(), json!({
             "action": action_name(output.action),
@@ -308,6 +314,7 @@ fn decode_plan(json: &Json) -> Result<Plan, PlanFileError> {
         mode: mode_of(text(json, "mode")?)?,
         timestamp: text(json, "timestamp")?.to_owned(),
         changes: array(json, "changes")?.iter().map(decode_change).collect::<Result<_, _>>()?,
+        deferred: deferred::decode_all(json)?,
         drift: array(json, "drift")?.iter().map(decode_change).collect::<Result<_, _>>()?,
         outputs: outputs.collect::<Result<_, Malformed>>()?,
         checks: array(json, "checks")?.iter().map(decode_check).collect::<Result<_, _>>()?,
@@ -329,10 +336,14 @@ fn decode_plan(json: &Json) -> Result<Plan, PlanFileError> {
 }
 
 fn decode_change(json: &Json) -> Result<ResourceChange, Malformed> {
+    decode_change_of(parsed(text(json, "address")?)?, json)
+}
+
+fn decode_change_of(address: ResourceInstance, json: &Json) -> Result<ResourceChange, Malformed> {
     let optional = |name: &str| json.get(name).and_then(Json::as_str);
     let dependencies = array(json, "dependencies")?.iter().map(|d| parsed(d.as_str().ok_or(Malformed)?));
     Ok(ResourceChange {
-        address: parsed(text(json, "address")?)?,
+        address,
         previous_address: optional("previous_address").map(parsed).transpose()?,
         deposed: optional("deposed").map(Str::new),
         provider: parsed(text(json, "provider")?)?,

@@ -11,11 +11,12 @@ use sdk::Configured;
 use state::{Dependencies, InstanceObject, State};
 
 use crate::checks::{RuleKind, evaluate_rules};
+use crate::deferral::Undecided;
 use crate::ephemerals::{Ephemerals, Opening};
-use crate::expansion::{Expansion, UnknownExpansion, expand};
+use crate::expansion::{Expansion, expand};
 use crate::graph::{ConfigGraph, Node};
 use crate::hooks::Hooks;
-use crate::plan::{Checkable, GeneratedConfig, OutputChange, Plan, ResourceChange};
+use crate::plan::{Checkable, DeferredChange, GeneratedConfig, OutputChange, Plan, ResourceChange};
 use crate::scope::{ModuleScope, Phase, World};
 use crate::selection::Selection;
 use crate::sync::{lock, read, write};
@@ -59,6 +60,9 @@ pub(crate) struct Planning<'w> {
     pub dependencies: HashMap<Arc<ConfigResource>, Dependencies>,
     pub expansions: Mutex<HashMap<AbsResource, Expansion>>,
     pub changes: Mutex<Vec<ResourceChange>>,
+    pub deferred: Mutex<Vec<DeferredChange>>,
+    /// Resources of which something is deferred.
+    pub deferred_resources: RwLock<HashSet<ConfigResource>>,
     /// Resources with changes: what data sources that depend on them wait for.
     pub pending: RwLock<HashSet<ConfigResource>>,
     pub outputs: Mutex<BTreeMap<Str, OutputChange>>,
@@ -167,7 +171,7 @@ impl<'w> Planning<'w> {
         let mut state = state;
         // what an earlier apply could only note
         state.resources.retain(|_, resource| !resource.instances.is_empty());
-        let (moved, warnings) = crate::moves::apply(&workspace.config, &mut state);
+        let (moved, warnings) = crate::moves::apply(workspace, &mut state)?;
         let stored_providers: BTreeSet<ProviderConfig> =
             state.resources.values().map(|resource| resource.provider.clone()).collect();
         let graph = ConfigGraph::build(workspace, &stored_providers);
@@ -177,7 +181,10 @@ impl<'w> Planning<'w> {
         }
         let dependencies = graph.resource_dependencies();
         let selection = Selection::new(&graph, options);
-        let world = World::new(workspace, Phase::Plan, options.variables.clone(), planning_functions(workspace));
+        let mut world = World::new(workspace, Phase::Plan, options.variables.clone(), planning_functions(workspace));
+        if options.allow_deferral {
+            world.undecided = Undecided::allowed();
+        }
         world.report(warnings);
         let create_before_destroy = forced_create_before_destroy(workspace, &dependencies);
         Ok(Planning {
@@ -196,6 +203,8 @@ impl<'w> Planning<'w> {
             dependencies,
             expansions: Mutex::default(),
             changes: Mutex::default(),
+            deferred: Mutex::default(),
+            deferred_resources: RwLock::default(),
             pending: RwLock::default(),
             outputs: Mutex::default(),
             generated: Mutex::default(),
@@ -295,9 +304,13 @@ impl<'w> Planning<'w> {
 
     async fn visit_ephemeral(&self, module: &ModuleScope, block: &ResourceBlock) -> bool {
         let Some(schema) = self.schema(block) else { return false };
-        let Some((_, expansion)) = self.expand_resource(module, block) else { return false };
+        let Some((resource, expansion)) = self.expand_resource(module, block) else { return false };
         let Some((_, configured)) = self.configured(module, block) else { return false };
-        let wait = self.waits_for_pending(module, block);
+        let deferred = self.deferral_of(&resource.config(), &expansion).is_some();
+        if deferred {
+            write(&self.deferred_resources).insert(resource.config());
+        }
+        let wait = deferred || self.waits_for_pending(module, block);
         let opening = Opening { world: &self.world, hooks: self.hooks.as_ref(), module, block, schema, configured };
         self.ephemerals.open_all(&opening, expansion, wait).await
     }
@@ -314,13 +327,18 @@ impl<'w> Planning<'w> {
     /// Finds the instances of a resource in one module instance, and keeps them for what is left over. `None` after an
     /// error.
     pub fn expand_resource(&self, module: &ModuleScope, block: &ResourceBlock) -> Option<(AbsResource, Expansion)> {
-        let mut diagnostics = Diagnostics::new();
-        let (count, for_each) = (block.count.as_deref(), block.for_each.as_deref());
-        let scope = self.world.scope(module);
-        let expansion = expand(count, for_each, &scope, UnknownExpansion::Refuse, &mut diagnostics);
-        self.world.report(diagnostics);
         let resource = module.address.resource(block.address.clone());
-        let expansion = expansion?;
+        let expansion = match module.address.is_unknown() {
+            true => Some(Expansion::Unknown),
+            false => {
+                let mut diagnostics = Diagnostics::new();
+                let (count, for_each) = (block.count.as_deref(), block.for_each.as_deref());
+                let unknown = self.world.undecided.unknown_expansion();
+                let expansion = expand(count, for_each, &self.world.scope(module), unknown, &mut diagnostics);
+                self.world.report(diagnostics);
+                expansion
+            }
+        }?;
         lock(&self.expansions).insert(resource.clone(), expansion.clone());
         Some((resource, expansion))
     }
@@ -366,6 +384,8 @@ impl<'w> Planning<'w> {
         let drift = self.drift();
         let mut changes = self.changes.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         changes.sort_by(|a, b| (&a.address, &a.deposed).cmp(&(&b.address, &b.deposed)));
+        let mut deferred = self.deferred.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        deferred.sort_by(|a, b| a.change.address.cmp(&b.change.address));
         let outputs = self.outputs.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         let resources = changes.iter().filter(|change| change.action != crate::plan::Action::NoOp);
         let resources = resources.map(|change| Node::Resource(change.address.config()));
@@ -393,7 +413,8 @@ impl<'w> Planning<'w> {
             force_replace: self.options.force_replace.clone(),
             generated,
             errored: diagnostics.has_errors(),
-            complete: !targeted && !diagnostics.has_errors(),
+            complete: !targeted && deferred.is_empty() && !diagnostics.has_errors(),
+            deferred,
         };
         diagnostics.extend(crate::removed::forgotten(&plan));
         (Some(plan), diagnostics)

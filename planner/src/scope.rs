@@ -15,6 +15,7 @@ use lang::functions::{FunctionTable, Functions};
 use lang::values::Marks;
 use lang::{Diagnostic, Diagnostics, Range, Str, Type, Value};
 
+use crate::deferral::Undecided;
 use crate::expansion::{Expansion, Repetition, UnknownExpansion, expand};
 use crate::plan::{CheckOutcome, Checkable};
 use crate::sync::{lock, read, write};
@@ -43,6 +44,7 @@ pub struct World<'w> {
     given: BTreeMap<Str, GivenVariable>,
     root: Arc<ModuleScope>,
     modules: RwLock<HashMap<ModuleInstance, Arc<ModuleScope>>>,
+    pub(crate) undecided: Undecided,
     pub(crate) diagnostics: Mutex<Diagnostics>,
 }
 
@@ -104,7 +106,7 @@ impl ResourceValues {
                     .keys()
                     .map(|key| match key {
                         InstanceKey::Index(index) => index + 1,
-                        InstanceKey::None | InstanceKey::Name(_) => 0,
+                        InstanceKey::None | InstanceKey::Name(_) | InstanceKey::Unknown => 0,
                     })
                     .max()
                     .unwrap_or_default(),
@@ -191,6 +193,7 @@ impl<'w> World<'w> {
             given,
             modules: RwLock::new(HashMap::from([(ModuleInstance::root(), root.clone())])),
             root,
+            undecided: Undecided::default(),
             diagnostics: Mutex::new(Diagnostics::new()),
         }
     }
@@ -220,7 +223,10 @@ impl<'w> World<'w> {
         let mut found = Vec::new();
         for caller in self.instances(&parent) {
             let Some(expansion) = read(&caller.calls).get(name).cloned() else { continue };
-            let keys = if matches!(expansion, Expansion::Unknown) { vec![InstanceKey::None] } else { expansion.keys() };
+            let keys = match expansion {
+                Expansion::Unknown => vec![self.stand_in()],
+                _ => expansion.keys(),
+            };
             found.extend(keys.into_iter().filter_map(|key| self.module(&caller.address.child(name.clone(), key))));
         }
         found
@@ -246,15 +252,7 @@ impl<'w> World<'w> {
         let mut fine = true;
         for parent in self.instances(caller) {
             let Some(child) = parent.config.children.get(&call.name).cloned() else { continue };
-            let mut diagnostics = Diagnostics::new();
-            let scope = self.scope(&parent);
-            let unknown = match self.phase {
-                Phase::Validate => UnknownExpansion::Accept,
-                Phase::Plan | Phase::Apply => UnknownExpansion::Refuse,
-            };
-            let expansion = expand(call.count.as_deref(), call.for_each.as_deref(), &scope, unknown, &mut diagnostics);
-            self.report(diagnostics);
-            let Some(expansion) = expansion else {
+            let Some(expansion) = self.call_expansion(&parent, call) else {
                 fine = false;
                 continue;
             };
@@ -264,7 +262,7 @@ impl<'w> World<'w> {
                 _ => expansion,
             };
             if matches!(expansion, Expansion::Unknown) {
-                self.add_module(child, parent.address.child(call.name.clone(), InstanceKey::None), Repetition::Any);
+                self.add_module(child, parent.address.child(call.name.clone(), self.stand_in()), Repetition::Any);
             } else {
                 for key in expansion.keys() {
                     let repetition = match self.phase {
@@ -278,6 +276,46 @@ impl<'w> World<'w> {
             write(&parent.calls).insert(call.name.clone(), expansion);
         }
         fine
+    }
+
+    /// The instances of a call. `None` after an error.
+    fn call_expansion(&self, parent: &ModuleScope, call: &ModuleCall) -> Option<Expansion> {
+        if self.undecided.is_call(&parent.address, &call.name) {
+            return Some(Expansion::Unknown);
+        }
+        let unknown = match self.phase {
+            Phase::Validate => UnknownExpansion::Accept,
+            Phase::Plan | Phase::Apply => self.undecided.unknown_expansion(),
+        };
+        let mut diagnostics = Diagnostics::new();
+        let scope = self.scope(parent);
+        let expansion = expand(call.count.as_deref(), call.for_each.as_deref(), &scope, unknown, &mut diagnostics);
+        self.report(diagnostics);
+        expansion
+    }
+
+    /// The key of the module instance that stands for all instances of a call. While validating it is none, so that
+    /// messages show plain addresses.
+    fn stand_in(&self) -> InstanceKey {
+        match self.phase {
+            Phase::Validate => InstanceKey::None,
+            Phase::Plan | Phase::Apply => InstanceKey::Unknown,
+        }
+    }
+
+    /// Whether nobody knows yet if there will be such a module instance.
+    pub(crate) fn is_undecided(&self, module: &ModuleInstance) -> bool {
+        let mut caller = self.root();
+        for (name, key) in module.0.iter() {
+            if matches!(read(&caller.calls).get(name), Some(Expansion::Unknown)) {
+                return true;
+            }
+            match self.module(&caller.address.child(name.clone(), key.clone())) {
+                Some(next) => caller = next,
+                None => return false,
+            }
+        }
+        false
     }
 
     /// The scope of a module instance outside any repeated block.
@@ -489,7 +527,9 @@ impl BlockScope<'_> {
                 {
                     return Ok((value, consumed + 1));
                 }
-                Ok((values.whole(), consumed))
+                let whole = values.whole();
+                let unopened = mode == Mode::Ephemeral && matches!(values.expansion, Expansion::Unknown);
+                Ok((if unopened { whole.with_marks(Marks::EPHEMERAL) } else { whole }, consumed))
             }
             // Validation knows nothing of a resource's values, not even their types.
             None if self.world.phase == Phase::Validate || block.count.is_some() || block.for_each.is_some() => {

@@ -130,6 +130,8 @@ pub struct PlanOptions {
     pub excludes: Vec<Target>,
     /// Replace these.
     pub force_replace: Vec<ResourceInstance>,
+    /// Leave what can't be planned before something else is applied to the next plan, instead of failing.
+    pub allow_deferral: bool,
     /// Generate configuration for objects that are imported without any; messages name this file for it.
     pub generate_config: Option<PathBuf>,
     /// Values of root input variables.
@@ -146,6 +148,7 @@ impl Default for PlanOptions {
             targets: Vec::new(),
             excludes: Vec::new(),
             force_replace: Vec::new(),
+            allow_deferral: false,
             generate_config: None,
             variables: BTreeMap::new(),
             parallelism: 10,

@@ -492,7 +492,8 @@ pub fn object_from_json(json: &Json, address: &AbsResource) -> Result<InstanceOb
 fn write_object(out: &mut Writer, key: &InstanceKey, deposed: Option<&DeposedKey>, object: &InstanceObject) {
     out.open('{');
     match key {
-        InstanceKey::None => {}
+        // No object has an unknown key.
+        InstanceKey::None | InstanceKey::Unknown => {}
         InstanceKey::Index(index) => out.number("index_key", *index),
         InstanceKey::Name(name) => out.string("index_key", name),
     }

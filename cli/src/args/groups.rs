@@ -59,6 +59,9 @@ pub struct PlanningArgs {
     /// Leave out the given module, resource or resource instance and all that depends on it. May be given several times, but not together with -target.
     #[arg(long, value_name = "resource", action = ArgAction::Append)]
     pub exclude: Vec<String>,
+    /// Leave to the next plan what can't be planned before something else is applied: resources and modules whose "count" or "for_each" is not known yet, and what depends on them.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub allow_deferral: bool,
     /// Limit the number of concurrent operations.
     #[arg(long, default_value_t = 10, value_name = "n")]
     pub parallelism: usize,
@@ -77,6 +80,7 @@ impl PlanningArgs {
             replace: Vec::new(),
             target: Vec::new(),
             exclude: Vec::new(),
+            allow_deferral: false,
             parallelism: 10,
             variables: VariableArgs::default(),
         }

@@ -2,7 +2,7 @@
 
 pub mod problems;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use fetch::Services;
@@ -11,11 +11,24 @@ use serde_json::Value as Json;
 
 use crate::io::Environment;
 
+/// A program that keeps tokens: `terraform-credentials-KIND`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialsHelper {
+    /// Its name.
+    pub kind: String,
+    /// What it is called with, before what it is asked.
+    pub arguments: Vec<String>,
+}
+
 /// What the configuration files of the user say.
 #[derive(Clone, Default)]
 pub struct CliConfig {
     /// Tokens by host, of `credentials` blocks.
     pub tokens: BTreeMap<String, String>,
+    /// The hosts whose tokens stand in a file that the user writes, not in the one that `login` writes.
+    pub written_by_hand: BTreeSet<String>,
+    /// The program that keeps tokens, of a `credentials_helper` block.
+    pub helper: Option<CredentialsHelper>,
     /// Services by host, of `host` blocks.
     pub services: Services,
 }
@@ -46,11 +59,17 @@ impl CliConfig {
         let Ok(body) = hcl::parse(&without_overrides(text)) else { return };
         let body: Body = body;
         for block in body.blocks() {
+            if block.identifier() == "credentials_helper" {
+                let kind = block.labels().first().map(|label| label.as_str().to_owned());
+                self.helper = kind.map(|kind| CredentialsHelper { kind, arguments: arguments(block.body()) });
+                continue;
+            }
             let Some(host) = block.labels().first().map(|label| label.as_str().to_lowercase()) else { continue };
             match block.identifier() {
                 "credentials" => {
                     let token = block.body().attributes().find(|attribute| attribute.key() == "token");
                     if let Some(Expression::String(token)) = token.map(|attribute| attribute.expr()) {
+                        self.written_by_hand.insert(host.clone());
                         self.tokens.insert(host, token.clone());
                     }
                 }
@@ -86,6 +105,17 @@ impl CliConfig {
             }
         }
     }
+}
+
+/// `args = ["…"]`
+fn arguments(body: &Body) -> Vec<String> {
+    let given = body.attributes().find(|attribute| attribute.key() == "args");
+    let Some(Expression::Array(items)) = given.map(|attribute| attribute.expr()) else { return Vec::new() };
+    let text = |item: &Expression| match item {
+        Expression::String(text) => Some(text.clone()),
+        _ => None,
+    };
+    items.iter().filter_map(text).collect()
 }
 
 /// The text with `dev_overrides` blocks emptied, line by line as before. Terraform reads this file as HCL 1, where the names in
@@ -129,6 +159,10 @@ mod tests {
         assert_eq!(config.tokens["a.com"], "t");
         assert_eq!(config.tokens["b.com"], "kept");
         assert_eq!(config.services["c.com"]["modules.v1"], "http://x/");
+        config.blocks("credentials_helper \"vault\" {\n  args = [\"--x\", \"y\"]\n}\n");
+        let helper = CredentialsHelper { kind: "vault".to_owned(), arguments: vec!["--x".to_owned(), "y".to_owned()] };
+        assert_eq!(config.helper, Some(helper));
+        assert!(config.written_by_hand.contains("a.com") && !config.written_by_hand.contains("b.com"));
         config.blocks("{{{");
         config.stored_tokens("nonsense");
     }

@@ -1,10 +1,12 @@
 //! `init`
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::ArgAction;
 use config::ModuleManifest;
 use config::loader::{ConfigFiles, check_core_version, load_config, load_module, manifest_path};
+use config::lock_file::LockFile;
 use config::module::Module;
 use config::provider_source::display_source;
 use config::tfvars::parse_tfvars;
@@ -66,7 +68,7 @@ pub struct InitArgs {
     /// Install the latest module versions allowed within configured constraints.
     #[arg(long, action = ArgAction::Set, default_value_t = false)]
     pub upgrade: bool,
-    /// Accepted and ignored: nothing is chosen by the dependency lock file.
+    /// Set a dependency lockfile mode. Only "readonly" is valid: it is an error if the lock file does not name the providers that the configuration requires. The file is never changed.
     #[arg(long, value_name = "MODE")]
     pub lockfile: Option<String>,
     /// Accepted and ignored.
@@ -118,6 +120,9 @@ fn misuse(args: &InitArgs) -> Option<Diagnostic> {
     if args.migrate_state && args.json {
         let detail = "The -migrate-state and -json options are mutually-exclusive.";
         return Some(Diagnostic::error("Incompatible init options", detail));
+    }
+    if args.upgrade && args.lockfile.as_deref() == Some("readonly") {
+        return Some(Diagnostic::error("The -upgrade flag conflicts with -lockfile=readonly.", ""));
     }
     if args.migrate_state && args.reconfigure {
         let detail = "The -migrate-state and -reconfigure options are mutually-exclusive.";
@@ -197,6 +202,9 @@ async fn initialize(session: &Session, args: &InitArgs) -> Result<(), Diagnostic
     warnings.append(std::mem::take(&mut problems));
     if let Some(config) = &config {
         providers(session, config)?;
+        if args.lockfile.as_deref() == Some("readonly") {
+            check_locked(config)?;
+        }
     }
     if !args.json {
         session.ui.print("\n");
@@ -250,6 +258,22 @@ fn providers(session: &Session, config: &Module) -> Result<(), Diagnostics> {
     }
     let diagnostics = requirements::check(&requirements, &session.providers);
     if diagnostics.has_errors() { Err(diagnostics) } else { Ok(()) }
+}
+
+/// Where the lock file may not change it has to name exactly the providers that the configuration requires.
+fn check_locked(config: &Module) -> Result<(), Diagnostics> {
+    let locked = LockFile::read(Path::new(".")).map_err(|error| {
+        Diagnostics::from(Diagnostic::error("Error loading dependency lock file", crate::session::chain(&error)))
+    })?;
+    let locked: BTreeSet<ProviderSource> = locked.unwrap_or_default().providers.into_keys().collect();
+    let mut required: BTreeSet<ProviderSource> = requirements::requirements(config).into_keys().collect();
+    required.remove(&ProviderSource::builtin());
+    if required == locked {
+        return Ok(());
+    }
+    let detail = "Changes to the required provider dependencies were detected, but the lock file is read-only. To use and record \
+                  these requirements, run \"terraform init\" without the \"-lockfile=readonly\" flag.";
+    Err(Diagnostic::error("Provider dependency changes detected", detail).into())
 }
 
 async fn set_up_backend(session: &Session, args: &InitArgs, module: &Module) -> Result<(), Diagnostics> {

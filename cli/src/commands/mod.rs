@@ -1,6 +1,8 @@
 //! The commands, one per file, and the table that finds them.
 
 pub mod apply;
+pub mod autocomplete;
+pub mod completions;
 pub mod console;
 pub mod fmt;
 pub mod force_unlock;
@@ -10,6 +12,9 @@ pub mod graph;
 pub mod import;
 pub mod init;
 pub mod init_from_module;
+pub mod login;
+pub mod logout;
+pub mod manual;
 pub mod metadata;
 pub mod misuse;
 pub mod modules;
@@ -17,6 +22,8 @@ pub mod operation;
 pub mod output;
 pub mod plan;
 pub mod providers;
+pub mod providers_lock;
+pub mod providers_mirror;
 pub mod refresh;
 pub mod show;
 pub mod state_edit;
@@ -88,12 +95,16 @@ pub const LIST: &[Listed] = &[
     Listed { name: "plan", synopsis: "Show changes required by the current configuration", main: true },
     Listed { name: "apply", synopsis: "Create or update infrastructure", main: true },
     Listed { name: "destroy", synopsis: "Destroy previously-created infrastructure", main: true },
+    Listed { name: "completions", synopsis: "Print a script that completes commands in a shell", main: false },
     Listed { name: "console", synopsis: "Try Terraform expressions at an interactive command prompt", main: false },
     Listed { name: "fmt", synopsis: "Reformat your configuration in the standard style", main: false },
     Listed { name: "force-unlock", synopsis: "Release a stuck lock on the current workspace", main: false },
     Listed { name: "get", synopsis: "Install or upgrade remote Terraform modules", main: false },
     Listed { name: "graph", synopsis: "Generate a Graphviz graph of the steps in an operation", main: false },
     Listed { name: "import", synopsis: "Associate existing infrastructure with a Terraform resource", main: false },
+    Listed { name: "login", synopsis: "Obtain and save credentials for a remote host", main: false },
+    Listed { name: "logout", synopsis: "Remove locally-stored credentials for a remote host", main: false },
+    Listed { name: "manual", synopsis: "Write manual pages", main: false },
     Listed { name: "metadata", synopsis: "Metadata related commands", main: false },
     Listed { name: "modules", synopsis: "Show all declared modules in a working directory", main: false },
     Listed { name: "output", synopsis: "Show output values from your root module", main: false },

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lang::{Diagnostic, Diagnostics, Str};
 use planner::hooks::Hooks;
-use planner::plan::{Action, Plan, PlanMode, ResourceChange};
+use planner::plan::{Action, DeferredChange, Plan, PlanMode, ResourceChange};
 use planner::planfile::SavedPlan;
 use planner::{GivenVariable, PlanOptions, Target, Workspace};
 use serde_json::json;
@@ -248,6 +248,7 @@ fn options(args: &PlanningArgs) -> Result<PlanOptions, Diagnostics> {
         targets,
         excludes,
         force_replace,
+        allow_deferral: args.allow_deferral,
         parallelism: parallelism(args),
         ..PlanOptions::default()
     })
@@ -350,6 +351,9 @@ fn stream_plan(session: &Session, plan: &Plan, document: &document::Plan) {
         }
     }
     stream_planned(session, plan);
+    for deferred in &plan.deferred {
+        ui.event(&deferred_event(deferred));
+    }
     let counts = plan.counts();
     let import = if counts.import > 0 { format!("{} to import, ", counts.import) } else { String::new() };
     let message =
@@ -410,6 +414,17 @@ fn change_event(kind: &'static str, verb: &str, change: &ResourceChange) -> Even
         part.insert("generated_config".to_owned(), config.as_str().into());
     }
     Event::new(kind, message).with("change", part)
+}
+
+/// Terraform's stream says nothing of what is deferred; this has the shape of its other changes.
+fn deferred_event(deferred: &DeferredChange) -> Event {
+    let change = &deferred.change;
+    let action = action_name(change.action);
+    let mut part = serde_json::Map::new();
+    part.insert("resource".to_owned(), resource_part(&change.address));
+    part.insert("action".to_owned(), action.into());
+    part.insert("reason".to_owned(), deferred.reason.as_str().into());
+    Event::new("deferred_change", format!("{}: Deferred {action}", change.address)).with("change", part)
 }
 
 /// Reasons have shorter names in the stream than in the plan's document.

@@ -18,23 +18,32 @@ pub struct VersionArgs {
 /// Runs the command.
 pub fn run(ui: &Ui, args: &VersionArgs) -> Exit {
     let version = state::model::TERRAFORM_VERSION;
-    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
-    let arch = match arch {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
+    let platform = platform();
     if args.json {
         let document = serde_json::json!({
             "terraform_version": version,
-            "platform": format!("{os}_{arch}"),
+            "platform": platform,
             "provider_selections": {},
             "terraform_outdated": false,
         });
         ui.print(&format!("{document:#}\n"));
     } else {
         let own = env!("CARGO_PKG_VERSION");
-        ui.print(&format!("Terraform v{version}\non {os}_{arch}\n+ windlass v{own}\n"));
+        ui.print(&format!("Terraform v{version}\non {platform}\n+ windlass v{own}\n"));
     }
     Exit::Success
+}
+
+/// This platform as provider packages name it: `linux_amd64`.
+pub fn platform() -> String {
+    let os = match std::env::consts::OS {
+        "macos" => "darwin",
+        other => other,
+    };
+    let arch = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    format!("{os}_{arch}")
 }

@@ -38,6 +38,9 @@ pub struct Plan {
     /// What is going to be done.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resource_changes: Vec<ResourceChange>,
+    /// What is left to the next plan.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deferred_changes: Vec<DeferredChange>,
     /// Changes of root outputs.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub output_changes: BTreeMap<String, Change>,
@@ -149,6 +152,16 @@ pub struct Resource {
     pub deposed_key: Option<String>,
 }
 
+/// A change that is left to the next plan.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeferredChange {
+    /// `instance_count_unknown`, `deferred_prereq`
+    pub reason: String,
+    /// What is known of it.
+    pub resource_change: ResourceChange,
+}
+
 /// The change of an object.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -171,6 +184,9 @@ pub struct ResourceChange {
     /// Its instance key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<Json>,
+    /// Whether it stands for instances that are not known yet.
+    #[serde(skip_serializing_if = "is_false")]
+    pub index_unknown: bool,
     /// The source address of its provider.
     pub provider_name: String,
     /// The key of a deposed object.

@@ -47,7 +47,7 @@ pub fn mode(mode: Mode) -> String {
 /// The instance key as documents hold it.
 pub fn index(key: &InstanceKey) -> Option<Json> {
     match key {
-        InstanceKey::None => None,
+        InstanceKey::None | InstanceKey::Unknown => None,
         InstanceKey::Index(i) => Some(Json::from(*i)),
         InstanceKey::Name(name) => Some(Json::String(name.to_string())),
     }

@@ -1,8 +1,8 @@
 //! A plan's document.
 
 use lang::Value;
-use lang::addr::Mode;
-use planner::plan::{Action, OutputChange, PathElement, Plan, ResourceChange};
+use lang::addr::{InstanceKey, Mode};
+use planner::plan::{Action, DeferredChange, OutputChange, PathElement, Plan, ResourceChange};
 use serde_json::{Value as Json, json};
 
 use super::document::{self, Change, Importing, Output, PLAN_FORMAT, Resource, Values, Variable};
@@ -60,6 +60,7 @@ fn changes_of(plan: &Plan, wanted: impl Fn(&ResourceChange) -> bool) -> document
         planned_values: Values::default(),
         resource_drift: plan.drift.iter().map(resource_change).collect(),
         resource_changes: plan.changes.iter().filter(shown).map(resource_change).collect(),
+        deferred_changes: plan.deferred.iter().map(deferred_change).collect(),
         output_changes: plan.outputs.iter().map(|(n, c)| (n.to_string(), output_change(c))).collect(),
         prior_state: None,
         configuration: None,
@@ -69,6 +70,13 @@ fn changes_of(plan: &Plan, wanted: impl Fn(&ResourceChange) -> bool) -> document
         applyable: plan.has_changes() && !plan.errored,
         complete: plan.complete,
         errored: plan.errored,
+    }
+}
+
+fn deferred_change(deferred: &DeferredChange) -> document::DeferredChange {
+    document::DeferredChange {
+        reason: deferred.reason.as_str().to_owned(),
+        resource_change: resource_change(&deferred.change),
     }
 }
 
@@ -104,6 +112,7 @@ pub fn resource_change(change: &ResourceChange) -> document::ResourceChange {
         kind: address.resource.kind.to_string(),
         name: address.resource.name.to_string(),
         index: index(&address.key),
+        index_unknown: address.key == InstanceKey::Unknown,
         provider_name: change.provider.source.to_string(),
         deposed: change.deposed.as_ref().map(ToString::to_string),
         change: Change {

@@ -52,13 +52,19 @@ pub fn render_plan(plan: &Plan, schemas: &dyn Schemas, settings: Settings) -> St
     out.push_str(&drift);
     let have_drift = !drift.is_empty();
 
-    if shown.is_empty() && outputs.is_empty() {
+    let nothing = shown.is_empty() && outputs.is_empty();
+    if nothing {
         no_changes(plan, settings, have_drift, &mut out);
-        return out;
-    }
-    if have_drift {
+        if plan.deferred_changes.is_empty() {
+            return out;
+        }
+    } else if have_drift {
         out.push_str(&horizontal_rule(style, width));
         out.push('\n');
+    }
+    out.push_str(&render_deferred(plan, schemas, settings));
+    if nothing {
+        return out;
     }
     let count = |action: Action| shown.iter().filter(|r| r.action == action).count();
     if shown.iter().any(|r| r.action != Action::NoOp) {
@@ -124,6 +130,12 @@ fn no_changes(plan: &Plan, settings: Settings, have_drift: bool, out: &mut Strin
     if plan.errored {
         let head = style.bold_red("Planning failed.");
         let rest = style.bold(" Terraform encountered an error while generating this plan.");
+        out.push_str(&format!("\n{head}{rest}\n\n"));
+        return;
+    }
+    if !plan.deferred_changes.is_empty() {
+        let head = style.bold_green("No current changes.");
+        let rest = style.bold(" This plan requires another plan to be applied first.");
         out.push_str(&format!("\n{head}{rest}\n\n"));
         return;
     }
@@ -208,6 +220,24 @@ fn render_drift(plan: &Plan, schemas: &dyn Schemas, settings: Settings, empty: b
     };
     out.push_str(&word_wrap(outlook, width));
     out.push('\n');
+    out
+}
+
+/// What is left to the next plan; empty where nothing is.
+fn render_deferred(plan: &Plan, schemas: &dyn Schemas, settings: Settings) -> String {
+    let Settings { style, width, .. } = settings;
+    if plan.deferred_changes.is_empty() {
+        return String::new();
+    }
+    let note = " This is a partial plan, parts can only be known in the next plan / apply cycle.";
+    let mut out = format!("\n{}{}\n\n", style.bold_cyan("Note:"), style.bold(note));
+    for deferred in &plan.deferred_changes {
+        let resource = Resource::new(&deferred.resource_change, schemas, Paths::All);
+        if !resource.is_silent() {
+            out.push_str(&format!("\n{}\n", resource.render_deferred(&deferred.reason, style)));
+        }
+    }
+    out.push_str(&horizontal_rule(style, width));
     out
 }
 

@@ -151,6 +151,22 @@ impl<'a> Resource<'a> {
         format!("{}{} {header} {body}", self.comment(cause, style), self.action.symbol(style))
     }
 
+    /// The text of a change that is left to the next plan. `reason` is its name in the plan's JSON.
+    pub fn render_deferred(&self, reason: &str, style: Style) -> String {
+        let why = match reason {
+            "instance_count_unknown" => "because the number of resource instances is unknown",
+            "resource_config_unknown" => "because the resource configuration is unknown",
+            "provider_config_unknown" => "because the provider configuration is unknown",
+            "deferred_prereq" => "because a prerequisite for this resource is deferred",
+            "absent_prereq" => "because a prerequisite for this resource has not yet been created",
+            _ => "for an unknown reason",
+        };
+        let title = style.bold(&format!("  # {}", self.document.address));
+        let header = header(&self.document.mode, &self.document.kind, &self.document.name);
+        let body = render(&self.diff, 0, Layout::plan(style));
+        format!("{title} was deferred\n  # ({why})\n{} {header} {body}", self.action.symbol(style))
+    }
+
     fn comment(&self, cause: Cause, style: Style) -> String {
         let document = self.document;
         let address = match &document.deposed {

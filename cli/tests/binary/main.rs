@@ -1,9 +1,14 @@
 //! The built binary, run in a folder and an environment of its own, without any cloud.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod deferral;
+mod graphs;
 mod interrupts;
+mod logins;
+mod providers;
 mod refresh;
 mod saved_plans;
+mod shells;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

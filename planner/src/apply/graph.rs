@@ -17,7 +17,7 @@ use crate::plan::{Action, Plan, PlanMode, ResourceChange};
 
 /// A node of the apply graph.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum ApplyNode {
+pub enum ApplyNode {
     /// A node of the configuration. For a resource: its expansion.
     Config(Node),
     /// All creations and changes of a resource are done.

@@ -1,6 +1,7 @@
 //! Applying a plan: walks the steps of its changes, the longest remaining path first, and writes everything down.
 
 mod graph;
+mod outline;
 mod provision;
 mod record;
 mod resources;
@@ -18,6 +19,7 @@ use sdk::Configured;
 use sdk::provider::Operation;
 use state::{Journal, Snapshots, State};
 
+use crate::deferral::Undecided;
 use crate::ephemerals::Ephemerals;
 use crate::graph::{ConfigGraph, Node};
 use crate::hooks::Hooks;
@@ -27,7 +29,9 @@ use crate::provisioning::Provisioners;
 use crate::scope::{Phase, World};
 use crate::walk::Visit;
 use crate::workspace::{GivenVariable, VariableValue, Workspace};
-use graph::{ApplyGraph, ApplyNode};
+use graph::ApplyGraph;
+pub use graph::ApplyNode;
+pub use outline::outline;
 use record::Recorder;
 
 /// How a plan is applied.
@@ -93,13 +97,11 @@ pub async fn apply(
     let mut functions = workspace.functions.clone();
     functions.planning = false;
     functions.plan_timestamp = plan.timestamp.parse().ok();
+    let functions = crate::functions::table(workspace, functions);
+    let mut world = World::new(workspace, Phase::Apply, given_variables(plan, options), functions);
+    world.undecided = Undecided::planned(&plan.deferred);
     let applying = Applying {
-        world: World::new(
-            workspace,
-            Phase::Apply,
-            given_variables(plan, options),
-            crate::functions::table(workspace, functions),
-        ),
+        world,
         ephemerals: Ephemerals::default(),
         plan,
         hooks,

@@ -62,6 +62,7 @@ impl Applying<'_> {
             InstanceKey::None => Repetition::None,
             InstanceKey::Index(index) => Repetition::Count(*index),
             InstanceKey::Name(name) => Repetition::Each(Value::string(name.clone()), Value::dynamic()),
+            InstanceKey::Unknown => Repetition::Any,
         };
         let config: Arc<Module> = module_at(root, &path).cloned().unwrap_or_else(|| root.clone());
         let module = Arc::new(ModuleScope::new(config, address.module.clone(), Repetition::None));

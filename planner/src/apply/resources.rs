@@ -10,7 +10,7 @@ use state::{CheckObject, CheckResult};
 use crate::apply::Applying;
 use crate::checks::{RuleKind, evaluate_rules};
 use crate::ephemerals::Opening;
-use crate::expansion::{UnknownExpansion, expand};
+use crate::expansion::{Expansion, UnknownExpansion, expand};
 use crate::objects;
 use crate::plan::{Action, CheckStatus, Checkable, PlanMode};
 use crate::scope::{BlockScope, ModuleScope, ResourceValues};
@@ -130,7 +130,12 @@ impl Applying<'_> {
             let mut diagnostics = Diagnostics::new();
             let (count, for_each) = (block.count.as_deref(), block.for_each.as_deref());
             let scope = self.world.scope(&module);
-            let expansion = expand(count, for_each, &scope, UnknownExpansion::Refuse, &mut diagnostics);
+            // Of what waits for the next plan nobody asks how many there are.
+            let unknown = self.world.undecided.unknown_expansion();
+            let expansion = match module.address.is_unknown() {
+                true => Some(Expansion::Unknown),
+                false => expand(count, for_each, &scope, unknown, &mut diagnostics),
+            };
             self.world.report(diagnostics);
             let Some(expansion) = expansion else { return false };
             let hooks = self.hooks.as_ref();
@@ -150,6 +155,14 @@ impl Applying<'_> {
 
     fn expand_planned(&self, module: &ModuleScope, address: &AbsResource) -> bool {
         let Some(block) = module.config.resources.get(&address.resource) else { return true };
+        if self.world.undecided.is_resource(address) {
+            self.world.set_resource(
+                module,
+                &address.resource,
+                ResourceValues::new(Expansion::Unknown, BTreeMap::new()),
+            );
+            return true;
+        }
         let mut diagnostics = Diagnostics::new();
         let (count, for_each) = (block.count.as_deref(), block.for_each.as_deref());
         let scope = self.world.scope(module);
@@ -171,7 +184,11 @@ impl Applying<'_> {
     }
 
     fn value_so_far(&self, address: &AbsResource, key: &InstanceKey) -> Option<Value> {
-        let planned = self.changes.get(&address.instance(key.clone())).and_then(|i| self.plan.changes.get(*i));
+        let instance = address.instance(key.clone());
+        if let Some(deferred) = self.plan.deferred.iter().find(|deferred| deferred.change.address == instance) {
+            return Some(deferred.change.after.clone());
+        }
+        let planned = self.changes.get(&instance).and_then(|i| self.plan.changes.get(*i));
         match planned {
             Some(change) => Some(change.after.clone()),
             None => self.stored_value(address, key),

@@ -1,6 +1,7 @@
 //! `moved` blocks: objects of the state get new addresses before anything is planned. A resource that gains or loses `count`
 //! moves by itself between its address without key and `[0]`.
 
+mod across;
 mod check;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,9 @@ use config::module::Module;
 use lang::addr::{InstanceKey, Mode, ModuleInstance, ModulePath, ResourceInstance};
 use lang::{Diagnostic, Diagnostics, Range};
 use state::{ResourceState, State};
+
+use crate::workspace::Workspace;
+use across::Converted;
 
 pub(crate) use check::check_targets;
 
@@ -33,7 +37,9 @@ fn statements(root: &Module) -> Vec<Statement<'_>> {
 }
 
 /// Moves the objects of a state as the configuration says.
-pub(crate) fn apply(root: &Arc<Module>, state: &mut State) -> (Previous, Diagnostics) {
+/// An error where an object can't become one of its target's type.
+pub(crate) fn apply(workspace: &Workspace, state: &mut State) -> Result<(Previous, Diagnostics), Diagnostics> {
+    let root = &workspace.config;
     let mut statements = statements(root);
     // What is moved out of a module that is moved itself goes first.
     statements.sort_by_key(|statement| std::cmp::Reverse(statement.depth()));
@@ -49,7 +55,11 @@ pub(crate) fn apply(root: &Arc<Module>, state: &mut State) -> (Previous, Diagnos
                 if target == address {
                     continue;
                 }
-                if rename(state, &address, &target) {
+                let across = |state: &State| match statement.from {
+                    AbsoluteAddress::Resource(_) => across::convert(workspace, state, &address, &target),
+                    AbsoluteAddress::Module(_) => Ok(None),
+                };
+                if rename(state, &address, &target, across)? {
                     moved = true;
                     let origin = previous.remove(&address).unwrap_or(address);
                     previous.insert(target, origin);
@@ -62,8 +72,8 @@ pub(crate) fn apply(root: &Arc<Module>, state: &mut State) -> (Previous, Diagnos
             break;
         }
     }
-    move_implied(root, state, &mut previous);
-    (previous, unresolved(&blocked))
+    move_implied(root, state, &mut previous)?;
+    Ok((previous, unresolved(&blocked)))
 }
 
 fn collect<'a>(module: &'a Module, statements: &mut Vec<Statement<'a>>) {
@@ -123,15 +133,25 @@ impl Statement<'_> {
     }
 }
 
-/// Gives an instance a new address; false if that is taken.
-fn rename(state: &mut State, from: &ResourceInstance, to: &ResourceInstance) -> bool {
+/// Gives an instance a new address; false if that is taken. `across` turns its object into one of another type.
+fn rename(
+    state: &mut State,
+    from: &ResourceInstance,
+    to: &ResourceInstance,
+    across: impl FnOnce(&State) -> Result<Option<Converted>, Diagnostic>,
+) -> Result<bool, Diagnostic> {
     if state.instance(to).is_some() {
-        return false;
+        return Ok(false);
     }
+    let converted = across(state)?;
     let old = from.abs_resource();
-    let Some(resource) = state.resource_mut(&old) else { return false };
-    let Some(instance) = resource.instances.remove(&from.key) else { return false };
-    let provider = resource.provider.clone();
+    let Some(resource) = state.resource_mut(&old) else { return Ok(false) };
+    let Some(mut instance) = resource.instances.remove(&from.key) else { return Ok(false) };
+    let mut provider = resource.provider.clone();
+    if let Some(converted) = converted {
+        provider = converted.provider;
+        instance.current = Some(Arc::new(converted.object));
+    }
     if resource.instances.is_empty() {
         state.resources.remove(&old);
     }
@@ -140,10 +160,10 @@ fn rename(state: &mut State, from: &ResourceInstance, to: &ResourceInstance) -> 
         .entry(to.abs_resource())
         .or_insert_with(|| Arc::new(ResourceState { provider, instances: BTreeMap::new() }));
     Arc::make_mut(target).instances.insert(to.key.clone(), instance);
-    true
+    Ok(true)
 }
 
-fn move_implied(root: &Arc<Module>, state: &mut State, previous: &mut Previous) {
+fn move_implied(root: &Arc<Module>, state: &mut State, previous: &mut Previous) -> Result<(), Diagnostic> {
     let addresses: Vec<ResourceInstance> = state.instances().map(|(address, ..)| address).collect();
     for address in addresses.into_iter().filter(|address| address.resource.mode == Mode::Managed) {
         let module = crate::workspace::module_at(root, &address.module.path());
@@ -154,11 +174,12 @@ fn move_implied(root: &Arc<Module>, state: &mut State, previous: &mut Previous) 
             _ => continue,
         };
         let target = address.abs_resource().instance(key);
-        if rename(state, &address, &target) {
+        if rename(state, &address, &target, |_| Ok(None))? {
             let origin = previous.remove(&address).unwrap_or(address);
             previous.insert(target, origin);
         }
     }
+    Ok(())
 }
 
 fn unresolved(blocked: &BTreeMap<ResourceInstance, ResourceInstance>) -> Diagnostics {

@@ -3,6 +3,7 @@
 
 mod cloud;
 mod crash;
+mod deferral;
 mod ephemeral;
 mod imports;
 mod lifecycle;

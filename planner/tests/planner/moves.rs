@@ -63,3 +63,12 @@ fn an_object_moved_to_where_nothing_is_configured_is_removed() {
     let ran = stack.plan(&moved("sim_thing.a", "sim_thing.gone"));
     assert_eq!(ran.planned, ["sim_thing.gone Delete delete_because_no_move_target"]);
 }
+
+#[test]
+fn an_object_does_not_become_one_of_another_type() {
+    let stack = Stack::new();
+    stack.apply(&thing("a", ""));
+    let text = "resource \"sim_vault\" \"b\" {\n  name = \"b\"\n}\n".to_owned() + &moved("sim_thing.a", "sim_vault.b");
+    assert_eq!(stack.plan(&text).problems, ["Move Resource State Not Supported"]);
+    stack.assert_settled(&["a"]);
+}

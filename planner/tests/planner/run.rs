@@ -36,6 +36,8 @@ pub struct Ran {
     pub recovered: Vec<String>,
     /// `address action reason` of every change but no-ops.
     pub planned: Vec<String>,
+    /// `address action reason` of every change that is left to the next plan.
+    pub deferred: Vec<String>,
     /// `address id` of every import.
     pub imported: Vec<String>,
     /// Generated configuration.
@@ -126,6 +128,7 @@ impl Stack {
         let fine = self.note(ran, &problems);
         let Some(plan) = plan else { return };
         ran.lock().unwrap().planned = changes(&plan);
+        ran.lock().unwrap().deferred = deferred(&plan);
         ran.lock().unwrap().imported = imports(&plan);
         ran.lock().unwrap().generated = plan.generated.iter().map(|generated| generated.text.clone()).collect();
         if !fine || !apply {
@@ -197,6 +200,11 @@ fn summaries(problems: &Diagnostics) -> Vec<String> {
 fn imports(plan: &Plan) -> Vec<String> {
     let imported = plan.changes.iter().filter_map(|change| Some((&change.address, change.importing.as_ref()?)));
     imported.map(|(address, id)| format!("{address} {id}")).collect()
+}
+
+fn deferred(plan: &Plan) -> Vec<String> {
+    let deferred = plan.deferred.iter();
+    deferred.map(|d| format!("{} {:?} {}", d.change.address, d.change.action, d.reason.as_str())).collect()
 }
 
 fn changes(plan: &Plan) -> Vec<String> {

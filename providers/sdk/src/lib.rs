@@ -40,9 +40,9 @@ pub use error::{Class, Error, Result, ResultExt};
 pub use model::Model;
 pub use plan::Plan;
 pub use provider::{
-    ApplyRequest, ApplyResponse, Configured, DataRequest, ImportedObject, Lease, Observer, OpenedEphemeral, Operation,
-    PlanRequest, PlanResponse, Provider, ProviderDiagnostic, ReadRequest, ReadResponse, RecoverRequest,
-    RecoverResponse,
+    ApplyRequest, ApplyResponse, Configured, DataRequest, ImportedObject, Lease, MoveRequest, Observer,
+    OpenedEphemeral, Operation, PlanRequest, PlanResponse, Provider, ProviderDiagnostic, ReadRequest, ReadResponse,
+    RecoverRequest, RecoverResponse,
 };
 pub use registry::{Registry, Running, no_tags};
 pub use resource::{

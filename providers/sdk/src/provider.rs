@@ -93,6 +93,15 @@ pub trait Provider: Send + Sync {
         Ok(attributes)
     }
 
+    /// Turns the stored attributes of an object of another type, or of another provider, into those of one of its own types.
+    fn move_state(&self, request: MoveRequest<'_>) -> Result<serde_json::Value, ProviderDiagnostic> {
+        let detail = format!(
+            "The \"{}\" resource type does not support moving resource state across resource types.",
+            request.target_type
+        );
+        Err(ProviderDiagnostic::error("Move Resource State Not Supported", detail))
+    }
+
     /// Whether a data source depends on nothing but its configuration (`aws_iam_policy_document`), so that it is
     /// known at plan time even under `depends_on`.
     fn is_pure(&self, data_source: &str) -> bool {
@@ -105,6 +114,19 @@ pub trait Provider: Send + Sync {
         let _ = (type_name, operation);
         1
     }
+}
+
+/// What [`Provider::move_state`] is asked.
+#[derive(Clone, Debug)]
+pub struct MoveRequest<'a> {
+    /// The provider that has made the object.
+    pub source: &'a ProviderSource,
+    /// The type that the object has.
+    pub source_type: &'a str,
+    /// The type that it is to have.
+    pub target_type: &'a str,
+    /// Its attributes as they are stored.
+    pub attributes: serde_json::Value,
 }
 
 /// A configured provider: what makes calls.

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use lang::Value;
 use lang::addr::{Mode, ProviderSource};
 use sdk::{
-    ApplyRequest, ApplyResponse, Configured, DataRequest, ImportedObject, PlanRequest, PlanResponse, Provider,
-    ProviderDiagnostic, ProviderSchema, ReadRequest, ReadResponse, RecoverRequest, RecoverResponse,
+    ApplyRequest, ApplyResponse, Configured, DataRequest, ImportedObject, MoveRequest, PlanRequest, PlanResponse,
+    Provider, ProviderDiagnostic, ProviderSchema, ReadRequest, ReadResponse, RecoverRequest, RecoverResponse,
 };
 
 use crate::remote_state::StateReader;
@@ -59,6 +59,10 @@ impl Provider for Builtin {
             (Mode::Data, remote_state::NAME) => remote_state::validate(config),
             _ => Vec::new(),
         }
+    }
+
+    fn move_state(&self, request: MoveRequest<'_>) -> Result<serde_json::Value, ProviderDiagnostic> {
+        terraform_data::moved(&request)
     }
 
     async fn configure(&self, _config: Value) -> Result<Arc<dyn Configured>, Vec<ProviderDiagnostic>> {

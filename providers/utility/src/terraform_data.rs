@@ -2,7 +2,10 @@
 
 use lang::values::{Path, PathStep};
 use lang::{Str, Type, Value};
-use sdk::{ApplyRequest, ApplyResponse, Attribute, Block, PlanRequest, PlanResponse, ProviderDiagnostic, Schema};
+use sdk::{
+    ApplyRequest, ApplyResponse, Attribute, Block, MoveRequest, PlanRequest, PlanResponse, ProviderDiagnostic, Schema,
+};
+use serde_json::{Value as Json, json};
 
 /// The name of the type.
 pub const NAME: &str = "terraform_data";
@@ -75,6 +78,33 @@ pub fn imported(id: &str) -> Value {
     Value::object([("id", Value::string(id)), ("input", null()), ("output", null()), ("triggers_replace", null())])
 }
 
+/// The attributes of a `null_resource`, which is the same under an older name; nothing else can become a `terraform_data`.
+pub fn moved(request: &MoveRequest<'_>) -> Result<Json, ProviderDiagnostic> {
+    // Mirrors have other hosts.
+    if (request.source.namespace.as_str(), request.source.name.as_str()) != ("hashicorp", "null") {
+        return Err(ProviderDiagnostic::error(
+            "Unsupported source provider for move operation",
+            "Only moving from the official hashicorp/null provider to terraform_data is supported.",
+        ));
+    }
+    if request.source_type != "null_resource" {
+        return Err(ProviderDiagnostic::error(
+            "Unsupported source resource type for move operation",
+            "Only moving from the null_resource managed resource to terraform_data is supported.",
+        ));
+    }
+    let attribute = |name: &str| request.attributes.get(name).cloned().unwrap_or(Json::Null);
+    // Triggers are a map there, and mostly written as an object: as such they don't differ from the configuration.
+    let triggers = match attribute("triggers") {
+        Json::Object(triggers) => {
+            let types: serde_json::Map<_, _> = triggers.keys().map(|name| (name.clone(), json!("string"))).collect();
+            json!({ "value": triggers, "type": ["object", types] })
+        }
+        _ => Json::Null,
+    };
+    Ok(json!({ "id": attribute("id"), "input": null, "output": null, "triggers_replace": triggers }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,5 +140,22 @@ mod tests {
         let response = planned(&prior, &triggered);
         assert_eq!(response.requires_replace.len(), 1);
         assert!(!response.planned.unwrap().get("id").unwrap().is_known());
+    }
+    #[test]
+    fn a_null_resource_and_nothing_else_becomes_a_terraform_data() {
+        let ask = |provider: &str, kind: &str, attributes: Json| {
+            let source = lang::addr::ProviderSource::hashicorp(provider);
+            moved(&MoveRequest { source: &source, source_type: kind, target_type: NAME, attributes })
+        };
+        let object = ask("null", "null_resource", json!({ "id": "7", "triggers": { "a": "b" } })).unwrap();
+        let value = Value::from_json(&object, schema().block.implied_type()).unwrap();
+        assert!(value.get("id").unwrap().raw_equals(&Value::string("7")));
+        let triggers = Value::object([("a", Value::string("b"))]);
+        assert!(value.get("triggers_replace").unwrap().raw_equals(&triggers));
+        let without = ask("null", "null_resource", json!({ "id": "7", "triggers": null })).unwrap();
+        assert_eq!(without["triggers_replace"], Json::Null);
+        let summary = |provider, kind| ask(provider, kind, json!({})).unwrap_err().summary;
+        assert_eq!(summary("aws", "null_resource"), "Unsupported source provider for move operation");
+        assert_eq!(summary("null", "null_data"), "Unsupported source resource type for move operation");
     }
 }

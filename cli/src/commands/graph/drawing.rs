@@ -1,0 +1,131 @@
+//! A graph in the DOT language, laid out as Terraform does: sorted, and without edges that follow from others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::render::strings::go_quote;
+
+/// How a node is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// A resource or one of its steps.
+    Box,
+    /// A provider configuration.
+    Diamond,
+    /// A root input variable.
+    Note,
+}
+
+impl Shape {
+    fn name(self) -> &'static str {
+        match self {
+            Shape::Box => "box",
+            Shape::Diamond => "diamond",
+            Shape::Note => "note",
+        }
+    }
+}
+
+/// Nodes by name, and what each needs.
+#[derive(Debug, Default)]
+pub struct Drawing {
+    shapes: BTreeMap<String, (String, Shape)>,
+    needs: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Drawing {
+    /// Adds a node; only nodes with a shape have a line of their own.
+    pub fn node(&mut self, name: &str, shape: Option<(String, Shape)>) {
+        self.needs.entry(name.to_owned()).or_default();
+        if let Some(shape) = shape {
+            self.shapes.insert(name.to_owned(), shape);
+        }
+    }
+
+    /// Adds an edge from a node to what it needs.
+    pub fn edge(&mut self, from: &str, to: &str) {
+        if from != to {
+            self.node(to, None);
+            self.needs.entry(from.to_owned()).or_default().insert(to.to_owned());
+        }
+    }
+
+    /// Takes a node out; what needed it needs what it needed.
+    pub fn take_out(&mut self, name: &str) {
+        let Some(needed) = self.needs.remove(name) else { return };
+        for needs in self.needs.values_mut() {
+            if needs.remove(name) {
+                needs.extend(needed.iter().cloned());
+            }
+        }
+    }
+
+    /// Adds a node that needs all that nothing else needs.
+    pub fn add_root(&mut self) {
+        let needed: BTreeSet<&String> = self.needs.values().flatten().collect();
+        let last: BTreeSet<String> = self.needs.keys().filter(|name| !needed.contains(name)).cloned().collect();
+        self.needs.insert("root".to_owned(), last);
+    }
+
+    /// The text.
+    pub fn text(&self) -> String {
+        let quoted = |name: &str| go_quote(&format!("[root] {name}"));
+        let mut text = "digraph {\n\tcompound = \"true\"\n\tnewrank = \"true\"\n\tsubgraph \"root\" {\n".to_owned();
+        let mut lines = Vec::new();
+        for (name, (label, shape)) in &self.shapes {
+            let attributes = format!("[label = {}, shape = {:?}]", go_quote(label), shape.name());
+            lines.push(format!("\t\t{} {attributes}\n", quoted(name)));
+        }
+        lines.sort();
+        let shaped = lines.len();
+        for (from, all) in &self.needs {
+            let implied: BTreeSet<&String> = all.iter().flat_map(|via| self.below(via)).collect();
+            for to in all.iter().filter(|to| !implied.contains(to)) {
+                lines.push(format!("\t\t{} -> {}\n", quoted(from), quoted(to)));
+            }
+        }
+        if let Some(edges) = lines.get_mut(shaped..) {
+            edges.sort();
+        }
+        text.extend(lines);
+        text + "\t}\n}\n"
+    }
+
+    /// Everything that a node needs through others.
+    fn below<'d>(&'d self, name: &str) -> BTreeSet<&'d String> {
+        let mut found = BTreeSet::new();
+        let mut stack: Vec<&String> = self.needs.get(name).into_iter().flatten().collect();
+        while let Some(name) = stack.pop() {
+            if found.insert(name) {
+                stack.extend(self.needs.get(name).into_iter().flatten());
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edges_that_follow_from_others_are_left_out() {
+        let mut drawing = Drawing::default();
+        drawing.node("a", Some(("a".to_owned(), Shape::Box)));
+        for (from, to) in [("c", "b"), ("b", "a"), ("c", "a"), ("d", "mid"), ("mid", "b")] {
+            drawing.edge(from, to);
+        }
+        drawing.take_out("mid");
+        drawing.add_root();
+        let text = drawing.text();
+        let edges: Vec<&str> = text.lines().map(str::trim).filter(|line| line.contains("->")).collect();
+        let expected = [
+            "\"[root] b\" -> \"[root] a\"",
+            "\"[root] c\" -> \"[root] b\"",
+            "\"[root] d\" -> \"[root] b\"",
+            "\"[root] root\" -> \"[root] c\"",
+            "\"[root] root\" -> \"[root] d\"",
+        ];
+        assert_eq!(edges, expected);
+        assert!(text.contains("\t\t\"[root] a\" [label = \"a\", shape = \"box\"]\n"), "{text}");
+    }
+}

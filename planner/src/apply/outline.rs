@@ -1,0 +1,15 @@
+//! What an apply would walk, for those who want to see it.
+
+use super::graph::{ApplyGraph, ApplyNode};
+use crate::graph::ConfigGraph;
+use crate::plan::Plan;
+
+/// The steps of a plan's apply, each with the indices of what it needs.
+pub fn outline(plan: &Plan, config: &ConfigGraph) -> Vec<(ApplyNode, Vec<usize>)> {
+    let graph = ApplyGraph::build(plan, config, |_, _| 0);
+    let step = |index| {
+        let needs = graph.dependencies(index).map(|needed| needed.index()).collect();
+        graph.node(index).map(|node| (node.clone(), needs))
+    };
+    graph.indices().filter_map(step).collect()
+}
