@@ -37,7 +37,6 @@ mod selection;
 pub mod staleness;
 mod sync;
 mod triggers;
-mod unsupported;
 mod validation;
 pub mod value_codec;
 mod variables;

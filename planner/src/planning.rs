@@ -162,8 +162,7 @@ impl<'w> Planning<'w> {
         options: &'w PlanOptions,
         hooks: Arc<dyn Hooks>,
     ) -> Result<Planning<'w>, Diagnostics> {
-        let mut refused = crate::unsupported::refuse(&workspace.config);
-        refused.append(crate::removed::check(&workspace.config, &workspace.config));
+        let refused = crate::removed::check(&workspace.config, &workspace.config);
         if refused.has_errors() {
             return Err(refused);
         }
