@@ -6,7 +6,6 @@
 #![warn(missing_docs)]
 
 mod arguments;
-mod go_quote;
 mod local_exec;
 
 use async_trait::async_trait;
