@@ -6,11 +6,12 @@ use std::sync::LazyLock;
 use config::module::ResourceBlock;
 use config::provisioners::connection_body;
 use lang::eval::Scope;
-use lang::{Diagnostics, Str, Type};
+use lang::{Diagnostic, Diagnostics, Str, Type, Value};
 use sdk::{Attribute, Block};
 
+use crate::decode::decode_body;
 use crate::reference_check::ReferenceCheck;
-use crate::validation::validate_body;
+use crate::validation::{body_is_sound, validate_body};
 
 fn block(attributes: &[(&'static str, Type, bool)]) -> Block {
     let attributes = attributes.iter().map(|(name, ty, required)| {
@@ -99,7 +100,13 @@ pub(crate) fn validate(
 ) {
     for provisioner in &resource.provisioners {
         if let Some(schema) = schema(&provisioner.kind) {
-            validate_body(check, &provisioner.body, schema, scope, diagnostics);
+            let config = match body_is_sound(check, &provisioner.body, schema, diagnostics) {
+                true => decode_body(&provisioner.body, schema, scope, diagnostics),
+                false => Value::unknown(schema.implied_type().clone()),
+            };
+            if let Some(problem) = unsuitable(&provisioner.kind, &config) {
+                diagnostics.push(problem);
+            }
         }
         if let Some(connection) = connection_body(resource.connection.as_ref(), provisioner) {
             validate_body(check, &connection, &CONNECTION, scope, diagnostics);
@@ -107,5 +114,25 @@ pub(crate) fn validate(
         if failed || diagnostics.has_errors() {
             return;
         }
+    }
+}
+
+/// What a provisioner has against its arguments together. An unknown one counts as given, also where a mistake made it unknown.
+fn unsuitable(kind: &str, config: &Value) -> Option<Diagnostic> {
+    let given = |names: &[&str]| {
+        let is_given = |name: &&&str| !config.get(name).is_some_and(Value::is_null);
+        names.iter().filter(is_given).count()
+    };
+    match kind {
+        "remote-exec" if given(&["inline", "script", "scripts"]) != 1 => Some(Diagnostic::error(
+            "Invalid remote-exec provisioner configuration",
+            "Only one of \"inline\", \"script\", or \"scripts\" must be set",
+        )),
+        "file" => match given(&["source", "content"]) {
+            0 => Some(Diagnostic::error("Must provide one of 'source' or 'content'", "")),
+            1 => None,
+            _ => Some(Diagnostic::error("Cannot set both 'source' and 'content'", "")),
+        },
+        _ => None,
     }
 }
