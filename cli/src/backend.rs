@@ -343,7 +343,7 @@ fn changed(reason: &str) -> Diagnostic {
 
 /// Terraform's checksum of a backend block: CRC-32 over the values' canonical text.
 fn hash(kind: &str, config: &Map<String, Json>) -> u64 {
-    let quote = crate::render::strings::go_quote;
+    let quote = lang::quoting::go_quote;
     let arguments: String = config
         .values()
         .map(|value| match value {

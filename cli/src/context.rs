@@ -17,7 +17,6 @@ pub fn enclosing_block(source: &Source, byte: usize) -> Option<String> {
     let byte = byte as u32;
     // A place that begins with the block itself is not inside of it: its line shows the header anyway.
     let block = body.blocks.iter().find(|b| b.range.start < byte && byte <= b.range.end)?;
-    let labels: String =
-        block.labels.iter().map(|l| format!(" {}", crate::render::strings::go_quote(&l.text))).collect();
+    let labels: String = block.labels.iter().map(|l| format!(" {}", lang::quoting::go_quote(&l.text))).collect();
     Some(format!("{}{labels}", block.kind))
 }

@@ -31,7 +31,11 @@ impl AbsoluteAddress {
             return Ok(AbsoluteAddress::Module(module));
         }
         let resource = resource_type_and_name(&mut steps, traversal)?;
-        let key = match steps.next() {
+        let last = steps.next();
+        if let Some(extra) = steps.peek() {
+            return Err(invalid("Unexpected extra operators after address.", extra.range(traversal)));
+        }
+        let key = match last {
             None => InstanceKey::None,
             Some(Item::Step(step)) => match key_of(step)? {
                 Some(key) => key,
@@ -41,15 +45,13 @@ impl AbsoluteAddress {
             },
             Some(Item::Root(_)) => InstanceKey::None,
         };
-        if let Some(extra) = steps.peek() {
-            return Err(invalid("Unexpected extra operators after address.", extra.range(traversal)));
-        }
         Ok(AbsoluteAddress::Resource(ResourceInstance { module, resource, key }))
     }
 }
 
 impl ConfigAddress {
-    /// Reads an address that must not have instance keys, as `removed` takes it.
+    /// Reads an address that must not have instance keys, as `removed` takes it. No name is reserved here, and no prefix but
+    /// `data` and `module` means anything.
     pub fn parse(traversal: &Traversal) -> Result<ConfigAddress, Diagnostic> {
         let mut steps = Steps::new(traversal);
         let mut path = Vec::new();
@@ -70,16 +72,16 @@ impl ConfigAddress {
         if steps.peek().is_none() {
             return Ok(ConfigAddress::Module(module));
         }
-        let resource = resource_type_and_name(&mut steps, traversal)?;
+        let mode = if steps.next_if_name("data") { Mode::Data } else { Mode::Managed };
+        let resource = type_and_name(&mut steps, traversal, mode)?;
         match steps.next() {
             None => Ok(ConfigAddress::Resource(ConfigResource { module, resource })),
-            Some(item @ Item::Step(step)) if key_of(step)?.is_some() => Err(Diagnostic::error(
+            Some(item) => Err(Diagnostic::error(
                 "Resource instance keys not allowed",
                 "Resource address must be a resource (e.g. \"test_instance.foo\"), not a resource instance (e.g. \
                  \"test_instance.foo[1]\").",
             )
             .at(item.range(traversal))),
-            Some(item) => Err(invalid("Unexpected extra operators after address.", item.range(traversal))),
         }
     }
 }
@@ -189,6 +191,10 @@ fn resource_type_and_name(steps: &mut Steps<'_>, traversal: &Traversal) -> Resul
         }
         Mode::Managed
     };
+    type_and_name(steps, traversal, mode)
+}
+
+fn type_and_name(steps: &mut Steps<'_>, traversal: &Traversal, mode: Mode) -> Result<Resource, Diagnostic> {
     let rest = steps.rest();
     let (Some(kind), Some(name)) = (steps.next(), steps.next()) else {
         return Err(invalid("Resource specification must include a resource type and name.", rest));

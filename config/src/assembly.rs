@@ -13,6 +13,7 @@ use crate::module::{Backend, Import, Module, ResourceBlock};
 use crate::provider_source::implied_provider;
 use crate::reader::Reader;
 use crate::terraform_block::Settings;
+use crate::variables::BAD_DEFAULT;
 
 /// Reads all blocks of a module.
 pub(crate) fn assemble(reader: &mut Reader<'_>, files: ModuleFiles, dir: PathBuf, path: ModulePath) -> Module {
@@ -41,8 +42,19 @@ pub(crate) fn assemble(reader: &mut Reader<'_>, files: ModuleFiles, dir: PathBuf
     };
     assembly.settings(reader, files.settings);
     assembly.override_settings(reader, files.overrides);
-    for block in &files.blocks {
+    for (index, block) in files.blocks.blocks.iter().enumerate() {
+        let before = reader.diagnostics.len();
         assembly.block(reader, block);
+        if let Some(place) = files.blocks.changed_by(index) {
+            let messages = reader.diagnostics.split_off(before);
+            // Of the blocks together nothing is new but a default value of one that the type of the other doesn't take.
+            let new = |message: &Diagnostic| {
+                let is_same = |told: &Diagnostic| told.summary() == BAD_DEFAULT && told.subject() == message.subject();
+                message.summary() == BAD_DEFAULT && !reader.diagnostics.iter().any(is_same)
+            };
+            let messages: Vec<Diagnostic> = messages.into_iter().filter(new).map(|message| message.at(place)).collect();
+            reader.diagnostics.extend(messages);
+        }
     }
     let Assembly { mut module, duplicates, .. } = assembly;
     reader.diagnostics.append(duplicates);

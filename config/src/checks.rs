@@ -22,6 +22,14 @@ impl Reader<'_> {
 
     /// `condition` and `error_message`, as far as they are there.
     pub fn rule_arguments(&mut self, block: &Block) -> (Option<Arc<Expr>>, Option<Arc<Expr>>) {
+        if self.overriding {
+            self.error(
+                format!("Can't override {} blocks", block.kind),
+                format!("Override files cannot override {:?} blocks.", block.kind.as_str()),
+                block.header,
+            );
+            return (None, None);
+        }
         let content = self.content(&block.body, &RULE);
         let argument = |name| content.attribute(name).map(|attribute| attribute.expr.clone());
         let condition = argument("condition");

@@ -15,6 +15,7 @@ use crate::assembly::assemble;
 use crate::manifest::ModuleManifest;
 use crate::module::{Module, ModuleCall};
 use crate::module_source::clean_path;
+use crate::overrides::Blocks;
 use crate::provider_validation::check_provider_configurations;
 use crate::reader::{Reader, schema};
 use crate::terraform_block::Settings;
@@ -98,7 +99,7 @@ fn role(name: &str) -> Option<Role> {
 
 /// What the files of one module hold, overrides merged.
 pub(crate) struct ModuleFiles {
-    pub blocks: Vec<Block>,
+    pub blocks: Blocks,
     /// One per primary file.
     pub settings: Vec<Settings>,
     /// One per override file.
@@ -119,11 +120,11 @@ pub fn load_module(sources: &Sources, root_dir: &Path, dir: &Path, path: ModuleP
         }
     };
     let mut reader = Reader::new(sources);
-    let mut module = ModuleFiles { blocks: Vec::new(), settings: Vec::new(), overrides: Vec::new() };
+    let mut module = ModuleFiles { blocks: Blocks::default(), settings: Vec::new(), overrides: Vec::new() };
     for name in &files.primary {
         let (settings, blocks) = reader.file(root_dir, &clean_path(&dir.join(name)));
         module.settings.push(settings);
-        module.blocks.extend(blocks);
+        module.blocks.blocks.extend(blocks);
     }
     for name in &files.overrides {
         let (settings, blocks) = reader.file(root_dir, &clean_path(&dir.join(name)));

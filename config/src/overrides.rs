@@ -3,6 +3,7 @@
 //! An argument of the override replaces the argument of that name; blocks of a type that the override has replace all
 //! blocks of the type. In `lifecycle` of a resource the arguments are merged one by one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lang::ast::{Attribute, Block, Body, BodySchema, JsonBody, JsonKind, JsonNode, JsonProperty, NativeBody};
@@ -10,9 +11,24 @@ use lang::{Diagnostics, Range, Str};
 
 use crate::reader::{Reader, constant, schema};
 
+/// The blocks of a module's normal files, with what override files change in them.
+#[derive(Default)]
+pub(crate) struct Blocks {
+    pub blocks: Vec<Block>,
+    /// Places of those that were changed, with the block that changed them last. What is wrong with the parts has been said.
+    merged: BTreeMap<usize, Range>,
+}
+
+impl Blocks {
+    /// The block of an override file that changed the one at this place.
+    pub fn changed_by(&self, index: usize) -> Option<Range> {
+        self.merged.get(&index).copied()
+    }
+}
+
 impl Reader<'_> {
     /// Merges a block of an override file over the blocks of the other files.
-    pub fn merge_override(&mut self, base: &mut Vec<Block>, block: Block) {
+    pub fn merge_override(&mut self, base: &mut Blocks, block: Block) {
         match block.kind.as_str() {
             "locals" => self.merge_locals(base, &block),
             "check" => {
@@ -38,12 +54,13 @@ impl Reader<'_> {
             }
             "provider" => {
                 let alias = alias(&block);
-                let same = |b: &&mut Block| is_same(b, &block) && self::alias(b) == alias;
-                match (base.iter_mut().find(same), alias) {
-                    (Some(found), _) => merge(&mut found.body, block.body),
+                let same = |b: &Block| is_same(b, &block) && self::alias(b) == alias;
+                match (base.blocks.iter().position(same), alias) {
+                    (Some(at), _) => self.merge_block(base, at, block),
                     // A default configuration that is not written down is an empty one.
-                    (None, None) => base.push(block),
+                    (None, None) => base.blocks.push(block),
                     (None, Some(alias)) => {
+                        self.look(&block, true);
                         let name = label(&block, 0);
                         let detail = format!(
                             "There is no {name} provider configuration with the alias {alias:?}. An override file can \
@@ -55,11 +72,15 @@ impl Reader<'_> {
                 }
             }
             "variable" | "output" | "module" | "resource" | "data" => {
-                self.refuse_what_stays(&block);
-                match base.iter_mut().find(|b| is_same(b, &block)) {
-                    Some(found) if block.kind == "resource" => merge_resource(&mut found.body, block.body),
-                    Some(found) => merge(&mut found.body, block.body),
-                    None => self.missing_base(&block),
+                match base.blocks.iter().position(|b| is_same(b, &block)) {
+                    Some(at) => {
+                        self.refuse_dependencies(&block);
+                        self.merge_block(base, at, block);
+                    }
+                    None => {
+                        self.look(&block, true);
+                        self.missing_base(&block);
+                    }
                 }
             }
             // Terraform takes no notice of these in override files.
@@ -67,9 +88,37 @@ impl Reader<'_> {
         }
     }
 
-    fn merge_locals(&mut self, base: &mut [Block], block: &Block) {
+    /// Merges two blocks after a look at each: of the result nothing more is said.
+    fn merge_block(&mut self, base: &mut Blocks, at: usize, block: Block) {
+        let Some(found) = base.blocks.get_mut(at) else { return };
+        if base.merged.insert(at, block.header).is_none() {
+            self.look(found, false);
+        }
+        self.look(&block, true);
+        match block.kind.as_str() {
+            "resource" => merge_resource(&mut found.body, block.body),
+            _ => merge(&mut found.body, block.body),
+        }
+    }
+
+    /// Reads a block for the sake of what is wrong in it.
+    fn look(&mut self, block: &Block, overriding: bool) {
+        self.overriding = overriding;
+        match block.kind.as_str() {
+            "provider" => drop(self.provider(block)),
+            "variable" => drop(self.variable(block)),
+            "output" => drop(self.output(block)),
+            "module" => drop(self.module_call(block)),
+            "resource" => drop(self.managed_resource(block)),
+            "data" => drop(self.data_source(block)),
+            _ => {}
+        }
+        self.overriding = false;
+    }
+
+    fn merge_locals(&mut self, base: &mut Blocks, block: &Block) {
         for attribute in self.locals(block) {
-            let holder = base.iter_mut().filter(|b| b.kind == "locals").find(|b| {
+            let holder = base.blocks.iter_mut().filter(|b| b.kind == "locals").find(|b| {
                 let (attributes, _) = b.body.just_attributes();
                 attributes.iter().any(|a| a.name == attribute.name)
             });
@@ -129,31 +178,13 @@ impl Reader<'_> {
         self.error(summary, detail, block.header);
     }
 
-    /// Conditions and dependencies cannot be overridden.
-    fn refuse_what_stays(&mut self, block: &Block) {
-        let looked_at = schema(
-            &[("depends_on", false)],
-            &[("lifecycle", &[]), ("validation", &[]), ("precondition", &[]), ("postcondition", &[])],
-        );
-        // The block's other mistakes are found when the merged block is read.
-        let (content, _, _) = block.body.partial_content(&looked_at);
+    /// Dependencies cannot be overridden.
+    fn refuse_dependencies(&mut self, block: &Block) {
+        let (content, _, _) = block.body.partial_content(&schema(&[("depends_on", false)], &[]));
         if let Some(attribute) = content.attribute("depends_on")
             && let Some(first) = attribute.expr.static_list().and_then(<[_]>::first)
         {
             self.error("Unsupported override", "The depends_on argument may not be overridden.", first.range);
-        }
-        let mut inner: Vec<Block> = content.blocks;
-        let lifecycles: Vec<Block> = inner.extract_if(.., |b| b.kind == "lifecycle").collect();
-        for lifecycle in &lifecycles {
-            let (content, _, _) = lifecycle.body.partial_content(&looked_at);
-            inner.extend(content.blocks.into_iter().filter(|b| b.kind != "lifecycle"));
-        }
-        for rule in &inner {
-            self.error(
-                format!("Can't override {} blocks", rule.kind),
-                format!("Override files cannot override {:?} blocks.", rule.kind.as_str()),
-                rule.header,
-            );
         }
     }
 }
@@ -208,6 +239,9 @@ pub(crate) fn merge(base: &mut Body, over: Body) {
     match (&mut *base, over) {
         (Body::Native(base), Body::Native(over)) => {
             let base = Arc::make_mut(base);
+            let late = over.attributes.iter().map(|o| &o.name);
+            let late = late.filter(|name| base.attributes.iter().all(|b| b.name != **name)).cloned();
+            base.merged = Some(base.merged.iter().flat_map(|late| late.iter().cloned()).chain(late).collect());
             base.attributes.retain(|b| over.attributes.iter().all(|o| o.name != b.name));
             base.blocks.retain(|b| over.blocks.iter().all(|o| produced(o) != produced(b)));
             base.attributes.extend(over.attributes.iter().cloned());
@@ -219,6 +253,7 @@ pub(crate) fn merge(base: &mut Body, over: Body) {
             merged.retain(|b| over.iter().all(|o| o.name != b.name));
             merged.extend(over);
             set_properties(base, merged);
+            base.merged = true;
         }
         (Body::Native(native), Body::Json(over)) => {
             let over = as_native(&over, &native.blocks);
@@ -249,12 +284,12 @@ fn as_native(body: &JsonBody, blocks: &[Block]) -> NativeBody {
         }
     }
     let (content, _) = Body::Json(body.clone()).content(&wanted);
-    NativeBody { range: body.range, attributes: content.attributes, blocks: content.blocks }
+    NativeBody { range: body.range, attributes: content.attributes, blocks: content.blocks, merged: None }
 }
 
 fn native(attributes: Vec<Attribute>, blocks: Vec<Block>) -> Body {
     let range = attributes.first().map_or(Range::NONE, |a| a.range);
-    Body::Native(NativeBody { range, attributes, blocks }.into())
+    Body::Native(NativeBody { range, attributes, blocks, merged: None }.into())
 }
 
 /// The properties of a JSON body that nobody has taken yet.

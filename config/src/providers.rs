@@ -10,7 +10,7 @@ use lang::{Diagnostic, Range, Str};
 use crate::module::{ProviderBlock, ProviderRef};
 use crate::overrides::append;
 use crate::provider_source::check_part;
-use crate::reader::{BAD_IDENTIFIER, Reader, schema};
+use crate::reader::{BAD_IDENTIFIER, Quoted, Reader, schema};
 
 static PROVIDER: LazyLock<BodySchema> = LazyLock::new(|| {
     schema(
@@ -41,10 +41,10 @@ impl Reader<'_> {
         if !self.check_provider_name(&label.text, block.header) {
             return None;
         }
-        let alias = content.attribute("alias").and_then(|a| self.string(a));
-        if let Some(alias) = &alias
-            && !is_identifier(alias)
-        {
+        let given = content.attribute("alias").map(|a| self.string(a).unwrap_or_default());
+        // What is no name at all is not taken for one; Terraform goes on with the default configuration.
+        let alias = given.clone().filter(|alias| !alias.is_empty());
+        if given.is_some_and(|alias| !is_identifier(&alias)) {
             // Terraform gives no place here.
             let detail = format!("An alias must be a valid name. {BAD_IDENTIFIER}");
             self.diagnostics.push(Diagnostic::error("Invalid provider configuration alias", detail));
@@ -81,17 +81,19 @@ impl Reader<'_> {
     /// `aws`, `aws.west`
     pub fn provider_reference(&mut self, expr: &Expr, argument: &str) -> Option<ProviderRef> {
         const SUMMARY: &str = "Invalid provider configuration reference";
-        let before = self.diagnostics.error_count();
-        let traversal =
-            if self.is_native_string(expr) { self.static_traversal_or_quoted(expr) } else { expr.as_traversal() };
+        let traversal = match self.quoted_reference(expr) {
+            None if self.is_native_string(expr) => None,
+            None => expr.as_traversal(),
+            Some(Quoted::Reference(traversal)) => Some(traversal),
+            Some(Quoted::Damaged) => return None,
+            Some(Quoted::Nothing) => None,
+        };
         let Some(traversal) = traversal.filter(|t| t.steps.len() < 2) else {
-            if self.diagnostics.error_count() == before {
-                let detail = format!(
-                    "The {argument} argument requires a provider type name, optionally followed by a period and then \
-                     a configuration alias."
-                );
-                self.error(SUMMARY, detail, expr.range);
-            }
+            let detail = format!(
+                "The {argument} argument requires a provider type name, optionally followed by a period and then a \
+                 configuration alias."
+            );
+            self.error(SUMMARY, detail, expr.range);
             return None;
         };
         let mut reference = self.named_provider(traversal.root.clone(), traversal.root_range)?;

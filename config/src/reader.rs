@@ -1,5 +1,7 @@
 //! What all readers of blocks need: schemas, constants, static lists and references, places in messages.
 
+use std::borrow::Cow;
+
 use lang::ast::{Attribute, Block, Body, BodySchema, Content, Expr, ExprKind, Traversal};
 use lang::eval;
 use lang::syntax::is_identifier;
@@ -17,6 +19,8 @@ const NO_STATIC_REFERENCE: &str = "A single static variable reference is require
 pub(crate) struct Reader<'a> {
     pub sources: &'a Sources,
     pub diagnostics: Diagnostics,
+    /// Whether blocks of an override file are read, in which no argument is required and no condition may stand.
+    pub overriding: bool,
 }
 
 /// A schema from names; attributes come with whether they are required.
@@ -30,9 +34,19 @@ pub(crate) fn schema(attributes: &[(&str, bool)], blocks: &[(&str, &[&str])]) ->
     }
 }
 
+/// What a native string holds where a reference is meant.
+pub(crate) enum Quoted {
+    /// A reference.
+    Reference(Traversal),
+    /// Something that only begins like one.
+    Damaged,
+    /// Not even a name.
+    Nothing,
+}
+
 impl<'a> Reader<'a> {
     pub fn new(sources: &'a Sources) -> Reader<'a> {
-        Reader { sources, diagnostics: Diagnostics::new() }
+        Reader { sources, diagnostics: Diagnostics::new(), overriding: false }
     }
 
     pub fn error(&mut self, summary: impl Into<String>, detail: impl Into<String>, at: Range) {
@@ -45,16 +59,25 @@ impl<'a> Reader<'a> {
 
     /// All of a body; what the schema does not know is an error.
     pub fn content(&mut self, body: &Body, schema: &BodySchema) -> Content {
-        let (content, diagnostics) = body.content(schema);
+        let (content, diagnostics) = body.content(&self.required_or_not(schema));
         self.diagnostics.append(diagnostics);
         content
     }
 
     /// What the schema knows of a body, and the rest.
     pub fn partial_content(&mut self, body: &Body, schema: &BodySchema) -> (Content, Body) {
-        let (content, rest, diagnostics) = body.partial_content(schema);
+        let (content, rest, diagnostics) = body.partial_content(&self.required_or_not(schema));
         self.diagnostics.append(diagnostics);
         (content, rest)
+    }
+
+    fn required_or_not<'s>(&self, schema: &'s BodySchema) -> Cow<'s, BodySchema> {
+        if !self.overriding {
+            return Cow::Borrowed(schema);
+        }
+        let mut schema = schema.clone();
+        schema.attributes.iter_mut().for_each(|(_, required)| *required = false);
+        Cow::Owned(schema)
     }
 
     /// The only block of a kind; each further one is an error.
@@ -152,7 +175,7 @@ impl<'a> Reader<'a> {
             true => None,
             false => expr.as_traversal(),
         };
-        if found.is_none() && !matches!(expr.kind, ExprKind::Invalid) {
+        if found.is_none() && !(expr.json && matches!(expr.kind, ExprKind::Invalid)) {
             self.error("Invalid expression", NO_STATIC_REFERENCE, expr.range);
         }
         found
@@ -160,10 +183,20 @@ impl<'a> Reader<'a> {
 
     /// Like [`Reader::static_traversal`], but takes a native string too, as Terraform 0.11 wanted it, with a warning.
     pub fn static_traversal_or_quoted(&mut self, expr: &Expr) -> Option<Traversal> {
-        if !self.is_native_string(expr) {
-            return self.static_traversal(expr);
+        match self.quoted_reference(expr) {
+            None => self.static_traversal(expr),
+            Some(Quoted::Reference(traversal)) => Some(traversal),
+            Some(Quoted::Damaged) => None,
+            Some(Quoted::Nothing) => {
+                self.error("Invalid expression", NO_STATIC_REFERENCE, expr.range);
+                None
+            }
         }
-        let traversal = self.quoted_traversal(expr);
+    }
+
+    /// The reference that a native string holds, with a warning; `None` for any other expression.
+    pub fn quoted_reference(&mut self, expr: &Expr) -> Option<Quoted> {
+        let quoted = self.quoted(expr)?;
         self.warning(
             "Quoted references are deprecated",
             "In this context, references are expected literally rather than in quotes. Terraform 0.11 and earlier \
@@ -171,15 +204,12 @@ impl<'a> Reader<'a> {
              Terraform. Remove the quotes surrounding this reference to silence this warning.",
             expr.range,
         );
-        traversal
+        Some(quoted)
     }
 
     /// A keyword, also in quotes, with a warning for these.
     pub fn keyword(&mut self, expr: &Expr) -> Option<Str> {
-        if !self.is_native_string(expr) {
-            return expr.as_keyword().map(Str::from);
-        }
-        let traversal = self.quoted_traversal(expr);
+        let Some(quoted) = self.quoted(expr) else { return expr.as_keyword().map(Str::from) };
         self.warning(
             "Quoted keywords are deprecated",
             "In this context, keywords are expected literally rather than in quotes. Terraform 0.11 and earlier \
@@ -187,15 +217,27 @@ impl<'a> Reader<'a> {
              Terraform. Remove the quotes surrounding this keyword to silence this warning.",
             expr.range,
         );
-        traversal.filter(|t| t.steps.is_empty()).map(|t| t.root)
+        match quoted {
+            Quoted::Reference(traversal) if traversal.steps.is_empty() => Some(traversal.root),
+            _ => None,
+        }
     }
 
-    fn quoted_traversal(&mut self, expr: &Expr) -> Option<Traversal> {
-        let traversal = expr.as_traversal();
-        if traversal.is_none() {
-            self.error("Invalid expression", NO_STATIC_REFERENCE, expr.range);
+    fn quoted(&mut self, expr: &Expr) -> Option<Quoted> {
+        if !self.is_native_string(expr) {
+            return None;
         }
-        traversal
+        let mut ignored = Diagnostics::new();
+        let value = constant(expr, &mut ignored);
+        let text = value.as_str().filter(|_| !ignored.has_errors())?;
+        match expr.quoted_traversal(text) {
+            Ok(traversal) => Some(Quoted::Reference(traversal)),
+            Err(problems) => {
+                self.diagnostics.append(problems);
+                let begins = text.chars().next().is_some_and(|c| is_identifier(c.encode_utf8(&mut [0; 4])));
+                Some(if begins { Quoted::Damaged } else { Quoted::Nothing })
+            }
+        }
     }
 
     /// `depends_on`

@@ -130,10 +130,8 @@ impl Reader<'_> {
             return None;
         }
         let resource = self.import_target(&to);
-        if resource.as_ref().is_none_or(|r| r.resource.mode != Mode::Managed)
-            // Terraform takes the address that it could not read for one of a resource without a mode.
-            && !matches!(to.kind, ExprKind::Invalid)
-        {
+        // Terraform takes the address that it could not read for one of a resource without a mode.
+        if resource.as_ref().is_none_or(|r| r.resource.mode != Mode::Managed) {
             self.error("Invalid import address", "Only managed resources can be imported.", to_attribute.range);
         }
         let mut provider = None;

@@ -313,11 +313,15 @@ impl Reader<'_> {
         if !expr.json {
             return Some(expr.clone());
         }
-        let parsed = expr.from_json_text();
-        if parsed.is_none() && !matches!(expr.kind, ExprKind::Invalid) {
-            self.error("Invalid reference expression", "A single reference string is required.", expr.range);
-        }
-        parsed
+        let Some((parsed, problems)) = expr.from_json_text() else {
+            if !matches!(expr.kind, ExprKind::Invalid) {
+                self.error("Invalid reference expression", "A single reference string is required.", expr.range);
+            }
+            return None;
+        };
+        let failed = problems.has_errors();
+        self.diagnostics.append(problems);
+        (!failed).then_some(parsed)
     }
 
     /// Says that a block type has no meaning yet.

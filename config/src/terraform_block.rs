@@ -105,8 +105,15 @@ impl Reader<'_> {
                 "backend" => settings.backends.extend(inner.labels.first().map(|label| backend(&label.text))),
                 "cloud" => settings.clouds.push(backend("cloud")),
                 "required_providers" => settings.required_providers.extend(self.required_providers(inner)),
-                // `provider_meta`: no provider here takes any.
-                _ => {}
+                // No provider here takes any metadata, but what is written must be constant.
+                _ => {
+                    let (attributes, diagnostics) = inner.body.just_attributes();
+                    let failed = diagnostics.has_errors();
+                    self.diagnostics.append(diagnostics);
+                    for attribute in attributes.iter().filter(|_| !failed) {
+                        constant(&attribute.expr, &mut self.diagnostics);
+                    }
+                }
             }
         }
     }

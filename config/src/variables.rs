@@ -12,6 +12,9 @@ use crate::module_calls::MODULE;
 use crate::reader::{BAD_IDENTIFIER, Reader, constant, schema};
 use crate::references::{Reference, Subject};
 
+/// What is said of a default value that the variable doesn't take.
+pub(crate) const BAD_DEFAULT: &str = "Invalid default value for variable";
+
 static VARIABLE: LazyLock<BodySchema> = LazyLock::new(|| {
     schema(
         &[
@@ -119,17 +122,16 @@ impl Reader<'_> {
     }
 
     fn variable_default(&mut self, expr: &Expr, ty: &Type, defaults: &Defaults, nullable: bool) -> Value {
-        const SUMMARY: &str = "Invalid default value for variable";
         // What cannot be evaluated may still be seen to be of another type.
         let given = constant(expr, &mut self.diagnostics);
         let given = if given.is_null() { given } else { defaults.apply(given) };
         let value = given.convert(ty).unwrap_or_else(|error| {
             let detail = format!("This default value is not compatible with the variable's type constraint: {error}.");
-            self.error(SUMMARY, detail, expr.range);
+            self.error(BAD_DEFAULT, detail, expr.range);
             Value::dynamic()
         });
         if !nullable && value.is_null() {
-            self.error(SUMMARY, "A null default value is not valid when nullable=false.", expr.range);
+            self.error(BAD_DEFAULT, "A null default value is not valid when nullable=false.", expr.range);
         }
         value
     }

@@ -50,6 +50,7 @@ fn inside(inner: Range, outer: Range) {
 fn children(expr: &Expr) -> Vec<&Expr> {
     match &expr.kind {
         ExprKind::Template(parts) => in_parts(parts, expr.range),
+        ExprKind::JsonTemplate(template) => vec![&template.template],
         ExprKind::TemplateWrap(inner) | ExprKind::Parens(inner) => vec![inner],
         ExprKind::Traversal(traversal) => {
             inside(traversal.range, expr.range);

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::Str;
 use crate::source::Range;
 use crate::syntax::with_stack;
 use crate::values::Number;
+use crate::{Diagnostics, Str};
 
 /// An expression. Trees may be very deep: cloning and dropping take care of the stack, what walks them must too.
 #[derive(Debug)]
@@ -54,6 +54,8 @@ pub enum ExprKind {
     String(Str),
     /// A quoted string or heredoc with interpolations or directives.
     Template(Box<[TemplatePart]>),
+    /// A string of JSON with interpolations or directives.
+    JsonTemplate(Box<JsonTemplate>),
     /// `"${x}"`: the value itself, not converted to a string.
     TemplateWrap(Box<Expr>),
     /// `aws_vpc.main["a"].id`: a root name and static steps.
@@ -122,7 +124,8 @@ impl Expr {
         match &self.kind {
             ExprKind::For(_) | ExprKind::Tuple(_) | ExprKind::Object(_) => first_byte,
             _ if self.json => self.range,
-            // The text begins after the quote.
+            // The text begins after the quote; the end stands for one without text.
+            ExprKind::String(text) if text.is_empty() => self.range.at_end(),
             ExprKind::String(_) if self.range.end - self.range.start >= 2 => {
                 Range { start: self.range.start + 1, end: self.range.end - 1, ..self.range }
             }
@@ -138,10 +141,22 @@ impl Expr {
             ExprKind::Conditional(conditional) => conditional.condition.start_range(),
             ExprKind::Unary(unary) => unary.operator_range,
             ExprKind::Splat(splat) => splat.marker,
+            ExprKind::Index(index) => Range { end: index.brackets.start + 1, ..index.brackets },
             ExprKind::Call(call) => Range { end: call.name_range.end + 1, ..call.name_range },
             _ => self.range,
         }
     }
+}
+
+/// A string of JSON that is a template where names mean something. Where only constants may stand it is plain text.
+#[derive(Clone, Debug)]
+pub struct JsonTemplate {
+    /// The text as it is.
+    pub text: Str,
+    /// What it is as a template; [`ExprKind::Invalid`] if it is none.
+    pub template: Expr,
+    /// Why it is none: told when it is evaluated, not before.
+    pub problems: Diagnostics,
 }
 
 /// A conditional directive.
@@ -370,6 +385,9 @@ pub struct NativeBody {
     pub attributes: Vec<Attribute>,
     /// `name "label" { … }`
     pub blocks: Vec<Block>,
+    /// Set where another body was merged over it: the arguments that this one alone has. A required argument must be in the
+    /// first body all the same, and what no schema asks for is passed over.
+    pub merged: Option<Arc<[Str]>>,
 }
 
 impl Drop for NativeBody {
@@ -389,6 +407,8 @@ pub struct JsonBody {
     pub value: Arc<JsonNode>,
     /// Names that an earlier [`Body::partial_content`] took.
     pub hidden: Arc<[Str]>,
+    /// Whether it was put together from several bodies: what no schema asks for is passed over then.
+    pub merged: bool,
 }
 
 /// JSON with ranges. Cloning shares what is inside.

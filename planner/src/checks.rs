@@ -96,6 +96,11 @@ fn evaluate_rule(
 ) -> (CheckStatus, Option<String>) {
     let before = diagnostics.len();
     let (result, _) = evaluate(&rule.condition, scope, diagnostics).unmark();
+    // What is wrong with the message is told whether it is needed or not; a validation looks at it when it fails.
+    let message = match kind {
+        RuleKind::Validation { .. } => None,
+        _ => Some(error_message(rule, scope, diagnostics)),
+    };
     if diagnostics.iter().skip(before).any(Diagnostic::is_error) {
         return (CheckStatus::Error, None);
     }
@@ -149,7 +154,7 @@ fn evaluate_rule(
     if holds != Some(false) {
         return (CheckStatus::Pass, None);
     }
-    let message = error_message(rule, scope, diagnostics);
+    let message = message.unwrap_or_else(|| error_message(rule, scope, diagnostics));
     let values = referenced_values(&rule.condition, scope);
     let diagnostic = match kind {
         RuleKind::Assertion => Diagnostic::warning(kind.summary(), message.clone()).at(rule.condition.range),
@@ -163,7 +168,8 @@ fn evaluate_rule(
     (CheckStatus::Fail, Some(message))
 }
 
-fn error_message(rule: &CheckRule, scope: &dyn Scope, diagnostics: &mut Diagnostics) -> String {
+/// The text of a rule's message, or what stands for it where there is none; in that case with a diagnostic.
+pub(crate) fn error_message(rule: &CheckRule, scope: &dyn Scope, diagnostics: &mut Diagnostics) -> String {
     let before = diagnostics.len();
     let value = evaluate(&rule.error_message, scope, diagnostics);
     if diagnostics.iter().skip(before).any(Diagnostic::is_error) {
@@ -185,10 +191,14 @@ fn error_message(rule: &CheckRule, scope: &dyn Scope, diagnostics: &mut Diagnost
     if marks.contains(Marks::EPHEMERAL) {
         return "The error message included an ephemeral value, so it will not be displayed.".to_owned();
     }
-    match value.convert(&Type::String) {
-        Ok(text) => text.as_str().map(|text| text.trim().to_owned()).unwrap_or_default(),
-        Err(_) => "Failed to evaluate condition error message.".to_owned(),
-    }
+    let problem = match value.convert(&Type::String) {
+        Ok(text) if text.is_null() => "must not be null".to_owned(),
+        Ok(text) => return text.as_str().map(|text| text.trim().to_owned()).unwrap_or_default(),
+        Err(error) => error.to_string(),
+    };
+    let detail = format!("Unsuitable value for error message: {problem}.");
+    diagnostics.push(Diagnostic::error("Invalid error message", detail).at(rule.error_message.range));
+    "Failed to evaluate condition error message.".to_owned()
 }
 
 impl World<'_> {

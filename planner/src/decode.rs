@@ -15,6 +15,12 @@ pub fn decode_body(body: &Body, schema: &Block, scope: &dyn Scope, diagnostics: 
     let as_blocks = attributes_as_blocks(body, schema);
     let (content, problems) = body.content(&body_schema(schema, &as_blocks));
     diagnostics.append(problems);
+    for label in content.blocks("dynamic").filter_map(|block| block.labels.first()) {
+        if !schema.blocks.contains_key(&label.text) && !as_blocks.contains_key(&label.text) {
+            let detail = format!("Blocks of type {:?} are not expected here.", label.text.as_str());
+            diagnostics.push(Diagnostic::error("Unsupported block type", detail).at(label.range));
+        }
+    }
     decode_content(&content, schema, &as_blocks, scope, diagnostics)
 }
 
@@ -46,12 +52,7 @@ fn decode_attribute(
     scope: &dyn Scope,
     diagnostics: &mut Diagnostics,
 ) -> Value {
-    let Some(written) = content.attribute(name) else {
-        if attribute.required {
-            diagnostics.push(missing_argument(name, content.missing));
-        }
-        return Value::null(attribute.ty.clone());
-    };
+    let Some(written) = content.attribute(name) else { return Value::null(attribute.ty.clone()) };
     let value = evaluate(&written.expr, scope, diagnostics);
     match value.convert(&attribute.ty) {
         Ok(converted) => {
@@ -72,6 +73,7 @@ fn decode_attribute(
     }
 }
 
+/// What is said of a required argument that is null.
 fn missing_argument(name: &str, place: Range) -> Diagnostic {
     Diagnostic::error(
         "Missing required argument",
@@ -159,9 +161,8 @@ fn dynamic_header() -> (Str, Vec<Str>) {
 }
 
 fn body_schema(schema: &Block, as_blocks: &BTreeMap<Str, Block>) -> BodySchema {
-    // A missing required attribute is reported here, where its type is known too.
-    let attributes =
-        schema.attributes.keys().filter(|name| !as_blocks.contains_key(*name)).map(|name| (name.clone(), false));
+    let attributes = schema.attributes.iter().filter(|(name, _)| !as_blocks.contains_key(*name));
+    let attributes = attributes.map(|(name, attribute)| (name.clone(), attribute.required));
     let labels = |nested: &NestedBlock| match nested.nesting {
         Nesting::Map => vec![Str::new_static("key")],
         _ => Vec::new(),
@@ -469,53 +470,57 @@ impl Scope for IteratorScope<'_> {
     fn functions(&self) -> &dyn FunctionTable {
         self.parent.functions()
     }
+
+    fn is_constant(&self) -> bool {
+        self.parent.is_constant()
+    }
 }
 
-/// Calls `visit` with every reference of a body: those in `dynamic` blocks without their iterators. The schema tells
-/// attributes from blocks in JSON; native syntax needs none.
+/// Calls `visit` with every reference of a body: those in `dynamic` blocks without their iterators. With a schema only what it
+/// has is looked at: what it doesn't know is reported elsewhere, and refers to nothing.
 pub fn visit_references(body: &Body, schema: Option<&Block>, visit: &mut dyn FnMut(&Traversal)) {
     visit_body(body, schema, &mut Vec::new(), visit);
 }
 
 fn visit_body(body: &Body, schema: Option<&Block>, bound: &mut Vec<Str>, visit: &mut dyn FnMut(&Traversal)) {
-    match body {
-        Body::Native(native) => {
-            for attribute in &native.attributes {
-                visit_expr(&attribute.expr, bound, visit);
-            }
+    let Some(schema) = schema else {
+        let (attributes, _) = body.just_attributes();
+        attributes.iter().for_each(|attribute| visit_expr(&attribute.expr, bound, visit));
+        if let Body::Native(native) = body {
             for block in &native.blocks {
                 let depth = bound.len();
-                if block.kind == "dynamic" {
-                    let name = block.labels.first().map(|label| &label.text);
-                    let inner = name.and_then(|name| schema?.blocks.get(name)).map(|nested| &nested.block);
-                    visit_dynamic(block, inner, bound, visit);
-                } else {
-                    let inner = schema.and_then(|s| s.blocks.get(&block.kind)).map(|nested| &nested.block);
-                    visit_body(&block.body, inner, bound, visit);
+                match block.kind.as_str() {
+                    "dynamic" => visit_dynamic(block, None, bound, visit),
+                    _ => visit_body(&block.body, None, bound, visit),
                 }
                 bound.truncate(depth);
             }
         }
+        return;
+    };
+    let as_blocks = attributes_as_blocks(body, schema);
+    let content;
+    let (attributes, blocks) = match body {
+        Body::Native(native) => (&native.attributes, &native.blocks),
         Body::Json(_) => {
-            let Some(schema) = schema else {
-                let (attributes, _) = body.just_attributes();
-                attributes.iter().for_each(|attribute| visit_expr(&attribute.expr, bound, visit));
-                return;
-            };
-            let as_blocks = attributes_as_blocks(body, schema);
-            let (content, _) = body.content(&body_schema(schema, &as_blocks));
-            content.attributes.iter().for_each(|attribute| visit_expr(&attribute.expr, bound, visit));
-            let block_of = |kind: &Str| schema.blocks.get(kind).map(|n| &n.block).or_else(|| as_blocks.get(kind));
-            for block in &content.blocks {
-                let depth = bound.len();
-                if block.kind == "dynamic" {
-                    visit_dynamic(block, block.labels.first().and_then(|l| block_of(&l.text)), bound, visit);
-                } else {
-                    visit_body(&block.body, block_of(&block.kind), bound, visit);
-                }
-                bound.truncate(depth);
-            }
+            content = body.partial_content(&body_schema(schema, &as_blocks)).0;
+            (&content.attributes, &content.blocks)
         }
+    };
+    for attribute in attributes.iter().filter(|attribute| schema.attributes.contains_key(&attribute.name)) {
+        visit_expr(&attribute.expr, bound, visit);
+    }
+    let block_of = |kind: &Str| schema.blocks.get(kind).map(|n| &n.block).or_else(|| as_blocks.get(kind));
+    for block in blocks {
+        let depth = bound.len();
+        if block.kind != "dynamic" {
+            if let Some(inner) = block_of(&block.kind) {
+                visit_body(&block.body, Some(inner), bound, visit);
+            }
+        } else if let Some(inner) = block.labels.first().and_then(|label| block_of(&label.text)) {
+            visit_dynamic(block, Some(inner), bound, visit);
+        }
+        bound.truncate(depth);
     }
 }
 
@@ -550,7 +555,7 @@ mod tests {
     use std::path::Path;
 
     use lang::Sources;
-    use lang::eval::NoScope;
+    use lang::eval::Locals;
     use lang::syntax::parse_json_file;
 
     use super::*;
@@ -574,7 +579,7 @@ mod tests {
             r#"{"rule": {"port": 1}, "dynamic": {"rule": {"for_each": [2, 3], "iterator": "it", "content": {"port": "${it.value}"}}}}"#,
         );
         let mut diagnostics = Diagnostics::new();
-        let value = decode_body(&body, &schema(), &NoScope, &mut diagnostics);
+        let value = decode_body(&body, &schema(), &Locals::new(BTreeMap::new()), &mut diagnostics);
         assert!(!diagnostics.has_errors(), "{:?}", diagnostics.iter().next());
         let rules = value.get("rule").and_then(|rules| rules.to_json().ok()).expect("rules");
         assert_eq!(rules.to_string(), r#"[{"port":1},{"port":2},{"port":3}]"#);

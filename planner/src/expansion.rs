@@ -243,6 +243,13 @@ fn expand_for_each(
     };
     match &value.kind {
         Kind::Unknown(ty, _) => match (unknown, ty) {
+            (_, Type::List(_) | Type::Tuple(_) | Type::String | Type::Number | Type::Bool) => fail(
+                INVALID,
+                format!(
+                    "The given \"for_each\" argument value is unsuitable: the \"for_each\" argument must be a map, or set \
+                     of strings, and you have provided a value of type {ty}."
+                ),
+            ),
             (UnknownExpansion::Accept, _) => Some(Expansion::Unknown),
             (_, Type::Set(_)) => fail(INVALID, unknown_keys(true)),
             _ => fail(INVALID, unknown_keys(false)),

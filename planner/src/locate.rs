@@ -1,6 +1,6 @@
 //! Places of provider messages: from an attribute path to a range in the configuration.
 
-use lang::ast::{Body, Expr, ExprKind, ObjectKey};
+use lang::ast::{Body, Expr, ExprKind, JsonKind, JsonNode, ObjectKey};
 use lang::values::{Path, PathStep};
 use lang::{Diagnostic, Range, Severity};
 use sdk::ProviderDiagnostic;
@@ -34,11 +34,33 @@ fn describe(path: &Path) -> String {
     path.to_string().trim_start_matches('.').to_owned()
 }
 
+/// The same in JSON, where the nearest value that is there stands for what isn't.
+fn locate_json(node: &JsonNode, path: &[PathStep]) -> Option<Range> {
+    let Some((step, rest)) = path.split_first() else { return Some(node.range) };
+    let inner = match (&node.kind, step) {
+        (JsonKind::Object(properties), step) => {
+            let name = step.name()?;
+            &properties.iter().find(|property| property.name == *name)?.value
+        }
+        (JsonKind::Array(elements), PathStep::Index(index)) => {
+            let index = index.as_number().and_then(|number| number.to_u64())?;
+            elements.get(index as usize)?
+        }
+        // Objects of an array are one body together; a single block may stand without its array.
+        (JsonKind::Array(elements), _) => return elements.iter().find_map(|element| locate_json(element, path)),
+        _ => return None,
+    };
+    Some(locate_json(inner, rest).unwrap_or(inner.range))
+}
+
 /// The range of what a path names in a body: the attribute's expression, or as near as the source goes.
 fn locate(body: &Body, path: &[PathStep]) -> Range {
     let Some((step, rest)) = path.split_first() else { return body.missing_range() };
     let Some(name) = step.name() else { return body.missing_range() };
-    let Body::Native(native) = body else { return body.missing_range() };
+    let native = match body {
+        Body::Native(native) => native,
+        Body::Json(json) => return locate_json(&json.value, path).unwrap_or_else(|| body.missing_range()),
+    };
     if let Some(attribute) = native.attributes.iter().find(|attribute| attribute.name == *name) {
         return locate_in(&attribute.expr, rest);
     }

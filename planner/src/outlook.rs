@@ -49,7 +49,7 @@ impl<'w> Outlook<'w> {
         }
         let mut functions = workspace.functions.clone();
         functions.planning = false;
-        let functions = crate::functions::table(workspace, functions);
+        let functions = crate::functions::table(&workspace.config, functions);
         Ok(Outlook::new(World::new(workspace, Phase::Plan, given, functions), workspace, values))
     }
 

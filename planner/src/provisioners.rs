@@ -9,8 +9,9 @@ use lang::eval::Scope;
 use lang::{Diagnostic, Diagnostics, Str, Type, Value};
 use sdk::{Attribute, Block};
 
+use crate::decode::decode_body;
 use crate::reference_check::ReferenceCheck;
-use crate::validation::validate_body;
+use crate::validation::{body_is_sound, validate_body};
 
 fn block(attributes: &[(&'static str, Type, bool)]) -> Block {
     let attributes = attributes.iter().map(|(name, ty, required)| {
@@ -88,23 +89,6 @@ pub(crate) fn connection_schema() -> &'static Block {
     &CONNECTION
 }
 
-/// What of a provisioner's arguments does not go together: headline, and the beginning of the explanation.
-fn contradiction(kind: &str, config: &Value) -> Option<(&'static str, &'static str)> {
-    let set = |name: &str| config.get(name).is_some_and(|value| !value.is_null());
-    match kind {
-        "file" => match (set("source"), set("content")) {
-            (true, true) => Some(("Cannot set both 'source' and 'content'", "")),
-            (false, false) => Some(("Must provide one of 'source' or 'content'", "")),
-            _ => None,
-        },
-        "remote-exec" if ["inline", "script", "scripts"].into_iter().filter(|name| set(name)).count() != 1 => Some((
-            "Invalid remote-exec provisioner configuration",
-            "Only one of \"inline\", \"script\", or \"scripts\" must be set\n\n",
-        )),
-        _ => None,
-    }
-}
-
 /// Checks the provisioners of a resource up to the first with a mistake; `failed`: there were mistakes before.
 pub(crate) fn validate(
     check: &ReferenceCheck<'_>,
@@ -115,13 +99,13 @@ pub(crate) fn validate(
 ) {
     for provisioner in &resource.provisioners {
         if let Some(schema) = schema(&provisioner.kind) {
-            let config = validate_body(check, &provisioner.body, schema, scope, diagnostics);
-            let problem = config.and_then(|config| contradiction(&provisioner.kind, &config));
-            diagnostics.extend(problem.map(|(summary, detail)| {
-                // As in Terraform without a range of its own; the text tells where.
-                let place = check.workspace.place(provisioner.range);
-                Diagnostic::error(summary, format!("{detail}The {} provisioner is at {place}.", provisioner.kind))
-            }));
+            let config = match body_is_sound(check, &provisioner.body, schema, diagnostics) {
+                true => decode_body(&provisioner.body, schema, scope, diagnostics),
+                false => Value::unknown(schema.implied_type().clone()),
+            };
+            if let Some(problem) = unsuitable(&provisioner.kind, &config) {
+                diagnostics.push(problem);
+            }
         }
         if let Some(connection) = connection_body(resource.connection.as_ref(), provisioner) {
             validate_body(check, &connection, &CONNECTION, scope, diagnostics);
@@ -129,5 +113,25 @@ pub(crate) fn validate(
         if failed || diagnostics.has_errors() {
             return;
         }
+    }
+}
+
+/// What a provisioner has against its arguments together. An unknown one counts as given, also where a mistake made it unknown.
+fn unsuitable(kind: &str, config: &Value) -> Option<Diagnostic> {
+    let given = |names: &[&str]| {
+        let is_given = |name: &&&str| !config.get(name).is_some_and(Value::is_null);
+        names.iter().filter(is_given).count()
+    };
+    match kind {
+        "remote-exec" if given(&["inline", "script", "scripts"]) != 1 => Some(Diagnostic::error(
+            "Invalid remote-exec provisioner configuration",
+            "Only one of \"inline\", \"script\", or \"scripts\" must be set",
+        )),
+        "file" => match given(&["source", "content"]) {
+            0 => Some(Diagnostic::error("Must provide one of 'source' or 'content'", "")),
+            1 => None,
+            _ => Some(Diagnostic::error("Cannot set both 'source' and 'content'", "")),
+        },
+        _ => None,
     }
 }

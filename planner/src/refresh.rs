@@ -23,7 +23,7 @@ use crate::walk::Visit;
 
 /// A body without anything in it: of a provider that no block configures.
 fn empty_body() -> Body {
-    Body::Native(Arc::new(NativeBody { range: Range::NONE, attributes: Vec::new(), blocks: Vec::new() }))
+    Body::Native(Arc::new(NativeBody { range: Range::NONE, attributes: Vec::new(), blocks: Vec::new(), merged: None }))
 }
 
 /// Evaluates a provider's configuration and makes a configured provider of it. `None` after an error.

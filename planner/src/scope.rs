@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, RwLock};
 use config::module::{Module, ModuleCall};
 use lang::addr::{InstanceKey, Mode, ModuleInstance, Resource};
 use lang::ast::{StepKind, Traversal};
-use lang::eval::{Scope, evaluate};
-use lang::functions::{FunctionTable, Functions};
+use lang::eval::{Holdings, Scope, evaluate};
+use lang::functions::{CallContext, FunctionTable, Functions};
 use lang::values::Marks;
 use lang::{Diagnostic, Diagnostics, Range, Str, Type, Value};
 
@@ -46,6 +46,7 @@ pub struct World<'w> {
     modules: RwLock<HashMap<ModuleInstance, Arc<ModuleScope>>>,
     pub(crate) undecided: Undecided,
     pub(crate) diagnostics: Mutex<Diagnostics>,
+    holdings: Holdings,
 }
 
 /// The names of one module instance.
@@ -56,6 +57,7 @@ pub struct ModuleScope {
     pub address: ModuleInstance,
     /// What `count` and `each` mean in the arguments of its call.
     repetition: Repetition,
+    functions: Functions,
     variables: Memo<Str>,
     locals: Memo<Str>,
     outputs: Memo<Str>,
@@ -78,8 +80,14 @@ struct InstanceValues {
 
 impl ModuleScope {
     /// A module instance of which nothing is known yet.
-    pub(crate) fn new(config: Arc<Module>, address: ModuleInstance, repetition: Repetition) -> ModuleScope {
+    pub(crate) fn new(
+        config: Arc<Module>,
+        address: ModuleInstance,
+        repetition: Repetition,
+        functions: CallContext,
+    ) -> ModuleScope {
         ModuleScope {
+            functions: crate::functions::table(&config, functions),
             config,
             address,
             repetition,
@@ -184,7 +192,8 @@ impl<'w> World<'w> {
         given: BTreeMap<Str, GivenVariable>,
         functions: Functions,
     ) -> World<'w> {
-        let root = Arc::new(ModuleScope::new(workspace.config.clone(), ModuleInstance::root(), Repetition::None));
+        let (config, context) = (workspace.config.clone(), functions.context().clone());
+        let root = Arc::new(ModuleScope::new(config, ModuleInstance::root(), Repetition::None, context));
         World {
             workspace,
             phase,
@@ -195,11 +204,12 @@ impl<'w> World<'w> {
             root,
             undecided: Undecided::default(),
             diagnostics: Mutex::new(Diagnostics::new()),
+            holdings: Holdings::default(),
         }
     }
 
     fn add_module(&self, config: Arc<Module>, address: ModuleInstance, repetition: Repetition) {
-        let scope = ModuleScope::new(config, address.clone(), repetition);
+        let scope = ModuleScope::new(config, address.clone(), repetition, self.functions.context().clone());
         write(&self.modules).insert(address, Arc::new(scope));
     }
 
@@ -357,6 +367,8 @@ impl<'w> World<'w> {
         let scope = BlockScope { world: self, module: &parent, repetition: &module.repetition, self_value: None };
         let before = diagnostics.len();
         let value = evaluate(&argument.expr, &scope, diagnostics);
+        let (value, refused) = self.holdings.keep(value, argument.expr.range);
+        diagnostics.extend(refused);
         let failed = diagnostics.iter().skip(before).any(Diagnostic::is_error);
         let value = if failed { Value::dynamic() } else { value };
         let accepts = module.config.variables.get(name).is_some_and(|variable| variable.ephemeral);
@@ -390,6 +402,8 @@ impl<'w> World<'w> {
     fn evaluate_in(&self, module: &ModuleScope, expr: &lang::ast::Expr) -> Value {
         let mut diagnostics = Diagnostics::new();
         let value = evaluate(expr, &self.scope(module), &mut diagnostics);
+        let (value, refused) = self.holdings.keep(value, expr.range);
+        diagnostics.extend(refused);
         self.report(diagnostics);
         value
     }
@@ -417,8 +431,17 @@ impl<'w> World<'w> {
             Expansion::ForEach(values) => {
                 Value::object(values.keys().map(|key| (key.clone(), of(InstanceKey::Name(key.clone())))))
             }
-            Expansion::Unknown => Value::dynamic(),
+            Expansion::Unknown => self.some_modules(caller, name),
         }
+    }
+
+    /// Instances of a module of which is not known how many there are.
+    fn some_modules(&self, caller: &ModuleScope, name: &Str) -> Value {
+        let (call, child) = (caller.config.calls.get(name), caller.config.children.get(name));
+        let (Some(call), Some(child)) = (call, child) else { return Value::dynamic() };
+        let outputs = child.outputs.keys().map(|output| (output.clone(), Value::dynamic()));
+        let one = Value::object(outputs).ty();
+        Value::unknown(if call.count.is_some() { Type::list(one) } else { Type::map(one) })
     }
 
     fn all_outputs(&self, module: &ModuleScope) -> Value {
@@ -426,7 +449,11 @@ impl<'w> World<'w> {
             Phase::Validate => Value::dynamic(),
             Phase::Plan | Phase::Apply => self.output(module, name),
         };
-        Value::object(module.config.outputs.keys().map(|name| (name.clone(), value(name))))
+        let outputs = Value::object(module.config.outputs.keys().map(|name| (name.clone(), value(name))));
+        match self.phase {
+            Phase::Validate => Value::unknown(outputs.ty()),
+            Phase::Plan | Phase::Apply => outputs,
+        }
     }
 }
 
@@ -475,7 +502,7 @@ impl Scope for BlockScope<'_> {
     }
 
     fn functions(&self) -> &dyn FunctionTable {
-        &self.world.functions
+        &self.module.functions
     }
 }
 
@@ -486,9 +513,13 @@ impl BlockScope<'_> {
         let Some(expansion) = expansion else { return Ok((Value::dynamic(), traversal.steps.len())) };
         // `module.a.out` and `module.a["k"].out` need one output, not the whole module.
         let (key, next) = match (&expansion, step_key(traversal, 1)) {
+            // A key that the call doesn't have is found when it is planned.
+            (Expansion::Single, Some(_)) if self.world.phase == Phase::Validate => {
+                return Ok((Value::dynamic(), traversal.steps.len()));
+            }
             (Expansion::Single, _) => (InstanceKey::None, 1),
             (_, Some(key)) if expansion.contains(&key) => (key, 2),
-            (Expansion::Unknown, _) => return Ok((Value::dynamic(), traversal.steps.len())),
+            (Expansion::Unknown, Some(_)) => return Ok((Value::dynamic(), traversal.steps.len())),
             _ => return Ok((self.world.whole_module(self.module, name), 1)),
         };
         let output = traversal.steps.get(next).map(|step| &step.kind);

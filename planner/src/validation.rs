@@ -2,14 +2,16 @@
 
 use config::module::{CheckRule, Module, ModuleCall, ResourceBlock};
 use config::reference_checks::Place;
+use config::references::Reference;
 use lang::addr::{Mode, ModulePath};
-use lang::ast::Expr;
+use lang::ast::{Expr, Traversal};
 use lang::eval::{Locals, Scope, evaluate};
+use lang::functions::FunctionTable;
 use lang::values::{Marks, Path};
 use lang::{Diagnostic, Diagnostics, Str, Value};
 use sdk::ProviderDiagnostic;
 
-use crate::checks::{RuleKind, evaluate_rules};
+use crate::checks::{RuleKind, error_message, evaluate_rules};
 use crate::decode::{decode_body, visit_references};
 use crate::expansion::{Repetition, UnknownExpansion, expand};
 use crate::graph::Node;
@@ -102,7 +104,7 @@ fn validate_variable(world: &World<'_>, module: &ModuleScope, name: &Str) {
     }
     let scope = world.scope(module);
     let references = check(world, module, Place::default());
-    let fine = |rule: &&CheckRule| check_rule(world, &references, rule, &scope, Told::Unsound);
+    let fine = |rule: &&CheckRule| check_rule(world, &references, rule, &scope, Told::Nothing);
     for rule in variable.validations.iter().filter(fine) {
         variables::validate_rules(world, module, variable, std::slice::from_ref(rule));
     }
@@ -169,7 +171,7 @@ fn validate_provider(world: &World<'_>, address: &lang::addr::ProviderConfig) {
 }
 
 /// Checks the references of a whole body.
-fn body_is_sound(
+pub(crate) fn body_is_sound(
     check: &ReferenceCheck<'_>,
     body: &lang::ast::Body,
     schema: &sdk::Block,
@@ -308,6 +310,8 @@ enum Told {
     Message,
     /// Only, if references are wrong, what follows from that: otherwise the caller evaluates the rule.
     Unsound,
+    /// Nothing, if references are wrong: otherwise the caller evaluates the rule.
+    Nothing,
 }
 
 /// Checks a condition and its message. Returns whether the references mean something.
@@ -319,31 +323,60 @@ fn check_rule(
     told: Told,
 ) -> bool {
     let nothing = Locals::new(Default::default()).with_functions(scope.functions());
-    let mut diagnostics = Diagnostics::new();
-    let mut look = |outcome: References, exprs: &[&Expr]| {
-        let scope: &dyn Scope = if outcome == References::Refused { &nothing } else { scope };
-        exprs.iter().for_each(|expr| {
-            evaluate(expr, scope, &mut diagnostics);
-        });
-        outcome == References::Sound
+    let tolerant = Tolerant(scope);
+    let of = |outcome: References| -> &dyn Scope {
+        match outcome {
+            References::Sound => scope,
+            References::Undeclared => &tolerant,
+            References::Refused => &nothing,
+        }
     };
     let (condition, message) = (&*rule.condition, &*rule.error_message);
-    let mut problems = Diagnostics::new();
-    let fine = if told == Told::Everything {
-        let first = look(check.expr(condition, &mut problems), &[condition]);
-        look(check.expr(message, &mut problems), &[message]) && first
+    let (mut problems, mut diagnostics) = (Diagnostics::new(), Diagnostics::new());
+    let outcome = if told == Told::Everything {
+        let [first, second] = [condition, message].map(|expr| {
+            let outcome = check.expr(expr, &mut problems);
+            evaluate(expr, of(outcome), &mut diagnostics);
+            outcome
+        });
+        if first == References::Sound { second } else { first }
     } else {
         let both = condition.traversals().into_iter().chain(message.traversals());
         let outcome = check.traversals(both, &mut problems);
-        match told {
-            Told::Message => look(outcome, &[message]),
-            _ if outcome == References::Sound => true,
-            _ => look(outcome, &[message, condition]),
+        let is_sound = outcome == References::Sound;
+        if told == Told::Message || (told == Told::Unsound && !is_sound) {
+            error_message(rule, of(outcome), &mut diagnostics);
         }
+        if told == Told::Unsound && !is_sound {
+            evaluate(condition, of(outcome), &mut diagnostics);
+        }
+        outcome
     };
     world.report(problems);
     world.report(diagnostics);
-    fine
+    outcome == References::Sound
+}
+
+/// A scope after some references were found to name nothing: these are unknown, for it has been said. What can't be read as a
+/// reference has no name there.
+struct Tolerant<'s>(&'s BlockScope<'s>);
+
+impl Scope for Tolerant<'_> {
+    fn resolve(&self, traversal: &Traversal) -> Result<(Value, usize), Diagnostic> {
+        if Reference::parse(traversal).is_err() && Reference::unnamed(traversal).is_none() {
+            let detail = format!("There is no variable named {:?}.", traversal.root.as_str());
+            return Err(Diagnostic::error("Unknown variable", detail).at(traversal.root_range));
+        }
+        // `local` and its like alone are objects of which nothing is known.
+        if traversal.steps.is_empty() && Reference::parse(traversal).is_err() {
+            return Ok((Value::object([(Str::default(), Value::dynamic())]), 0));
+        }
+        Ok(self.0.resolve(traversal).unwrap_or_else(|_| (Value::dynamic(), traversal.steps.len())))
+    }
+
+    fn functions(&self) -> &dyn FunctionTable {
+        self.0.functions()
+    }
 }
 
 /// The message for a resource type that its provider does not have.

@@ -10,7 +10,6 @@ mod arguments;
 mod connection;
 #[cfg(feature = "ssh")]
 mod file;
-mod go_quote;
 mod local_exec;
 #[cfg(feature = "ssh")]
 mod remote_exec;

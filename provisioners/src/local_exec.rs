@@ -5,6 +5,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
+use lang::quoting::go_quote;
 use planner::provisioning::{Provision, ProvisionProblem};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -12,7 +13,6 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
 
 use crate::arguments::{entries, flag, text, texts};
-use crate::go_quote::quoted_list;
 use crate::words::lowered;
 
 /// How much of the output's end a problem repeats.
@@ -32,7 +32,7 @@ pub async fn run(provision: &Provision<'_>) -> Result<(), ProvisionProblem> {
     words.push(command.to_owned());
     let announcement = match flag(provision.config, "quiet") {
         true => "local-exec: Executing: Suppressed by quiet=true".to_owned(),
-        false => format!("Executing: {}", quoted_list(words.iter().map(String::as_str))),
+        false => format!("Executing: {}", quoted_list(&words)),
     };
     (provision.output)(&announcement);
     let mut output = Tail::default();
@@ -47,6 +47,12 @@ pub async fn run(provision: &Provision<'_>) -> Result<(), ProvisionProblem> {
         false => format!("Error running command '{command}': {problem}. Output: {}", output.0),
     };
     Err(ProvisionProblem::new("local-exec provisioner error", detail))
+}
+
+/// A list as Go prints it: `["a" "b"]`.
+fn quoted_list(texts: &[String]) -> String {
+    let quoted: Vec<String> = texts.iter().map(|text| go_quote(text)).collect();
+    format!("[{}]", quoted.join(" "))
 }
 
 /// The end of what a command printed.
@@ -193,7 +199,8 @@ mod tests {
         let ran = run(&[("command", command), ("environment", environment)], false, &Interrupt::default()).await;
         assert_eq!(ran.result, Ok(()));
         assert_eq!(ran.lines[1..], ["one", "two", "hi"]);
-        assert!(ran.lines[0].starts_with("Executing: [\"/bin/sh\" \"-c\""));
+        let announced = r#"Executing: ["/bin/sh" "-c" "echo one; echo two >&2; printf \"$GREETING\""]"#;
+        assert_eq!(ran.lines[0], announced);
     }
 
     #[tokio::test]

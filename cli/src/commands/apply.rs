@@ -79,7 +79,7 @@ pub async fn run(session: &Session, args: &ApplyArgs, verb: Verb) -> Exit {
         [path] if verb == Verb::Destroy => {
             let detail = format!(
                 "If this plan was created using plan -destroy, apply it using:\n  terraform apply {}",
-                crate::render::strings::go_quote(path)
+                lang::quoting::go_quote(path)
             );
             session.ui.error("Destroy can't be called with a plan file", &detail);
             return Exit::Failure;

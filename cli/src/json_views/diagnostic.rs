@@ -196,7 +196,7 @@ fn compact(value: &Value) -> String {
         Kind::Unknown(..) => "(not yet known)".to_owned(),
         Kind::Bool(b) => b.to_string(),
         Kind::Number(n) => n.to_string(),
-        Kind::String(s) => crate::render::strings::go_quote(s),
+        Kind::String(s) => lang::quoting::go_quote(s),
         Kind::List(ty, elements) => collection("list", ty, elements.len()),
         Kind::Set(ty, elements) => collection("set", ty, elements.len()),
         Kind::Map(ty, elements) => collection("map", ty, elements.len()),
@@ -206,7 +206,7 @@ fn compact(value: &Value) -> String {
             0 => "object with no attributes".to_owned(),
             1 => {
                 let name = attributes.keys().next().map_or("", |n| n.as_str());
-                format!("object with 1 attribute {}", crate::render::strings::go_quote(name))
+                format!("object with 1 attribute {}", lang::quoting::go_quote(name))
             }
             n => format!("object with {n} attributes"),
         },

@@ -81,7 +81,7 @@ fn index(key: &InstanceKey) -> String {
 fn step(step: &Step) -> String {
     match &step.kind {
         StepKind::Attribute(name) => format!(".{name}"),
-        StepKind::Key(name) => format!("[{}]", crate::render::strings::go_quote(name)),
+        StepKind::Key(name) => format!("[{}]", lang::quoting::go_quote(name)),
         StepKind::Index(number) => format!("[{number}]"),
     }
 }

@@ -6,8 +6,9 @@ use super::change::Change;
 use super::diff::{Action, Diff, Kind};
 use super::dynamic::dynamic;
 use super::sequence::pair;
-use super::strings::{attribute_name, go_quote, pad};
+use super::strings::{attribute_name, pad};
 use crate::style::Style;
+use lang::quoting::go_quote;
 
 /// How differences are laid out.
 #[derive(Clone, Copy, Debug)]

@@ -4,10 +4,10 @@ use super::Schemas;
 use super::change::{Change, Marker, Paths};
 use super::diff::{Action as ValueAction, Diff, Kind};
 use super::human::{Layout, render, symbol};
-use super::strings::go_quote;
 use super::{compute, dynamic};
 use crate::json_views::document::ResourceChange;
 use crate::style::Style;
+use lang::quoting::go_quote;
 
 /// What is done to an object, from the action names of the plan's JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

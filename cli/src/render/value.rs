@@ -4,7 +4,7 @@
 use lang::values::Kind;
 use lang::{Marks, Type, Value};
 
-use super::strings::go_quote;
+use lang::quoting::go_quote;
 
 /// The text of a value, `indent` columns deep; the first line without indentation, no line break at the end.
 pub fn format_value(value: &Value, indent: usize) -> String {

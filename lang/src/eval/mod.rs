@@ -3,6 +3,7 @@
 //! Evaluation never stops at the first mistake: what fails is an unknown value of unknown type, and a diagnostic.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, LazyLock};
 
 use crate::Str;
@@ -15,6 +16,7 @@ use crate::values::{Kind, Marks, Value};
 mod budget;
 mod call;
 mod conditional;
+mod holdings;
 mod index;
 mod loops;
 mod operators;
@@ -22,6 +24,7 @@ mod references;
 mod template;
 
 use budget::Budget;
+pub use holdings::Holdings;
 pub use index::{get_attribute, get_index};
 
 /// How deep tuples and objects may be nested in one expression: what walks or drops the value needs stack for it.
@@ -41,6 +44,11 @@ pub trait Scope: Sync {
 
     /// The functions that may be called; an empty table where none may.
     fn functions(&self) -> &dyn FunctionTable;
+
+    /// Whether only constants may stand here: the strings of JSON are no templates then.
+    fn is_constant(&self) -> bool {
+        false
+    }
 }
 
 /// A scope without names and functions: only constants can be evaluated.
@@ -53,6 +61,10 @@ impl Scope for NoScope {
 
     fn functions(&self) -> &dyn FunctionTable {
         &NoFunctions
+    }
+
+    fn is_constant(&self) -> bool {
+        true
     }
 }
 
@@ -118,6 +130,10 @@ impl Scope for Locals<'_> {
             (None, Some(parent)) => parent.functions(),
             (None, None) => &NoFunctions,
         }
+    }
+
+    fn is_constant(&self) -> bool {
+        self.parent.is_some_and(Scope::is_constant)
     }
 }
 
@@ -186,6 +202,11 @@ impl<'a> Env<'a> {
     fn eval_nested(&self, expr: &Expr, diagnostics: &mut Diagnostics) -> Value {
         match &expr.kind {
             ExprKind::Template(parts) => self.template(expr.range, parts, diagnostics),
+            ExprKind::JsonTemplate(template) if self.scope.is_constant() => Value::string(template.text.clone()),
+            ExprKind::JsonTemplate(template) => {
+                diagnostics.extend(template.problems.iter().cloned());
+                self.eval(&template.template, diagnostics)
+            }
             ExprKind::TemplateWrap(inner) | ExprKind::Parens(inner) => self.eval(inner, diagnostics),
             ExprKind::RelativeTraversal(relative) => {
                 let source = self.eval(&relative.source, diagnostics);
@@ -216,6 +237,7 @@ impl<'a> Env<'a> {
                 let inner = Env { depth: self.depth + 1, ..*self };
                 let value = match &expr.kind {
                     ExprKind::For(each) => inner.for_expr(expr.range, each, diagnostics),
+                    ExprKind::Object(items) if expr.json => inner.json_object(items, diagnostics),
                     ExprKind::Object(items) => inner.object(items, diagnostics),
                     ExprKind::Tuple(elements) => {
                         Value::tuple(elements.iter().map(|e| inner.eval(e, diagnostics)).collect::<Vec<_>>())
@@ -270,6 +292,42 @@ impl<'a> Env<'a> {
                 }
                 None => known = false,
             }
+        }
+        if known { Value::from_attributes(attributes).with_marks(marks) } else { Value::dynamic() }
+    }
+
+    /// An object of JSON, whose names are templates.
+    fn json_object(&self, items: &[ObjectItem], diagnostics: &mut Diagnostics) -> Value {
+        let mut attributes = BTreeMap::new();
+        let mut marks = Marks::empty();
+        let mut known = true;
+        for item in items {
+            let ObjectKey::Expr(name) = &item.key else { continue };
+            let (key, key_marks) = self.eval(name, diagnostics).unmark();
+            let value = self.eval(&item.value, diagnostics);
+            marks |= key_marks;
+            let problem = match key.convert(&Type::String) {
+                Err(error) => format!("This value can't be the name of an attribute: {error}."),
+                Ok(key) if key.is_null() => "Null can't be the name of an attribute.".to_owned(),
+                Ok(key) => match key.as_str() {
+                    None => {
+                        known = false;
+                        continue;
+                    }
+                    Some(key) => match attributes.entry(key.clone()) {
+                        Entry::Vacant(vacant) => {
+                            vacant.insert(value);
+                            continue;
+                        }
+                        Entry::Occupied(_) => {
+                            let detail = format!("The object has an attribute named \"{key}\" already.");
+                            diagnostics.push(Diagnostic::error("Duplicate object attribute", detail).at(name.range));
+                            continue;
+                        }
+                    },
+                },
+            };
+            diagnostics.push(Diagnostic::error("Invalid object key expression", problem).at(name.range));
         }
         if known { Value::from_attributes(attributes).with_marks(marks) } else { Value::dynamic() }
     }

@@ -5,6 +5,7 @@ use dashu_int::IBig;
 
 use super::CallError;
 use crate::Str;
+use crate::quoting::go_quote;
 use crate::types::Type;
 use crate::values::{Kind, Marks, Number, Value};
 
@@ -82,34 +83,7 @@ pub(super) fn unmarked(arguments: &[Value], index: usize) -> Result<(Value, Mark
 
 /// `text` in quotes with escapes, as messages quote what a user wrote; not shown where it is sensitive.
 pub(super) fn quoted(text: &str, marks: Marks) -> String {
-    if marks.contains(Marks::SENSITIVE) { "(sensitive value)".to_owned() } else { quote(text) }
-}
-
-/// `text` in quotes, with the escapes of Go's `%q`.
-pub(super) fn quote(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if (c as u32) < 0x20 || c == '\u{7f}' => out.push_str(&format!("\\x{:02x}", c as u32)),
-            '\u{80}'..='\u{A0}'
-            | '\u{AD}'
-            | '\u{200B}'..='\u{200F}'
-            | '\u{2028}'..='\u{202E}'
-            | '\u{2060}'..='\u{206F}'
-            | '\u{FEFF}' => {
-                out.push_str(&format!("\\u{:04x}", c as u32));
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
+    if marks.contains(Marks::SENSITIVE) { "(sensitive value)".to_owned() } else { go_quote(text) }
 }
 
 /// A known or unknown whole number of elements as a value.

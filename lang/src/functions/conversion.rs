@@ -1,10 +1,27 @@
 //! Types and marks: `tobool` … `toset`, `sensitive`, `nonsensitive`, `issensitive`, `ephemeralasnull`, and the special
 //! forms `try` and `can`, which the evaluator does by itself.
 
-use super::arguments::{any, quote};
+use super::arguments::any;
 use super::{CallError, Function, Param, Special};
+use crate::quoting::go_quote;
 use crate::types::Type;
 use crate::values::{Marks, Value};
+
+/// `list` and `map`, from before there was syntax for both.
+pub(super) fn gone() -> [Function; 2] {
+    let gone = |name, literal: &'static str, what: &'static str| {
+        let message = move || {
+            CallError::new(format_args!(
+                "the \"{name}\" function was deprecated in Terraform v0.12 and is no longer available; use {literal} syntax \
+                 to write a literal {what}"
+            ))
+        };
+        Function::new(name, "", Type::Dynamic, |_, ty, _| Ok(Value::unknown(ty.clone())))
+            .variadic(Param::new("vals", Type::Dynamic).null().unknown().dynamic().marked())
+            .returns_by(move |_, _| Err(message()))
+    };
+    [gone("list", "tolist([ ... ])", "list"), gone("map", "tomap({ ... })", "map")]
+}
 
 pub(super) fn functions() -> Vec<Function> {
     let value = || Param::new("value", Type::Dynamic).null().unknown().dynamic().marked();
@@ -112,7 +129,7 @@ fn refusal(value: &Value, wanted: &Type, friendly: &str) -> CallError {
     if value.deep_marks().contains(Marks::SENSITIVE) {
         return CallError::argument(0, format_args!("cannot convert this sensitive {given} to {friendly}"));
     }
-    let text = value.as_str().map_or_else(|| "string".to_owned(), |s| quote(s));
+    let text = value.as_str().map_or_else(|| "string".to_owned(), |s| go_quote(s));
     match (&given, wanted) {
         (Type::String, Type::Bool) => CallError::argument(
             0,

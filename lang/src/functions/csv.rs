@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::arguments::{any, quote, string};
+use super::arguments::{any, string};
 use super::{CallError, Function, FunctionTable, Param};
 use crate::Str;
+use crate::quoting::go_quote;
 use crate::types::Type;
 use crate::values::Value;
 
@@ -26,7 +27,7 @@ fn table_type(arguments: &[Value], _: &dyn FunctionTable) -> Result<Type, CallEr
     let mut attributes: BTreeMap<Str, Type> = BTreeMap::new();
     for name in header(&mut Records::new(text))? {
         if attributes.insert(Str::from(&name), Type::String).is_some() {
-            return Err(CallError::new(format_args!("duplicate column name {}", quote(&name))));
+            return Err(CallError::new(format_args!("duplicate column name {}", go_quote(&name))));
         }
     }
     Ok(Type::list(Type::object(attributes)))

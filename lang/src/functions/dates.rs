@@ -2,8 +2,9 @@
 
 use std::cmp::Ordering;
 
-use super::arguments::{quote, string};
+use super::arguments::string;
 use super::{CallError, Function, Param};
+use crate::quoting::go_quote;
 use crate::types::Type;
 use crate::values::{Number, Value};
 
@@ -110,7 +111,7 @@ impl Reader<'_> {
         let head = rest.get(..digits).filter(|h| h.bytes().all(|b| b.is_ascii_digit()));
         let value = head.and_then(|h| h.parse().ok());
         self.0 = rest.get(digits..).unwrap_or_default();
-        value.ok_or_else(|| format!("cannot use {} as {what}", quote(rest)))
+        value.ok_or_else(|| format!("cannot use {} as {what}", go_quote(rest)))
     }
 
     fn within(&mut self, what: &str, range: std::ops::RangeInclusive<i64>) -> Result<i64, String> {
@@ -218,7 +219,7 @@ fn read_offset(text: &str) -> Result<i64, String> {
     if text.is_empty() {
         return Err("end of string before UTC offset".to_owned());
     }
-    let invalid = || format!("cannot use {} as UTC offset", quote(text));
+    let invalid = || format!("cannot use {} as UTC offset", go_quote(text));
     let (sign, rest) = match text.split_at_checked(1) {
         Some(("+", rest)) => (1, rest),
         Some(("-", rest)) => (-1, rest),

@@ -4,9 +4,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::arguments::{quote, quoted, string, unmarked};
+use super::arguments::{quoted, string, unmarked};
 use super::charset::Charset;
 use super::{CallError, Function, Param, base64_text, gzip};
+use crate::quoting::go_quote;
 use crate::types::Type;
 use crate::values::Value;
 
@@ -85,7 +86,7 @@ pub(super) fn functions() -> Vec<Function> {
 
 fn charset(name: &str) -> Result<Charset, CallError> {
     Charset::find(name).ok_or_else(|| {
-        let name = quote(name);
+        let name = go_quote(name);
         CallError::argument(
             1,
             format_args!("{name} is not a supported IANA encoding name or alias in this Terraform version"),

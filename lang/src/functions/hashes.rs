@@ -8,8 +8,9 @@ use rsa::{Pkcs1v15Encrypt, RsaPrivateKey};
 use sha1::Digest;
 use uuid::Uuid;
 
-use super::arguments::{integer, quote, string};
+use super::arguments::{integer, string};
 use super::{CallError, Function, Param, base64_text};
+use crate::quoting::go_quote;
 use crate::types::Type;
 use crate::values::Value;
 
@@ -101,7 +102,7 @@ fn parse_uuid(text: &str) -> Result<Uuid, String> {
         38 => text.get(1..37),
         45 => match text.split_at_checked(URN.len()) {
             Some((prefix, rest)) if prefix.eq_ignore_ascii_case(URN) => Some(rest),
-            Some((prefix, _)) => return Err(format!("invalid urn prefix: {}", quote(prefix))),
+            Some((prefix, _)) => return Err(format!("invalid urn prefix: {}", go_quote(prefix))),
             None => None,
         },
         length => return Err(format!("invalid UUID length: {length}")),
@@ -138,7 +139,7 @@ fn bcrypt_hash(password: &str, cost: i64) -> Result<String, CallError> {
 
 fn rsa_decrypt(ciphertext: &str, key: &str) -> Result<String, CallError> {
     let bytes = base64_text::decode(ciphertext).ok_or_else(|| {
-        let text = quote(ciphertext);
+        let text = go_quote(ciphertext);
         CallError::argument(0, format_args!("failed to decode input {text}: cipher text must be base64-encoded"))
     })?;
     let invalid = |why: &dyn std::fmt::Display| CallError::argument(1, format_args!("invalid private key: {why}"));

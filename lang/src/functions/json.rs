@@ -2,8 +2,9 @@
 
 use serde_json::Value as Json;
 
-use super::arguments::{any, quote, string};
+use super::arguments::{any, string};
 use super::{CallError, Function, FunctionTable, Param, json_decode};
+use crate::quoting::go_quote;
 use crate::types::Type;
 use crate::values::{Kind, Refinement, Value, normalize};
 
@@ -40,7 +41,7 @@ pub(super) fn functions() -> Vec<Function> {
 fn parse(text: &str) -> Result<Json, CallError> {
     let json = json_decode::parse(text).map_err(CallError::new)?;
     match unusual_name(&json) {
-        Some(name) => Err(CallError::new(format_args!("unsupported attribute {}", quote(name)))),
+        Some(name) => Err(CallError::new(format_args!("unsupported attribute {}", go_quote(name)))),
         None => Ok(json),
     }
 }

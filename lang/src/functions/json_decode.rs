@@ -242,7 +242,7 @@ fn invalid(byte: u8, place: &str) -> String {
     let shown = match byte {
         b'\'' => "\\'".to_owned(),
         b'"' => "\"".to_owned(),
-        _ => super::arguments::quote(char::from(byte).encode_utf8(&mut [0; 4])).trim_matches('"').to_owned(),
+        _ => crate::quoting::go_quote(char::from(byte).encode_utf8(&mut [0; 4])).trim_matches('"').to_owned(),
     };
     format!("invalid character '{shown}'{place}")
 }

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::arguments::{any, count, quote, quoted, sequence, strings, unmarked};
+use super::arguments::{any, count, quoted, sequence, strings, unmarked};
 use super::text::grapheme_count;
 use super::{CallError, Function, FunctionTable, Param};
 use crate::Str;
+use crate::quoting::go_quote;
 use crate::types::{self, Type};
 use crate::values::{Kind, Marks, Number, Refinement, Value};
 
@@ -164,7 +165,8 @@ fn lookup_type(arguments: &[Value], _: &dyn FunctionTable) -> Result<Type, CallE
         Type::Object(object) => {
             let Some(key) = any(arguments, 1)?.as_str() else { return Ok(Type::Dynamic) };
             let found = object.attributes.get(key).cloned().or_else(|| default.map(Value::ty));
-            let missing = || CallError::argument(0, format_args!("the given object has no attribute {}", quote(key)));
+            let missing =
+                || CallError::argument(0, format_args!("the given object has no attribute {}", go_quote(key)));
             found.ok_or_else(missing)
         }
         Type::Map(element) => {
@@ -250,7 +252,7 @@ fn merge_type(arguments: &[Value], _: &dyn FunctionTable) -> Result<Type, CallEr
                 None => all_known &= argument.is_null(),
             },
             other => {
-                let message = format!("arguments must be maps or objects, got {}", quote(&other.to_string()));
+                let message = format!("arguments must be maps or objects, got {}", go_quote(&other.to_string()));
                 return Err(CallError::new(message));
             }
         }

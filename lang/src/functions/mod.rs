@@ -223,7 +223,7 @@ impl Functions {
 impl FunctionTable for Functions {
     fn get(&self, name: &str) -> Option<Arc<Function>> {
         let core = name.strip_prefix("core::").unwrap_or(name);
-        CORE.get(core).or_else(|| self.provided.get(name)).cloned()
+        CORE.get(core).or_else(|| GONE.get(core)).or_else(|| self.provided.get(name)).cloned()
     }
 
     fn names(&self) -> Vec<String> {
@@ -237,6 +237,10 @@ impl FunctionTable for Functions {
         &self.context
     }
 }
+
+/// Functions that say only what to write instead of them. They are on no list of functions.
+static GONE: LazyLock<BTreeMap<&'static str, Arc<Function>>> =
+    LazyLock::new(|| conversion::gone().into_iter().map(|f| (f.name, Arc::new(f))).collect());
 
 static CORE: LazyLock<BTreeMap<&'static str, Arc<Function>>> = LazyLock::new(|| {
     let families = [

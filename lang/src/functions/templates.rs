@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::arguments::{any, quote, unmarked};
+use super::arguments::{any, unmarked};
 use super::files::{FILE_FUNCTIONS, read_text};
 use super::{CallContext, CallError, Function, FunctionTable, Param, Special};
 use crate::diag::Diagnostics;
 use crate::eval::{Locals, evaluate};
+use crate::quoting::go_quote;
 use crate::source::{Range, Sources};
 use crate::syntax;
 use crate::types::Type;
@@ -92,13 +93,13 @@ fn render(
             1,
             format_args!(
                 "invalid template variable name {}: must start with a letter, followed by zero or more letters, digits, and underscores",
-                quote(name)
+                go_quote(name)
             ),
         ));
     }
     for traversal in expr.traversals() {
         if !variables.contains_key(&traversal.root) {
-            let (root, place) = (quote(&traversal.root), place(traversal.root_range, &sources));
+            let (root, place) = (go_quote(&traversal.root), place(traversal.root_range, &sources));
             let message = format!("vars map does not contain key {root}, referenced at {place}");
             return Err(CallError::argument(1, message));
         }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::arguments::{any, quote, string};
+use super::arguments::{any, string};
 use super::templates::describe;
 use super::{CallError, Function, Param};
 use crate::Str;
 use crate::eval::{NoScope, evaluate};
+use crate::quoting::go_quote;
 use crate::source::Sources;
 use crate::syntax;
 use crate::types::Type;
@@ -66,7 +67,7 @@ fn encode_variables(value: &Value) -> Result<Value, CallError> {
         if !syntax::is_identifier(name) {
             return Err(CallError::new(format_args!(
                 "invalid variable name {}: must be a valid identifier, per Terraform's rules for input variable declarations",
-                quote(name)
+                go_quote(name)
             )));
         }
         writer.attribute(name, value)?;
@@ -100,7 +101,7 @@ fn decode_variables(text: &str) -> Result<Value, CallError> {
         let mut diagnostics = Diagnostics::new();
         let value = evaluate(&attribute.expr, &NoScope, &mut diagnostics);
         if diagnostics.has_errors() {
-            return Err(failed(&format!("expression for variable {}", quote(&attribute.name)), &diagnostics));
+            return Err(failed(&format!("expression for variable {}", go_quote(&attribute.name)), &diagnostics));
         }
         values.insert(attribute.name.clone(), value);
     }

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 
-use super::arguments::{MAX_ELEMENTS, any, quote, string};
+use super::arguments::{MAX_ELEMENTS, any, string};
 use super::{CallError, Function, Param, base64_text, dates};
 use crate::Str;
+use crate::quoting::go_quote;
 use crate::types::Type;
 use crate::values::{Number, Value};
 
@@ -110,7 +111,7 @@ impl<'a> Decoder<'a> {
             .skip_while(|c| *c == '*')
             .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
             .collect();
-        quote(&name)
+        go_quote(&name)
     }
 
     /// The value of a node and the number of nodes in it.
@@ -249,7 +250,7 @@ enum Scalar {
 fn resolve(text: &str, style: ScalarStyle, tag: Option<&str>) -> Result<Scalar, String> {
     let known = ["!!str", "!!bool", "!!int", "!!float", "!!null", "!!timestamp", "!!binary"];
     if let Some(tag) = tag.filter(|tag| !known.contains(tag)) {
-        return Err(format!("unsupported tag {}", quote(&written_out(tag))));
+        return Err(format!("unsupported tag {}", go_quote(&written_out(tag))));
     }
     let mut tag = tag;
     // By its first character a scalar may be something else than a string.
@@ -286,7 +287,7 @@ fn resolve(text: &str, style: ScalarStyle, tag: Option<&str>) -> Result<Scalar, 
     if tag.is_none() && text == "<<" {
         return Ok(Scalar::Merge);
     }
-    let refused = |tag: &str| format!("cannot parse {} as {}", quote(text), written_out(tag));
+    let refused = |tag: &str| format!("cannot parse {} as {}", go_quote(text), written_out(tag));
     let value = match tag {
         None | Some("!!str") => Value::string(text),
         Some("!!binary") => {

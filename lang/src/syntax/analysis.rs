@@ -1,8 +1,8 @@
 //! What can be said about an expression without evaluating it.
 
 use super::{expression_at, is_identifier, traversal_at, with_stack};
-use crate::Str;
 use crate::ast::{CallExpr, Expr, ExprKind, ForExpr, ObjectItem, ObjectKey, TemplateFor, TemplatePart, Traversal};
+use crate::{Diagnostics, Str};
 
 impl Expr {
     /// The references in it, in source order, except those to names that a `for` inside it binds.
@@ -24,10 +24,11 @@ impl Expr {
     pub fn as_keyword(&self) -> Option<&str> {
         match &self.kind {
             ExprKind::Traversal(traversal) if traversal.steps.is_empty() => Some(&traversal.root),
+            ExprKind::String(text) if self.json && is_identifier(text) => Some(text),
+            _ if self.json => None,
             ExprKind::Bool(true) => Some("true"),
             ExprKind::Bool(false) => Some("false"),
             ExprKind::Null => Some("null"),
-            ExprKind::String(text) if self.json && is_identifier(text) => Some(text),
             _ => None,
         }
     }
@@ -47,15 +48,19 @@ impl Expr {
         }
     }
 
+    /// The reference that a text in quotes holds, the old way to write one, with what is wrong in it.
+    pub fn quoted_traversal(&self, text: &str) -> Result<Traversal, Diagnostics> {
+        traversal_at(text, self.range.file, self.range.start + 1)
+    }
+
     /// The expression in native syntax that a JSON string holds, where one is meant: `"list(string)"`.
-    pub fn from_json_text(&self) -> Option<Expr> {
-        match &self.kind {
-            ExprKind::String(text) if self.json => {
-                let (expr, diagnostics) = expression_at(text, self.range.file, self.range.start);
-                diagnostics.is_empty().then_some(expr)
-            }
-            _ => None,
-        }
+    pub fn from_json_text(&self) -> Option<(Expr, Diagnostics)> {
+        let text = match &self.kind {
+            ExprKind::String(text) if self.json => text,
+            ExprKind::JsonTemplate(template) => &template.text,
+            _ => return None,
+        };
+        Some(expression_at(text, self.range.file, self.range.start))
     }
 
     /// The elements, if it is written as a tuple.
@@ -93,6 +98,7 @@ impl Expr {
             | ExprKind::SplatItem
             | ExprKind::Invalid => {}
             ExprKind::Template(parts) => parts.iter().for_each(|part| children_of_part(part, f)),
+            ExprKind::JsonTemplate(template) => f(&template.template),
             ExprKind::TemplateWrap(inner) | ExprKind::Parens(inner) => f(inner),
             ExprKind::RelativeTraversal(relative) => f(&relative.source),
             ExprKind::Index(index) => {

@@ -14,6 +14,8 @@ impl Body {
     pub fn content(&self, schema: &BodySchema) -> (Content, Diagnostics) {
         let (content, rest, mut diagnostics) = self.partial_content(schema);
         match &rest {
+            Body::Native(rest) if rest.merged.is_some() => {}
+            Body::Json(rest) if rest.merged => {}
             Body::Native(rest) => diagnostics.append(unsupported(rest, schema, &content)),
             Body::Json(rest) => diagnostics.append(rest.unsupported(schema)),
         }
@@ -77,13 +79,15 @@ fn native_content(body: &NativeBody, schema: &BodySchema) -> (Content, Body, Dia
         schema.blocks.iter().map(|(kind, labels)| (kind.as_str(), &labels[..])).collect();
     let (attributes, other): (Vec<Attribute>, Vec<Attribute>) =
         body.attributes.iter().cloned().partition(|attribute| wanted.contains(attribute.name.as_str()));
+    let late = body.merged.as_deref().unwrap_or_default();
     for (name, required) in &schema.attributes {
-        if *required && !attributes.iter().any(|attribute| attribute.name == *name) {
+        let is_there = !late.contains(name) && attributes.iter().any(|attribute| attribute.name == *name);
+        if *required && !is_there {
             diagnostics.push(missing_argument(name, missing));
         }
     }
     let mut blocks = Vec::new();
-    let mut rest = NativeBody { range: body.range, attributes: other, blocks: Vec::new() };
+    let mut rest = NativeBody { range: body.range, attributes: other, blocks: Vec::new(), merged: body.merged.clone() };
     for block in &body.blocks {
         match labels.get(block.kind.as_str()) {
             None => rest.blocks.push(block.clone()),

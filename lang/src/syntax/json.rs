@@ -5,7 +5,7 @@ use super::suggest;
 use crate::ast::{JsonKind, JsonNode, JsonProperty};
 use crate::source::{FileId, Range};
 use crate::values::Number;
-use crate::{Diagnostic, Diagnostics, Str};
+use crate::{Diagnostic, Diagnostics};
 
 /// How deep values may nest. The stack grows on the heap with them, so this bounds memory only.
 const DEEPEST: u32 = 100_000;
@@ -420,9 +420,4 @@ fn is_number(bytes: &[u8]) -> bool {
         return count > 0 && behind.is_empty();
     }
     rest.is_empty()
-}
-
-/// The text of the JSON string `bytes`, quotes included; `None` if it isn't one.
-pub(super) fn string_text(bytes: &[u8]) -> Option<Str> {
-    (bytes.first() == Some(&b'"')).then(|| unescape(bytes).ok().map(Str::from)).flatten()
 }

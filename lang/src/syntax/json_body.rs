@@ -9,8 +9,8 @@ use super::json::start_range;
 use super::text::normalise;
 use super::{suggest, template_at, with_stack};
 use crate::ast::{
-    Attribute, Block, Body, BodySchema, Content, Expr, ExprKind, JsonBody, JsonKind, JsonNode, JsonProperty, Label,
-    ObjectItem, ObjectKey,
+    Attribute, Block, Body, BodySchema, Content, Expr, ExprKind, JsonBody, JsonKind, JsonNode, JsonProperty,
+    JsonTemplate, Label, ObjectItem, ObjectKey,
 };
 use crate::source::Range;
 use crate::{Diagnostic, Diagnostics, Str};
@@ -25,7 +25,7 @@ pub(super) fn root(value: JsonNode) -> Body {
 }
 
 fn body(value: &JsonNode) -> JsonBody {
-    JsonBody { range: value.range, value: Arc::new(value.clone()), hidden: Arc::default() }
+    JsonBody { range: value.range, value: Arc::new(value.clone()), hidden: Arc::default(), merged: false }
 }
 
 impl JsonBody {
@@ -61,7 +61,7 @@ impl JsonBody {
                 }
                 seen.insert(name, property.name_range);
                 used.push(property.name.clone());
-                content.attributes.push(attribute(property, &mut diagnostics));
+                content.attributes.push(attribute(property));
             } else if let Some(names) = labels.get(name) {
                 used.push(property.name.clone());
                 let reader = BlockReader { property, blocks: &mut content.blocks, diagnostics: &mut diagnostics };
@@ -81,19 +81,21 @@ impl JsonBody {
 
     /// Complaints about the properties that no reader took.
     pub(super) fn unsupported(&self, schema: &BodySchema) -> Diagnostics {
-        // What is wrong with the structure was said when the content was read.
-        let properties = properties(&self.value, None, &mut Diagnostics::new());
+        // What is wrong with the structure was said when the content was read; Terraform says it again.
+        let mut diagnostics = Diagnostics::new();
+        let properties = properties(&self.value, None, &mut diagnostics);
         let hidden: FxHashSet<&str> = self.hidden.iter().map(Str::as_str).collect();
         let attributes = schema.attributes.iter().map(|(name, _)| name.as_str()).filter(|name| !hidden.contains(name));
         let names: Vec<&str> = attributes.chain(schema.blocks.iter().map(|(kind, _)| kind.as_str())).collect();
         let left = properties.into_iter().filter(|p| p.name != COMMENT && !hidden.contains(p.name.as_str()));
-        left.map(|property| {
+        let extraneous = left.map(|property| {
             let hint = suggest(&property.name, names.iter().copied());
             let detail = format!("There is no argument or block type named \"{}\" here.{hint}", property.name);
             let message = Diagnostic::error("Extraneous JSON object property", detail).at(property.name_range);
             message.within(property.name_range.to(property.value.range))
-        })
-        .collect()
+        });
+        diagnostics.extend(extraneous);
+        diagnostics
     }
 
     pub(super) fn just_attributes(&self) -> (Vec<Attribute>, Diagnostics) {
@@ -116,7 +118,7 @@ impl JsonBody {
                 diagnostics.push(Diagnostic::error("Duplicate attribute definition", detail).at(property.name_range));
                 continue;
             }
-            attributes.push(attribute(property, &mut diagnostics));
+            attributes.push(attribute(property));
         }
         (attributes, diagnostics)
     }
@@ -204,60 +206,45 @@ impl BlockReader<'_> {
     }
 }
 
-fn attribute(property: &JsonProperty, diagnostics: &mut Diagnostics) -> Attribute {
+fn attribute(property: &JsonProperty) -> Attribute {
     Attribute {
         name: property.name.clone(),
         name_range: property.name_range,
         range: property.name_range.to(property.value.range),
-        expr: Arc::new(expression(&property.value, diagnostics)),
+        expr: Arc::new(expression(&property.value)),
     }
 }
 
-/// The expression that a value is: strings are templates, also as names of properties.
-fn expression(value: &JsonNode, diagnostics: &mut Diagnostics) -> Expr {
+/// The expression that a value is: strings are templates, also as names of properties. What is wrong with them is told when they
+/// are evaluated.
+fn expression(value: &JsonNode) -> Expr {
     let kind = match &value.kind {
         JsonKind::Null => ExprKind::Null,
         JsonKind::Bool(value) => ExprKind::Bool(*value),
         JsonKind::Number(number) => ExprKind::Number(number.clone()),
-        JsonKind::String(text) => return template(text, value.range, diagnostics),
-        JsonKind::Array(values) => {
-            ExprKind::Tuple(with_stack(|| values.iter().map(|value| expression(value, diagnostics)).collect()))
-        }
-        JsonKind::Object(properties) => ExprKind::Object(with_stack(|| items(properties, diagnostics))),
+        JsonKind::String(text) => template(text, value.range),
+        JsonKind::Array(values) => ExprKind::Tuple(with_stack(|| values.iter().map(expression).collect())),
+        JsonKind::Object(properties) => ExprKind::Object(with_stack(|| properties.iter().map(item).collect())),
         JsonKind::Invalid => ExprKind::Invalid,
     };
     Expr { range: value.range, json: true, kind }
 }
 
-fn items(properties: &[JsonProperty], diagnostics: &mut Diagnostics) -> Box<[ObjectItem]> {
-    let mut seen: FxHashSet<Str> = FxHashSet::default();
-    let mut items = Vec::with_capacity(properties.len());
-    for property in properties {
-        let key = template(&property.name, property.name_range, diagnostics);
-        let value = expression(&property.value, diagnostics);
-        if let ExprKind::String(name) = &key.kind
-            && !seen.insert(name.clone())
-        {
-            let detail = format!("The object has an attribute named \"{name}\" already.");
-            diagnostics.push(Diagnostic::error("Duplicate object attribute", detail).at(property.name_range));
-            continue;
-        }
-        items.push(ObjectItem { key: ObjectKey::Expr(key), value });
-    }
-    items.into()
+fn item(property: &JsonProperty) -> ObjectItem {
+    let range = property.name_range;
+    let key = Expr { range, json: true, kind: template(&property.name, range) };
+    ObjectItem { key: ObjectKey::Expr(key), value: expression(&property.value) }
 }
 
 /// A string as a template. Places inside count from the opening quote, as if there were no escapes.
-fn template(text: &str, range: Range, diagnostics: &mut Diagnostics) -> Expr {
+fn template(text: &str, range: Range) -> ExprKind {
     if !text.contains("${") && !text.contains("%{") {
-        return Expr { range, json: true, kind: ExprKind::String(normalise(text)) };
+        return ExprKind::String(normalise(text));
     }
-    let (mut expr, messages) = template_at(text, range.file, range.start + 1);
-    if messages.has_errors() {
-        diagnostics.append(messages);
-        return Expr { range, json: true, kind: ExprKind::Invalid };
-    }
-    expr.range = range;
-    expr.json = true;
-    expr
+    let (template, problems) = template_at(text, range.file, range.start + 1);
+    let template = match problems.has_errors() {
+        true => Expr { range, json: true, kind: ExprKind::Invalid },
+        false => template,
+    };
+    ExprKind::JsonTemplate(Box::new(JsonTemplate { text: normalise(text), template, problems }))
 }

@@ -35,7 +35,7 @@ pub fn parse_file(sources: &Sources, name: &Path, bytes: impl Into<Arc<[u8]>>) -
     let (file, source, diagnostics) = add(sources, name, bytes.into());
     if !diagnostics.is_empty() {
         let range = Range::new(file, 0, 0);
-        let body = NativeBody { range, attributes: Vec::new(), blocks: Vec::new() };
+        let body = NativeBody { range, attributes: Vec::new(), blocks: Vec::new(), merged: None };
         return (Body::Native(Arc::new(body)), file, diagnostics);
     }
     let mut parser = Parser::new(&source, Start::Normal, Some(sources), file, 0);
@@ -79,12 +79,6 @@ pub fn parse_traversal(sources: &Sources, name: impl AsRef<Path>, text: &str) ->
         return Err(diagnostics);
     }
     Parser::new(&source, Start::Normal, Some(sources), file, 0).traversal()
-}
-
-/// The text of a JSON string as it is, for arguments whose strings are no templates; `None` if `expr` isn't one.
-pub fn json_text(sources: &Sources, expr: &Expr) -> Option<crate::Str> {
-    let source = sources.get(expr.range.file).filter(|_| expr.json)?;
-    json::string_text(source.bytes.get(expr.range.start as usize..expr.range.end as usize)?)
 }
 
 /// Whether `text` is a valid identifier.

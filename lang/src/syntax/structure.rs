@@ -111,6 +111,7 @@ impl Parser<'_> {
             range,
             attributes: self.piles.attributes.drain(items.attributes..).collect(),
             blocks: self.piles.blocks.drain(items.blocks..).collect(),
+            merged: None,
         }
     }
 
@@ -262,7 +263,7 @@ impl Parser<'_> {
         }
         self.diagnostics.append(inner);
         let range = open.to(self.previous_range());
-        NativeBody { range, attributes: attribute.into_iter().collect(), blocks: Vec::new() }
+        NativeBody { range, attributes: attribute.into_iter().collect(), blocks: Vec::new(), merged: None }
     }
 
     fn single_attribute(&mut self) -> Option<Attribute> {
@@ -352,7 +353,7 @@ const UNCLOSED_DETAIL: &str = "The file ends before the brace that closes this b
 
 /// A block whose header could not be read to its end.
 fn empty_block(kind: Str, kind_range: Range, labels: Vec<Label>) -> Block {
-    let body = NativeBody { range: kind_range, attributes: Vec::new(), blocks: Vec::new() };
+    let body = NativeBody { range: kind_range, attributes: Vec::new(), blocks: Vec::new(), merged: None };
     let header = labels.last().map_or(kind_range, |label| kind_range.to(label.range));
     Block { kind, kind_range, labels, header, range: header, body: Body::Native(Arc::new(body)) }
 }

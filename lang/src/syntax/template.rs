@@ -72,7 +72,10 @@ impl<'a> Parser<'a> {
                 Piece::Interpolation(inner) if single => {
                     return (ExprKind::TemplateWrap(Box::new(inner)), start.to(end));
                 }
-                Piece::Literal(text, _) if single => return (ExprKind::String(normalise(&text)), start.to(end)),
+                // A heredoc keeps the place of its text, which is not just behind a quote.
+                Piece::Literal(text, _) if single && closer != Kind::CloseHeredoc => {
+                    return (ExprKind::String(normalise(&text)), start.to(end));
+                }
                 piece => self.part(piece, &mut pieces, end),
             });
         }

@@ -40,6 +40,7 @@ fn shape(expr: &Expr) -> String {
         ExprKind::Number(number) => number.to_string(),
         ExprKind::String(text) => format!("{text:?}"),
         ExprKind::Template(parts) => format!("`{}`", template_shape(parts)),
+        ExprKind::JsonTemplate(template) => format!("json({})", shape(&template.template)),
         ExprKind::TemplateWrap(inner) => format!("wrap({})", shape(inner)),
         ExprKind::Traversal(traversal) => traversal_shape(traversal),
         ExprKind::RelativeTraversal(relative) => format!("{}{}", shape(&relative.source), steps_shape(&relative.steps)),
@@ -141,10 +142,10 @@ fn expressions_have_hcl_structure() {
         ("\"%{\nif a\n}b%{ endif }\"", "`%{if a}<b>%{else}%{endif}`"),
         ("\"\"", "\"\""),
         ("\"${\"${a}\"}b\"", "`${wrap(a)}<b>`"),
-        ("<<EOT\na\n  b\nEOT\n", "\"a\\n  b\\n\""),
-        ("<<-EOT\n    a\n\n      b\n    EOT\n", "\"a\\n\\n  b\\n\""),
+        ("<<EOT\na\n  b\nEOT\n", "`<a\n  b\n>`"),
+        ("<<-EOT\n    a\n\n      b\n    EOT\n", "`<a\n\n  b\n>`"),
         ("<<-EOT\r\n  a${x}\r\n   b\r\n  EOT\r\n", "`<a>${x}<\r\n b\r\n>`"),
-        ("<<EOT\nEOTX\n EOT\n", "\"EOTX\\n\""),
+        ("<<EOT\nEOTX\n EOT\n", "`<EOTX\n>`"),
         ("\"e\u{301}\"", "\"é\""),
         ("1.5e3", "1500"),
     ] {
@@ -231,7 +232,7 @@ fn json_is_read_by_schema() {
     assert_eq!(labels, ["b", "c", "c"]);
     let (attributes, _) = content.blocks[0].body.just_attributes();
     let shapes: Vec<String> = attributes.iter().map(|a| shape(&a.expr)).collect();
-    assert_eq!(shapes, ["wrap(var.x)", "[\"p\", 1]"]);
+    assert_eq!(shapes, ["json(wrap(var.x))", "[\"p\", 1]"]);
 }
 
 #[test]

@@ -191,7 +191,7 @@ fn read(expr: &Expr, diagnostics: &mut Diagnostics) -> (Type, Defaults) {
         };
         return (ty, Defaults::default());
     }
-    let from_text = expr.from_json_text();
+    let from_text = expr.from_json_text().and_then(|(expr, problems)| problems.is_empty().then_some(expr));
     let Some(call) = from_text.as_ref().unwrap_or(expr).static_call() else {
         diagnostics.push(invalid("A type specification is either a primitive type keyword (bool, number, string) or a complex type constructor call, like list(string).".to_owned()));
         return nothing;

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::{Kind, Marks, Value};
+use crate::quoting::go_quote;
 use crate::types::Type;
 
 /// A set of the elements.
@@ -72,11 +73,11 @@ fn append_hash(value: &Value, out: &mut Vec<u8>) {
         Kind::Null(_) => out.push(b'~'),
         Kind::Bool(value) => out.push(if *value { b'T' } else { b'F' }),
         Kind::Number(number) => out.extend_from_slice(number.hash_text().as_bytes()),
-        Kind::String(text) => append_quoted(text, out),
+        Kind::String(text) => out.extend_from_slice(go_quote(text).as_bytes()),
         Kind::Map(_, entries) => {
             out.push(b'{');
             for (key, value) in entries.iter() {
-                append_quoted(key, out);
+                out.extend_from_slice(go_quote(key).as_bytes());
                 out.push(b':');
                 append_hash(value, out);
                 out.push(b';');
@@ -108,29 +109,6 @@ fn append_hash(value: &Value, out: &mut Vec<u8>) {
             out.push(b'>');
         }
     }
-}
-
-/// A string in Go's `%q` form.
-fn append_quoted(text: &str, out: &mut Vec<u8>) {
-    out.push(b'"');
-    let mut buffer = [0; 4];
-    for c in text.chars() {
-        match c {
-            '"' => out.extend_from_slice(b"\\\""),
-            '\\' => out.extend_from_slice(b"\\\\"),
-            '\n' => out.extend_from_slice(b"\\n"),
-            '\r' => out.extend_from_slice(b"\\r"),
-            '\t' => out.extend_from_slice(b"\\t"),
-            '\u{7}' => out.extend_from_slice(b"\\a"),
-            '\u{8}' => out.extend_from_slice(b"\\b"),
-            '\u{b}' => out.extend_from_slice(b"\\v"),
-            '\u{c}' => out.extend_from_slice(b"\\f"),
-            c if (c as u32) < 0x20 || c == '\u{7f}' => out.extend_from_slice(format!("\\x{:02x}", c as u32).as_bytes()),
-            c if c.is_control() => out.extend_from_slice(format!("\\u{:04x}", c as u32).as_bytes()),
-            c => out.extend_from_slice(c.encode_utf8(&mut buffer).as_bytes()),
-        }
-    }
-    out.push(b'"');
 }
 
 #[cfg(test)]

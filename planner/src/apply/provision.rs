@@ -65,7 +65,8 @@ impl Applying<'_> {
             InstanceKey::Unknown => Repetition::Any,
         };
         let config: Arc<Module> = module_at(root, &path).cloned().unwrap_or_else(|| root.clone());
-        let module = Arc::new(ModuleScope::new(config, address.module.clone(), Repetition::None));
+        let functions = self.world.functions().context().clone();
+        let module = Arc::new(ModuleScope::new(config, address.module.clone(), Repetition::None, functions));
         Some(Provisioning { provisioners, connection: connection.clone(), module, repetition })
     }
 

@@ -45,15 +45,39 @@ pub fn validate(config: &Value) -> Vec<ProviderDiagnostic> {
         let detail = format!("There is no backend type named {backend:?}.");
         problems.push(ProviderDiagnostic::error("Invalid backend configuration", detail).at(at("backend")));
     }
+    problems.extend(config.get("config").filter(|own| own.is_known() && !own.is_null()).and_then(|own| {
+        let problem = unsuitable(text(config, "backend")?, own)?;
+        let detail =
+            format!("The given configuration is not valid for backend {:?}: {problem}.", text(config, "backend")?);
+        Some(ProviderDiagnostic::error("Invalid backend configuration", detail).at(at("config")))
+    }));
     if let Some(defaults) = config.get("defaults")
-        && defaults.is_known()
         && !defaults.is_null()
-        && defaults.entries().is_none()
+        && !matches!(defaults.ty(), Type::Object(_) | Type::Map(_) | Type::Dynamic)
     {
         let detail = "Defaults must be given in an object value.";
         problems.push(ProviderDiagnostic::error("Invalid default values", detail).at(at("defaults")));
     }
     problems
+}
+
+/// What is wrong with a backend's configuration, as far as it is known here: of others than `local` only that it is an object.
+fn unsuitable(backend: &str, config: &Value) -> Option<String> {
+    const LOCAL: [&str; 2] = ["path", "workspace_dir"];
+    if !BACKENDS.contains(&backend) {
+        return None;
+    }
+    let Some(arguments) = config.entries() else { return Some("an object is required".to_owned()) };
+    if backend != "local" {
+        return None;
+    }
+    if let Some(name) = arguments.keys().find(|name| !LOCAL.contains(&name.as_str())) {
+        return Some(format!("unexpected attribute {name:?}"));
+    }
+    arguments.iter().find_map(|(name, value)| {
+        let error = value.convert(&Type::String).err()?;
+        Some(format!(".{name}: {error}"))
+    })
 }
 
 /// Reads states that are not in files.

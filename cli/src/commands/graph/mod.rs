@@ -15,8 +15,8 @@ use planner::graph::ConfigGraph;
 
 use self::operation::Phase;
 use super::Exit;
-use crate::render::strings::go_quote;
 use crate::session::Session;
+use lang::quoting::go_quote;
 
 /// Produces a representation of the dependency graph between different objects in the current configuration and state, in
 /// the DOT language.
