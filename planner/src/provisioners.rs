@@ -103,8 +103,11 @@ pub(crate) fn validate(
                 true => decode_body(&provisioner.body, schema, scope, diagnostics),
                 false => Value::unknown(schema.implied_type().clone()),
             };
-            if let Some(problem) = unsuitable(&provisioner.kind, &config) {
-                diagnostics.push(problem);
+            if let Some((summary, detail)) = unsuitable(&provisioner.kind, &config) {
+                // As in Terraform without a range of its own; the text tells where.
+                let place = check.workspace.place(provisioner.range);
+                let detail = format!("{detail}The {} provisioner is at {place}.", provisioner.kind);
+                diagnostics.push(Diagnostic::error(summary, detail));
             }
         }
         if let Some(connection) = connection_body(resource.connection.as_ref(), provisioner) {
@@ -116,21 +119,22 @@ pub(crate) fn validate(
     }
 }
 
-/// What a provisioner has against its arguments together. An unknown one counts as given, also where a mistake made it unknown.
-fn unsuitable(kind: &str, config: &Value) -> Option<Diagnostic> {
+/// What a provisioner has against its arguments together: the headline, and the beginning of the explanation. An unknown one counts
+/// as given, also where a mistake made it unknown.
+fn unsuitable(kind: &str, config: &Value) -> Option<(&'static str, &'static str)> {
     let given = |names: &[&str]| {
         let is_given = |name: &&&str| !config.get(name).is_some_and(Value::is_null);
         names.iter().filter(is_given).count()
     };
     match kind {
-        "remote-exec" if given(&["inline", "script", "scripts"]) != 1 => Some(Diagnostic::error(
+        "remote-exec" if given(&["inline", "script", "scripts"]) != 1 => Some((
             "Invalid remote-exec provisioner configuration",
-            "Only one of \"inline\", \"script\", or \"scripts\" must be set",
+            "Only one of \"inline\", \"script\", or \"scripts\" must be set\n\n",
         )),
         "file" => match given(&["source", "content"]) {
-            0 => Some(Diagnostic::error("Must provide one of 'source' or 'content'", "")),
+            0 => Some(("Must provide one of 'source' or 'content'", "")),
             1 => None,
-            _ => Some(Diagnostic::error("Cannot set both 'source' and 'content'", "")),
+            _ => Some(("Cannot set both 'source' and 'content'", "")),
         },
         _ => None,
     }
