@@ -9,19 +9,26 @@ use async_trait::async_trait;
 use config::module::Backend;
 use lang::ast::BodySchema;
 use lang::eval::{NoScope, evaluate};
-use lang::{Diagnostic, Diagnostics, Str, Type, Value};
+use lang::syntax::parse_expression;
+use lang::types::ObjectType;
+use lang::{Diagnostic, Diagnostics, Range, Sources, Str, Type, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use state::backend::local::{DEFAULT_WORKSPACE, LocalPaths, LocalStore, WORKSPACE_FOLDER};
-use state::backend::remote::{self, Argument, ArgumentType, Surroundings};
+use state::backend::remote::{Argument, ArgumentType, Finding, Kinds, Surroundings};
 use state::{StateStore, StoreError};
 
 use crate::downloads;
 use crate::io::Environment;
 
 /// Backends that Terraform has and this program has not.
-const FOREIGN_KINDS: &[&str] =
-    &["azurerm", "cloud", "consul", "cos", "gcs", "kubernetes", "oci", "oss", "remote", "s3"];
+const FOREIGN_KINDS: &[&str] = &["azurerm", "cloud", "consul", "cos", "gcs", "kubernetes", "oci", "oss", "remote"];
+
+/// The kinds of backend that are linked in.
+const KINDS: Kinds = Kinds::with(&[
+    #[cfg(feature = "s3")]
+    state_s3::KIND,
+]);
 
 /// Settings of the `local` backend.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -180,36 +187,76 @@ impl Record {
         std::fs::write(&file, serde_json::to_string_pretty(&document)? + "\n")
     }
 
-    /// The backend that it describes.
+    /// The backend that it describes. Problems are told where the block has them, if there is one.
     ///
     /// # Errors
     /// A kind that this program does not have, arguments that are missing or of no use.
-    pub fn open(&self, environment: &Environment) -> Result<Place, Diagnostic> {
+    pub fn open(&self, environment: &Environment, block: Option<&Backend>) -> Result<Place, Diagnostics> {
         let text = |name: &str| self.config.get(name).and_then(Json::as_str).map(str::to_owned);
         if self.kind == "local" {
             return Ok(Place::Local(LocalBackend { path: text("path"), workspace_dir: text("workspace_dir") }));
         }
-        let surroundings = Surroundings {
-            client: downloads::client(environment),
-            variables: environment.variables.clone(),
-            journal_folder: environment.data_dir().join("windlass"),
-        };
-        match remote::open(&self.kind, &self.config, &surroundings) {
+        let findings = self.findings(environment, block, true);
+        if findings.has_errors() {
+            return Err(findings);
+        }
+        match KINDS.open(&self.kind, &self.config, &surroundings(environment)) {
             Ok(Some(backend)) => Ok(Place::Remote(backend)),
-            Ok(None) => Err(unsupported(&self.kind)),
+            Ok(None) => Err(unsupported(&self.kind).into()),
             Err(error) => {
                 let detail = format!("The backend {:?} cannot be used: {error}.", self.kind);
-                Err(Diagnostic::error("Invalid backend configuration", detail))
+                Err(Diagnostic::error("Invalid backend configuration", detail).into())
             }
         }
     }
+
+    /// What there is to warn of.
+    pub fn warnings(&self, environment: &Environment, block: &Backend) -> Diagnostics {
+        self.findings(environment, Some(block), false)
+    }
+
+    /// The errors of the arguments, or the warnings.
+    fn findings(&self, environment: &Environment, block: Option<&Backend>, errors: bool) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new();
+        for finding in KINDS.check(&self.kind, &self.config, &surroundings(environment)) {
+            if finding.is_error != errors {
+                continue;
+            }
+            let Finding { is_error, argument, summary, detail } = finding;
+            let new = if is_error { Diagnostic::error } else { Diagnostic::warning };
+            diagnostics.push(new(summary, detail).at(place(block, argument)));
+        }
+        diagnostics
+    }
+}
+
+fn surroundings(environment: &Environment) -> Surroundings {
+    Surroundings {
+        client: downloads::client(environment),
+        variables: environment.variables.clone(),
+        journal_folder: environment.data_dir().join("windlass"),
+    }
+}
+
+/// Where an argument is written, or else the block that it is missing in.
+fn place(block: Option<&Backend>, argument: Option<&str>) -> Range {
+    let Some(block) = block else { return Range::NONE };
+    let written = argument.and_then(|name| {
+        let schema = BodySchema { attributes: vec![(Str::from(name), false)], blocks: Vec::new() };
+        block.body.content(&schema).0.attribute(name).map(|attribute| attribute.expr.range)
+    });
+    written.unwrap_or(block.range)
 }
 
 fn unsupported(kind: &str) -> Diagnostic {
-    let detail = if FOREIGN_KINDS.contains(&kind) {
+    let detail = if kind == "s3" {
+        "This build of the program has no backend \"s3\". Use one that was built with the feature \"s3\", which the feature \
+         \"aws\" includes."
+            .to_owned()
+    } else if FOREIGN_KINDS.contains(&kind) {
         format!(
-            "This program keeps states in local files, behind an HTTP address, and in PostgreSQL; it cannot use the backend \
-             {kind:?}. Use one of the backends \"local\", \"http\" and \"pg\", or leave the block out."
+            "This program keeps states in local files, in S3, behind an HTTP address, and in PostgreSQL; it cannot use the \
+             backend {kind:?}. Use one of the backends \"local\", \"s3\", \"http\" and \"pg\", or leave the block out."
         )
     } else {
         format!("There is no backend type named {kind:?}.")
@@ -223,7 +270,7 @@ fn unsupported(kind: &str) -> Diagnostic {
 /// An unknown kind of backend, mistakes in the block.
 pub fn configured(block: &Backend) -> Result<Record, Diagnostics> {
     let kind = block.kind.as_str();
-    let Some(arguments) = remote::arguments(kind) else { return Err(unsupported(kind).at(block.range).into()) };
+    let Some(arguments) = KINDS.arguments(kind) else { return Err(unsupported(kind).at(block.range).into()) };
     let schema = BodySchema {
         attributes: arguments.iter().map(|argument| (Str::from(argument.name), false)).collect(),
         blocks: Vec::new(),
@@ -246,7 +293,7 @@ pub fn configured(block: &Backend) -> Result<Record, Diagnostics> {
         }
     }
     let (config, _) = diagnostics.ok_or_errors(config)?;
-    let hash = hash(kind, &config);
+    let hash = hash(kind, arguments, &config);
     Ok(Record { kind: kind.to_owned(), config, hash })
 }
 
@@ -255,43 +302,77 @@ fn value_type(ty: ArgumentType) -> Type {
         ArgumentType::Text => Type::String,
         ArgumentType::Number => Type::Number,
         ArgumentType::Flag => Type::Bool,
+        ArgumentType::Texts => Type::set(Type::String),
+        ArgumentType::TextMap => Type::map(Type::String),
+        ArgumentType::Object(attributes) => {
+            let types = attributes.iter().map(|attribute| (attribute.name.into(), value_type(attribute.ty)));
+            let optional = attributes.iter().filter(|attribute| !attribute.required);
+            Type::Object(Arc::new(ObjectType {
+                attributes: types.collect(),
+                optional: optional.map(|attribute| attribute.name.into()).collect(),
+            }))
+        }
     }
 }
 
-/// A known value of a primitive type.
+/// A known value, as the record has it.
 fn json(value: &Value) -> Json {
-    match (value.as_str(), value.as_bool()) {
-        (Some(text), _) => Json::String(text.to_string()),
-        (_, Some(flag)) => Json::Bool(flag),
-        _ => value.to_json().unwrap_or_default(),
-    }
+    value.to_json().unwrap_or_default()
 }
 
-/// Lays `-backend-config` settings (`name=value`) over the arguments of a block.
+/// A value of `-backend-config`.
+pub enum Given {
+    /// Text of the command line: a string, or an expression where the argument's type isn't a primitive one.
+    Text(String),
+    /// A value that a file holds.
+    Value(Value, Range),
+}
+
+/// Lays `-backend-config` settings over the arguments of a block.
 ///
 /// # Errors
 /// Settings that the backend does not have, values of another type.
-pub fn override_settings(record: &mut Record, settings: &[(String, String)]) -> Result<(), Diagnostics> {
+pub fn override_settings(
+    record: &mut Record,
+    sources: &Sources,
+    settings: Vec<(String, Given)>,
+) -> Result<(), Diagnostics> {
     let mut diagnostics = Diagnostics::new();
-    let arguments = remote::arguments(&record.kind).unwrap_or_default();
-    for (name, value) in settings {
+    let arguments = KINDS.arguments(&record.kind).unwrap_or_default();
+    for (name, given) in settings {
+        let range = if let Given::Value(_, range) = &given { *range } else { Range::NONE };
         let Some(argument) = arguments.iter().find(|argument| argument.name == name) else {
             let detail = format!(
                 "The backend configuration argument {name:?} given on the command line is not expected for the selected \
                  backend type."
             );
-            diagnostics.push(Diagnostic::error("Invalid backend configuration argument", detail));
+            diagnostics.push(Diagnostic::error("Invalid backend configuration argument", detail).at(range));
             continue;
         };
-        match Value::string(value.as_str()).convert(&value_type(argument.ty)) {
+        let ty = value_type(argument.ty);
+        let value = match given {
+            Given::Value(value, _) => value,
+            Given::Text(text) if ty.is_primitive() => Value::string(text.as_str()),
+            Given::Text(text) => {
+                let file = format!("<value for -backend-config={name}>");
+                let (expr, problems) = parse_expression(sources, file, &text);
+                let failed = problems.has_errors();
+                diagnostics.extend(problems);
+                if failed {
+                    continue;
+                }
+                evaluate(&expr, &NoScope, &mut diagnostics)
+            }
+        };
+        match value.convert(&ty) {
             Ok(value) => {
-                record.config.insert(name.clone(), json(&value));
+                record.config.insert(name, json(&value));
             }
             Err(error) => {
                 let detail = format!(
                     "The backend configuration argument {name:?} given on the command line has an invalid value: {error}."
                 );
-                diagnostics.push(Diagnostic::error("Invalid backend configuration argument", detail));
+                diagnostics.push(Diagnostic::error("Invalid backend configuration argument", detail).at(range));
             }
         }
     }
@@ -317,7 +398,9 @@ pub fn selected(environment: &Environment, block: Option<&Backend>) -> Result<Pl
             let reason = format!("Backend type changed from {:?} to {:?}", record.kind, wanted.kind);
             Err(changed(&reason).into())
         }
-        Some(record) if record.hash == wanted.hash || record.config == wanted.config => Ok(record.open(environment)?),
+        Some(record) if record.hash == wanted.hash || record.config == wanted.config => {
+            record.open(environment, Some(block))
+        }
         Some(_) => Err(changed("Backend configuration block has changed").into()),
     }
 }
@@ -342,19 +425,51 @@ fn changed(reason: &str) -> Diagnostic {
 }
 
 /// Terraform's checksum of a backend block: CRC-32 over the values' canonical text.
-fn hash(kind: &str, config: &Map<String, Json>) -> u64 {
+fn hash(kind: &str, arguments: &[Argument], config: &Map<String, Json>) -> u64 {
     let quote = lang::quoting::go_quote;
-    let arguments: String = config
-        .values()
-        .map(|value| match value {
-            Json::String(text) => format!("{};", quote(text)),
-            Json::Bool(true) => "T;".to_owned(),
-            Json::Bool(false) => "F;".to_owned(),
-            Json::Number(number) => format!("{number};"),
-            _ => "~;".to_owned(),
-        })
-        .collect();
-    u64::from(crc32(format!("<{};<{arguments}>;>", quote(kind)).as_bytes()))
+    let mut text = format!("<{};<", quote(kind));
+    for argument in arguments {
+        write_canonical(&mut text, argument.ty, config.get(argument.name).unwrap_or(&Json::Null));
+        text.push(';');
+    }
+    text.push_str(">;>");
+    u64::from(crc32(text.as_bytes()))
+}
+
+fn write_canonical(text: &mut String, ty: ArgumentType, value: &Json) {
+    let quote = lang::quoting::go_quote;
+    match (value, ty) {
+        (Json::Null, _) => text.push('~'),
+        (Json::String(value), _) => text.push_str(&quote(value)),
+        (Json::Bool(value), _) => text.push(if *value { 'T' } else { 'F' }),
+        (Json::Number(value), _) => text.push_str(&value.to_string()),
+        (Json::Array(elements), _) => {
+            text.push('[');
+            for element in elements {
+                write_canonical(text, ArgumentType::Text, element);
+                text.push(';');
+            }
+            text.push(']');
+        }
+        (Json::Object(entries), ArgumentType::Object(attributes)) => {
+            text.push('<');
+            for attribute in attributes {
+                write_canonical(text, attribute.ty, entries.get(attribute.name).unwrap_or(&Json::Null));
+                text.push(';');
+            }
+            text.push('>');
+        }
+        (Json::Object(entries), _) => {
+            text.push('{');
+            for (key, value) in entries {
+                text.push_str(&quote(key));
+                text.push(':');
+                write_canonical(text, ArgumentType::Text, value);
+                text.push(';');
+            }
+            text.push('}');
+        }
+    }
 }
 
 /// CRC-32 with the polynomial of IEEE 802.3.
@@ -369,10 +484,14 @@ mod tests {
 
     #[test]
     fn checksum_is_terraforms() {
+        let hash = |kind: &str, config: Json| {
+            let config = config.as_object().unwrap().clone();
+            super::hash(kind, KINDS.arguments(kind).unwrap(), &config)
+        };
         let config = serde_json::json!({"path": "deep/s.tfstate", "workspace_dir": null});
-        assert_eq!(hash("local", config.as_object().unwrap()), 3_035_226_674);
+        assert_eq!(hash("local", config), 3_035_226_674);
         let config = serde_json::json!({"path": "changed.tfstate", "workspace_dir": null});
-        assert_eq!(hash("local", config.as_object().unwrap()), 1_546_908_026);
+        assert_eq!(hash("local", config), 1_546_908_026);
         let config = serde_json::json!({
             "conn_str": "postgres://postgres@127.0.0.1:8993/postgres?sslmode=disable",
             "schema_name": "s1",
@@ -380,7 +499,27 @@ mod tests {
             "skip_schema_creation": null,
             "skip_table_creation": null,
         });
-        assert_eq!(hash("pg", config.as_object().unwrap()), 2_209_316_709);
+        assert_eq!(hash("pg", config), 2_209_316_709);
+    }
+
+    #[cfg(feature = "s3")]
+    #[test]
+    fn checksum_of_nested_arguments_is_terraforms() {
+        let config = serde_json::json!({
+            "bucket": "tfb", "key": "v.tfstate", "use_path_style": true, "max_retries": 3, "workspace_key_prefix": "w",
+            "allowed_account_ids": ["1", "111122223333"],
+            "assume_role": {
+                "role_arn": "arn:aws:iam::111122223333:role/x", "tags": {"a": "b", "c": "d"},
+                "policy_arns": ["arn:aws:iam::aws:policy/x"],
+            },
+            "endpoints": {"s3": "http://127.0.0.1:35725"},
+        });
+        let arguments = KINDS.arguments("s3").unwrap();
+        assert_eq!(hash("s3", arguments, config.as_object().unwrap()), 2_455_106_896);
+        let config = serde_json::json!({
+            "bucket": "tfb", "key": "a/b.tfstate", "dynamodb_table": "locks", "use_lockfile": true, "use_path_style": true,
+        });
+        assert_eq!(hash("s3", arguments, config.as_object().unwrap()), 2_030_293_142);
     }
 
     #[test]

@@ -20,7 +20,10 @@ impl StateReader for RemoteStates {
         workspace: &str,
     ) -> Result<Option<Vec<u8>>, String> {
         let record = Record { kind: backend.to_owned(), config: config.clone(), hash: 0 };
-        let place = record.open(&self.0).map_err(|problem| problem.detail().to_owned())?;
+        let place = record.open(&self.0, None).map_err(|problems| {
+            let details: Vec<&str> = problems.iter().map(|problem| problem.detail()).collect();
+            details.join("; ")
+        })?;
         let store = place.backend().store(workspace).map_err(|error| chain(&error))?;
         let state = store.read().await.map_err(|error| chain(&error))?;
         Ok(state.as_ref().map(state::v4::write))

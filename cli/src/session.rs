@@ -211,13 +211,7 @@ fn lock_problem(error: &LockError) -> Diagnostic {
         LockError::Held { info, reason } => (reason.clone(), info.as_deref()),
         other => (chain(other), None),
     };
-    let info = info.map_or(String::new(), |info| {
-        format!(
-            "\nLock Info:\n  ID:        {}\n  Path:      {}\n  Operation: {}\n  Who:       {}\n  Version:   {}\n  Created:   \
-             {}\n  Info:      {}\n",
-            info.id, info.path, info.operation, info.who, info.version, info.created, info.info
-        )
-    });
+    let info = info.map_or(String::new(), |info| format!("\n{info}"));
     Diagnostic::error(
         "Error acquiring the state lock",
         format!(

@@ -74,6 +74,33 @@ impl Account {
         parse(path, &self.call(service, path, "GET", path, &[], String::new())?)
     }
 
+    /// Makes a bucket of a name that no other account has, and returns its name.
+    pub fn make_bucket(&self) -> Result<String, HarnessError> {
+        let name = format!("bucket-{}", self.id);
+        let region = &self.region;
+        let body = format!(
+            "<CreateBucketConfiguration><LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
+        );
+        self.call("s3", "CreateBucket", "PUT", &format!("/{name}"), &[], body)?;
+        Ok(name)
+    }
+
+    /// Makes a DynamoDB table as Terraform's s3 backend wants it.
+    pub fn make_lock_table(&self, name: &str) -> Result<(), HarnessError> {
+        let table = serde_json::json!({
+            "TableName": name,
+            "AttributeDefinitions": [{"AttributeName": "LockID", "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": "LockID", "KeyType": "HASH"}],
+            "BillingMode": "PAY_PER_REQUEST",
+        });
+        self.json("dynamodb", "DynamoDB_20120810.CreateTable", &table).map(drop)
+    }
+
+    /// Puts an object into a bucket.
+    pub fn put_object(&self, bucket: &str, key: &str, body: &str) -> Result<(), HarnessError> {
+        self.call("s3", "PutObject", "PUT", &format!("/{bucket}/{key}"), &[], body.to_owned()).map(drop)
+    }
+
     fn call(
         &self,
         service: &str,

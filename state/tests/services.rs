@@ -13,7 +13,7 @@ use std::time::Duration;
 use net::tls::{Tls, TlsOptions};
 use net::{Client, Proxies};
 use serde_json::{Value, json};
-use state::backend::remote::{ConfigError, Surroundings, open};
+use state::backend::remote::{ConfigError, Kinds, Surroundings};
 use state::model::Serial;
 use state::{Backend, LockError, LockInfo, State, StoreError, WriteCondition};
 
@@ -27,7 +27,7 @@ fn surroundings(folder: &Path, variables: &[(&str, &str)]) -> Surroundings {
 }
 
 fn backend(kind: &str, config: &Value, surroundings: &Surroundings) -> Result<Arc<dyn Backend>, ConfigError> {
-    open(kind, config.as_object().unwrap(), surroundings).map(|backend| backend.expect("a known kind"))
+    Kinds::default().open(kind, config.as_object().unwrap(), surroundings).map(|backend| backend.expect("a known kind"))
 }
 
 fn snapshot(serial: u64) -> State {
@@ -203,7 +203,7 @@ fn arguments_are_checked() {
         let error = backend(kind, &config, &around).err().expect("a refusal");
         assert_eq!(error.argument, Some(argument), "{config}");
     }
-    assert!(open("s3", &serde_json::Map::new(), &around).unwrap().is_none());
+    assert!(Kinds::default().open("s3", &serde_json::Map::new(), &around).unwrap().is_none());
 }
 
 /// A server of PostgreSQL, in a folder of its own.

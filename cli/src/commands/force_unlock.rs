@@ -1,7 +1,7 @@
 //! `force-unlock`
 
 use clap::ArgAction;
-use state::LockId;
+use state::{LockError, LockId};
 
 use super::Exit;
 use crate::args::groups::StateArgs;
@@ -54,7 +54,11 @@ pub async fn run(session: &Session, args: &ForceUnlockArgs) -> Exit {
             Exit::Success
         }
         Err(error) => {
-            session.ui.eprint(&format!("Failed to unlock state: {}\n", chain(&error)));
+            let holder = match &error {
+                LockError::NotReleased { info: Some(info), .. } => format!("\n{info}"),
+                _ => String::new(),
+            };
+            session.ui.eprint(&format!("Failed to unlock state: {}{holder}\n", chain(&error)));
             Exit::Failure
         }
     }

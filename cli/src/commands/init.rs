@@ -12,12 +12,12 @@ use config::provider_source::display_source;
 use config::tfvars::parse_tfvars;
 use lang::addr::{ModulePath, ProviderSource};
 use lang::eval::{NoScope, evaluate};
-use lang::{Diagnostic, Diagnostics, Type};
+use lang::{Diagnostic, Diagnostics};
 use state::backend::local::DEFAULT_WORKSPACE;
 use state::{StoreError, WriteCondition};
 
 use super::{Exit, get, init_from_module};
-use crate::backend::{self, LocalBackend, Place, Record};
+use crate::backend::{self, Given, LocalBackend, Place, Record};
 use crate::json_views::stream::Event;
 use crate::requirements;
 use crate::session::Session;
@@ -292,7 +292,7 @@ async fn set_up_backend(session: &Session, args: &InitArgs, module: &Module) -> 
         if !args.migrate_state && !args.force_copy {
             return Err(backend_changed().into());
         }
-        let (old, new) = (previous.open(&session.environment)?, Place::Local(LocalBackend::default()));
+        let (old, new) = (previous.open(&session.environment, None)?, Place::Local(LocalBackend::default()));
         migrate(session, args, (&previous.kind, &old), ("local", &new)).await?;
         write_record(None, &data_dir)?;
         let text =
@@ -301,8 +301,9 @@ async fn set_up_backend(session: &Session, args: &InitArgs, module: &Module) -> 
         return Ok(());
     };
     let mut wanted = backend::configured(block)?;
-    backend::override_settings(&mut wanted, &settings(session, &args.backend_config)?)?;
-    let place = wanted.open(&session.environment)?;
+    backend::override_settings(&mut wanted, &session.sources, settings(session, &args.backend_config)?)?;
+    session.show(&wanted.warnings(&session.environment, block));
+    let place = wanted.open(&session.environment, Some(block))?;
     reach(session, &place).await?;
     let new = (wanted.kind.as_str(), &place);
     match &previous {
@@ -312,7 +313,7 @@ async fn set_up_backend(session: &Session, args: &InitArgs, module: &Module) -> 
         Some(previous) if previous.hash == wanted.hash && args.backend_config.is_empty() => return Ok(()),
         Some(_) if !args.migrate_state && !args.force_copy => return Err(backend_changed().into()),
         Some(previous) => {
-            let old = previous.open(&session.environment)?;
+            let old = previous.open(&session.environment, None)?;
             migrate(session, args, (&previous.kind, &old), new).await?;
         }
         None if args.reconfigure => {}
@@ -345,19 +346,17 @@ fn write_record(record: Option<&Record>, data_dir: &Path) -> Result<(), Diagnost
 }
 
 /// The settings of `-backend-config`: each a `name=value` or a file of assignments.
-fn settings(session: &Session, given: &[String]) -> Result<Vec<(String, String)>, Diagnostics> {
+fn settings(session: &Session, given: &[String]) -> Result<Vec<(String, Given)>, Diagnostics> {
     let mut all = Vec::new();
     for item in given.iter().filter(|item| !item.is_empty()) {
         if let Some((name, value)) = item.split_once('=') {
-            all.push((name.trim().to_owned(), value.to_owned()));
+            all.push((name.trim().to_owned(), Given::Text(value.to_owned())));
             continue;
         }
         let (attributes, mut diagnostics) = parse_tfvars(&session.sources, Path::new(""), Path::new(item));
         for attribute in &attributes {
-            let value = evaluate(&attribute.expr, &NoScope, &mut diagnostics).convert(&Type::String);
-            if let Some(text) = value.ok().as_ref().and_then(|value| value.as_str()) {
-                all.push((attribute.name.to_string(), text.to_string()));
-            }
+            let value = evaluate(&attribute.expr, &NoScope, &mut diagnostics);
+            all.push((attribute.name.to_string(), Given::Value(value, attribute.expr.range)));
         }
         if diagnostics.has_errors() {
             return Err(diagnostics);
@@ -369,11 +368,14 @@ fn settings(session: &Session, given: &[String]) -> Result<Vec<(String, String)>
 /// Asks a service for the state, so that what is wrong with its configuration is told by `init`, not by the first plan.
 async fn reach(session: &Session, place: &Place) -> Result<(), Diagnostics> {
     let Place::Remote(backend) = place else { return Ok(()) };
-    let failure = |error: &dyn std::error::Error| {
-        Diagnostics::from(Diagnostic::error("Failed to get existing workspaces", crate::session::chain(error)))
+    let failure = |error: StoreError| {
+        Diagnostics::from(match error {
+            StoreError::Session { summary, detail } => Diagnostic::error(summary, detail),
+            error => Diagnostic::error("Failed to get existing workspaces", crate::session::chain(&error)),
+        })
     };
-    let store = backend.store(&session.workspace_name()).map_err(|error| failure(&error))?;
-    store.read().await.map(drop).map_err(|error| failure(&error))
+    let store = backend.store(&session.workspace_name()).map_err(failure)?;
+    store.read().await.map(drop).map_err(failure)
 }
 
 /// Copies the states of one place to another if the user agrees. Places come with their kinds.

@@ -75,7 +75,7 @@ fn wrong_arn(text: &str) -> Option<&'static str> {
     if words.next() != Some("aws") || !words.all(lower) {
         return Some("invalid partition value (expecting to match regular expression: ^aws(-[a-z]+)*$)");
     }
-    if !region.is_empty() && !is_region(region) {
+    if !region.is_empty() && !aws_session::is_region(region) {
         return Some("invalid region value");
     }
     let digits = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
@@ -88,19 +88,6 @@ fn wrong_arn(text: &str) -> Option<&'static str> {
         );
     }
     if resource.is_empty() { Some("missing resource value") } else { None }
-}
-
-/// `eu-west-1`, `us-gov-west-1`.
-pub(crate) fn is_region(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let [first, middle @ .., last] = parts.as_slice() else { return false };
-    let lower = |text: &&str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase());
-    first.len() == 2
-        && lower(first)
-        && !middle.is_empty()
-        && middle.iter().all(lower)
-        && (1..=2).contains(&last.len())
-        && last.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn policy(key: &str, text: &str) -> Vec<String> {

@@ -2,18 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
-use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_session::{CustomEndpoints, Identity, Session, Sts};
 use sdk::{Context, Error, Pace, Result, TagPolicy, Tags};
 use tokio::sync::OnceCell;
 
 use crate::config::ProviderConfig;
-use crate::credentials::{self, Sts};
 use crate::endpoints;
-use crate::errors::api;
-use crate::http::{self, Endpoints};
+use crate::errors::{refused, told};
 
 /// What resource types make their calls with. Clients are made when first used and share one HTTP client.
 pub struct Aws {
@@ -36,17 +33,6 @@ pub struct Aws {
     sts: OnceLock<aws_sdk_sts::Client>,
 }
 
-/// Who the credentials belong to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identity {
-    /// The account.
-    pub account_id: String,
-    /// The user or role.
-    pub arn: String,
-    /// Its unique id.
-    pub user_id: String,
-}
-
 /// `client!(ec2, "ec2", aws_sdk_ec2)`: an accessor that makes the client when first asked for.
 macro_rules! client {
     ($(#[$doc:meta])* $name:ident, $service:literal, $sdk:ident) => {
@@ -66,46 +52,16 @@ macro_rules! client {
 impl Aws {
     /// Resolves region and credentials as the configuration says; makes no calls. `endpoints` are the configured ones.
     pub(crate) async fn new(config: &ProviderConfig, endpoints: BTreeMap<String, String>) -> Result<Aws> {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http::on_demand(config));
-        if let Some(profile) = &config.profile {
-            loader = loader.profile_name(profile);
-        }
-        if let Some(files) = credentials::profile_files(config) {
-            loader = loader.profile_files(files);
-        }
-        if let Some(region) = &config.region {
-            loader = loader.region(Region::new(region.clone()));
-        }
-        if let Some(provider) = credentials::fixed(config) {
-            loader = loader.credentials_provider(provider);
-        }
-        loader = loader
-            .use_fips(config.use_fips_endpoint.unwrap_or_default())
-            .use_dual_stack(config.use_dualstack_endpoint.unwrap_or_default());
-        let sdk = loader.load().await;
-        let region = match sdk.region() {
-            Some(region) => region.to_string(),
-            None => return Err(credentials::missing_region()),
-        };
-        check_region(config, &region)?;
-        credentials::check(&sdk).await?;
-        let urls: Vec<&str> = endpoints.values().map(String::as_str).chain(sdk.endpoint_url()).collect();
-        // The SDK would refuse it as well, and show the whole request, which may hold a token.
-        if let Some(url) = urls.iter().find(|url| !url.contains("://")) {
-            return Err(Error::new(format!("Invalid endpoint: {url}"))
-                .hint("An endpoint is a URL with a scheme and a host, like http://127.0.0.1:4566."));
-        }
-        let loopback = !urls.is_empty() && urls.iter().all(|url| is_loopback(url));
         let named = |service: &&str| endpoints::aliases(service).iter().any(|name| endpoints.contains_key(*name));
-        // Whatever has no endpoint of its own is reached as the SDK says: by TLS.
-        let covered = sdk.endpoint_url().is_some() || SERVICES.iter().all(named);
-        let tls = !covered || urls.iter().any(|url| !url.starts_with("http://"));
-        let http = http::client(config, Endpoints { tls, loopback })?;
-        let mut sdk = sdk.to_builder().http_client(http);
-        sdk.set_retry_config(Some(retries(config, loopback)));
-        let url = endpoints::aliases("sts").iter().find_map(|name| endpoints.get(*name)).cloned();
-        let sts = Sts { url, region: config.sts_region.clone().filter(|region| !region.is_empty()) };
-        let sdk = credentials::assume_roles(config, sdk.build(), &sts).await?;
+        let mut settings = config.settings()?;
+        settings.endpoints = CustomEndpoints {
+            urls: endpoints.values().cloned().collect(),
+            complete: SERVICES.iter().all(named),
+            sts: endpoints::aliases("sts").iter().find_map(|name| endpoints.get(*name)).cloned(),
+            sso: endpoints.get("sso").cloned(),
+        };
+        let session = Session::open(&settings).await.map_err(refused)?;
+        let Session { sdk, region, sts, loopback } = session;
         Ok(Aws::with(config, sdk, region, endpoints, sts, loopback))
     }
 
@@ -215,13 +171,7 @@ impl Aws {
     pub async fn identity(&self) -> Result<&Identity> {
         self.identity
             .get_or_try_init(|| async {
-                let answer = self.sts().get_caller_identity().send().await;
-                let answer = answer.map_err(api("STS", "GetCallerIdentity"))?;
-                let identity = Identity {
-                    account_id: answer.account.unwrap_or_default(),
-                    arn: answer.arn.unwrap_or_default(),
-                    user_id: answer.user_id.unwrap_or_default(),
-                };
+                let identity = Identity::ask(self.sts()).await.map_err(told)?;
                 self.check_account(&identity.account_id)?;
                 Ok(identity)
             })
@@ -243,9 +193,7 @@ impl Aws {
     }
 
     fn check_account(&self, account: &str) -> Result<()> {
-        let forbidden = self.forbidden_account_ids.iter().any(|id| id == account);
-        let allowed = self.allowed_account_ids.is_empty() || self.allowed_account_ids.iter().any(|id| id == account);
-        if forbidden || !allowed {
+        if !Identity::is_account_allowed(account, &self.allowed_account_ids, &self.forbidden_account_ids) {
             return Err(Error::new(format!("AWS account ID not allowed: {account}")).hint(
                 "The credentials belong to an account that the provider's allowed_account_ids or forbidden_account_ids \
                  exclude.",
@@ -267,38 +215,6 @@ impl Context for Aws {
 
 /// The services that have a client here, as `endpoints` names them.
 const SERVICES: [&str; 7] = ["cloudwatchlogs", "ec2", "eks", "elasticloadbalancingv2", "iam", "kms", "sts"];
-
-/// A region that no partition can have is a mistake in writing.
-fn check_region(config: &ProviderConfig, region: &str) -> Result<()> {
-    if config.skip_region_validation == Some(true) || crate::checks::is_region(region) {
-        return Ok(());
-    }
-    Err(Error::new(format!("Invalid AWS Region: {region}")).hint(
-        "A region is written like eu-central-1. If the region is new or an emulator's own, set skip_region_validation.",
-    ))
-}
-
-/// Retries of single calls: as many as Terraform's provider makes, fewer and quicker against an emulator.
-fn retries(config: &ProviderConfig, loopback: bool) -> RetryConfig {
-    let standard = if config.retry_mode.as_deref() == Some("adaptive") {
-        RetryConfig::adaptive()
-    } else {
-        RetryConfig::standard()
-    };
-    let attempts = config.max_retries.map_or(if loopback { 4 } else { 25 }, |retries| retries.saturating_add(1));
-    let attempts = u32::try_from(attempts).unwrap_or(1).max(1);
-    if loopback {
-        standard.with_max_attempts(attempts).with_initial_backoff(Duration::from_millis(20))
-    } else {
-        standard.with_max_attempts(attempts)
-    }
-}
-
-fn is_loopback(url: &str) -> bool {
-    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
-    ["127.", "localhost", "[::1]", "host.docker.internal"].iter().any(|prefix| host.starts_with(prefix))
-        || host.contains("localhost.localstack.cloud")
-}
 
 /// Partition and DNS suffix of a region.
 fn partition(region: &str) -> (&'static str, &'static str) {

@@ -1,9 +1,13 @@
 //! The provider's configuration: `provider "aws" { … }`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use aws_session::{Metadata, Settings};
+use sdk::timeouts::parse_duration;
 use sdk::{
-    Attribute, Block, Model, NestedBlock, Nesting, ProviderDiagnostic, Schema, Str, TagPolicy, Tags, Type, Value,
+    Attribute, Block, Error, Model, NestedBlock, Nesting, ProviderDiagnostic, Result, Schema, Str, TagPolicy, Tags,
+    Type, Value,
 };
 
 use crate::endpoints;
@@ -171,6 +175,70 @@ impl ProviderConfig {
         self.skip_credentials_validation == Some(true) && self.skip_requesting_account_id == Some(true)
     }
 
+    /// What it says about reaching AWS, but for the endpoints.
+    pub(crate) fn settings(&self) -> Result<Settings> {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let flag = |flag: Option<bool>| flag.unwrap_or_default();
+        let attempts = self.max_retries.map(|retries| u32::try_from(retries.saturating_add(1)).unwrap_or(1));
+        let assume_role = |role: &AssumeRole| {
+            Ok(aws_session::AssumeRole {
+                duration: duration("assume_role", &role.duration)?,
+                external_id: given(&role.external_id),
+                policy: given(&role.policy),
+                policy_arns: role.policy_arns.clone().unwrap_or_default(),
+                role_arn: role.role_arn.clone().unwrap_or_default(),
+                session_name: given(&role.session_name),
+                source_identity: given(&role.source_identity),
+                tags: role.tags.clone().unwrap_or_default(),
+                transitive_tag_keys: role.transitive_tag_keys.clone().unwrap_or_default(),
+            })
+        };
+        let with_web_identity = |role: &AssumeRoleWithWebIdentity| {
+            Ok(aws_session::AssumeRoleWithWebIdentity {
+                duration: duration("assume_role_with_web_identity", &role.duration)?,
+                policy: given(&role.policy),
+                policy_arns: role.policy_arns.clone().unwrap_or_default(),
+                role_arn: role.role_arn.clone().unwrap_or_default(),
+                session_name: given(&role.session_name),
+                web_identity_token: given(&role.web_identity_token),
+                web_identity_token_file: given(&role.web_identity_token_file),
+            })
+        };
+        Ok(Settings {
+            access_key: self.access_key.clone(),
+            secret_key: self.secret_key.clone(),
+            token: self.token.clone(),
+            profile: self.profile.clone(),
+            region: self.region.clone(),
+            shared_config_files: self.shared_config_files.clone(),
+            shared_credentials_files: self.shared_credentials_files.clone(),
+            custom_ca_bundle: self.custom_ca_bundle.clone(),
+            http_proxy: self.http_proxy.clone(),
+            https_proxy: self.https_proxy.clone(),
+            no_proxy: self.no_proxy.clone(),
+            insecure: flag(self.insecure),
+            attempts,
+            default_attempts: 25,
+            retry_mode: self.retry_mode.clone(),
+            sts_region: self.sts_region.clone(),
+            use_dualstack_endpoint: flag(self.use_dualstack_endpoint),
+            use_fips_endpoint: flag(self.use_fips_endpoint),
+            skip_region_validation: flag(self.skip_region_validation),
+            metadata: Metadata {
+                disabled: self.skip_metadata_api_check.as_deref() == Some("true"),
+                endpoint: given(&self.ec2_metadata_service_endpoint),
+                ipv6: self.ec2_metadata_service_endpoint_mode.as_deref() == Some("IPv6"),
+            },
+            assume_role: self.assume_role.iter().map(assume_role).collect::<Result<_>>()?,
+            assume_role_with_web_identity: self
+                .assume_role_with_web_identity
+                .iter()
+                .map(with_web_identity)
+                .collect::<Result<_>>()?,
+            ..Settings::default()
+        })
+    }
+
     /// What it says about tags.
     pub(crate) fn tag_policy(&self) -> TagPolicy {
         let mut policy = TagPolicy { system_prefixes: vec!["aws:".to_owned()], ..TagPolicy::default() };
@@ -195,4 +263,11 @@ impl ProviderConfig {
         }
         Vec::new()
     }
+}
+
+/// How long the credentials of a role are good for.
+fn duration(block: &str, text: &Option<String>) -> Result<Option<Duration>> {
+    let Some(text) = text.as_deref().filter(|text| !text.is_empty()) else { return Ok(None) };
+    let refused = || Error::new(format!("{block}.0.duration is not a duration: {text}"));
+    parse_duration(text).map(Some).ok_or_else(refused)
 }

@@ -1,5 +1,6 @@
 //! From the SDK's errors to ours, worded as Terraform's provider words them.
 
+use aws_session::{CallError, Cause, SessionError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -10,62 +11,39 @@ pub(crate) fn api<E>(service: &'static str, operation: &'static str) -> impl Fn(
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    move |error| map(service, operation, &error)
+    move |error| told(aws_session::call(service, operation)(error))
 }
 
-fn map<E>(service: &str, operation: &str, error: &SdkError<E, HttpResponse>) -> Error
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    let doing = format!("operation error {service}: {operation}");
-    if let SdkError::ServiceError(answer) = error {
-        let metadata = answer.err().meta();
-        let code = metadata.code().unwrap_or("UnknownError");
-        let message = metadata.message().unwrap_or_default();
-        let status = answer.raw().status().as_u16();
-        let request = metadata
-            .extra("aws_request_id")
-            .or_else(|| ["x-amzn-requestid", "x-amz-request-id"].iter().find_map(|h| answer.raw().headers().get(h)))
-            .unwrap_or_default();
-        // Errors that the service's model knows are named by their type, others by "api error".
-        let kind = if format!("{:?}", answer.err()).starts_with("Unhandled") { "api error " } else { "" };
-        let text = format!(
-            "{doing}, https response error StatusCode: {status}, RequestID: {request}, {kind}{code}: {message}"
-        );
-        let error = Error::new(text).with_code(code).with_class(class(code));
-        return match hint(code) {
-            Some(hint) => error.hint(hint),
-            None => error,
-        };
-    }
-    let cause = causes(error);
-    let text = format!("{doing}, https response error StatusCode: 0, RequestID: , request send failed, {cause}");
-    if cause.contains("credentials") || cause.contains("identity") {
-        return Error::new(format!("{doing}, get identity: {cause}")).with_class(Class::Denied).hint(NO_CREDENTIALS);
-    }
-    Error::new(text).with_class(Class::Network).hint(
-        "The service did not answer. Check the network, the region, and the endpoint: an `endpoints` block or \
-         AWS_ENDPOINT_URL may name an emulator that is not running.",
-    )
-}
-
-/// The way out when no credentials are found.
-pub(crate) const NO_CREDENTIALS: &str = "Credentials are looked for in the provider block, the environment \
-    (AWS_ACCESS_KEY_ID, AWS_PROFILE, …), the shared configuration files, web identity tokens, and the container's or \
-    instance's role. Set one of them, or run `aws sso login` if the profile uses single sign-on.";
-
-/// An error and what caused it, without repetitions.
-pub(crate) fn causes(error: &dyn std::error::Error) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        if !parts.iter().any(|part| part.contains(&text)) {
-            parts.push(text);
+/// A call's error as the sdk has errors.
+pub(crate) fn told(error: CallError) -> Error {
+    let new = Error::new(error.text);
+    match error.cause {
+        Cause::Service(code) => {
+            let new = new.with_class(class(&code));
+            let new = match hint(&code) {
+                Some(hint) => new.hint(hint),
+                None => new,
+            };
+            new.with_code(code)
         }
-        next = error.source();
+        Cause::NoCredentials => new.with_class(Class::Denied).hint(aws_session::NO_CREDENTIALS),
+        Cause::Network => new.with_class(Class::Network).hint(
+            "The service did not answer. Check the network, the region, and the endpoint: an `endpoints` block or \
+             AWS_ENDPOINT_URL may name an emulator that is not running.",
+        ),
+        Cause::Configuration => new,
     }
-    parts.join(": ")
+}
+
+/// A session's error as the sdk has errors.
+pub(crate) fn refused(error: SessionError) -> Error {
+    let class = match &error.cause {
+        Cause::Service(code) => class(code),
+        Cause::NoCredentials => Class::Denied,
+        Cause::Network => Class::Network,
+        Cause::Configuration => Class::Other,
+    };
+    error.hints.iter().fold(Error::new(error.summary).with_class(class), |new, hint| new.hint(hint))
 }
 
 fn class(code: &str) -> Class {

@@ -42,12 +42,10 @@ use sdk::{Configured, Model, Provider, ProviderDiagnostic, ProviderSchema, Regis
 mod checks;
 mod client;
 mod config;
-mod credentials;
 pub mod eks;
 pub mod elbv2;
 mod endpoints;
 mod errors;
-mod http;
 pub mod iam;
 pub mod kms;
 pub mod logs;
@@ -57,7 +55,8 @@ pub mod policy;
 pub mod sts;
 pub mod vpc;
 
-pub use client::{Aws, Identity};
+pub use aws_session::Identity;
+pub use client::Aws;
 
 use config::ProviderConfig;
 

@@ -64,8 +64,12 @@ struct Service {
     longest_wait: Duration,
 }
 
+pub(super) fn open(settings: &Settings<'_>) -> Result<Arc<dyn Backend>, ConfigError> {
+    Ok(Arc::new(HttpBackend::new(settings)?))
+}
+
 impl HttpBackend {
-    pub(super) fn new(settings: &Settings<'_>) -> Result<HttpBackend, ConfigError> {
+    fn new(settings: &Settings<'_>) -> Result<HttpBackend, ConfigError> {
         let address = url(settings, "address")?.ok_or_else(|| ConfigError {
             argument: Some("address"),
             reason: "address argument is required".to_owned(),

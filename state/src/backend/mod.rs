@@ -151,6 +151,17 @@ pub enum StoreError {
         /// What it said.
         reason: String,
     },
+    /// The service can't be asked: no credentials, a role that can't be assumed, an account that is not allowed.
+    #[error("{summary}{}{detail}", if .detail.is_empty() { "" } else { "\n\n" })]
+    Session {
+        /// What is wrong.
+        summary: String,
+        /// What is known about it.
+        detail: String,
+    },
+    /// What is to be told as it is, in Terraform's words.
+    #[error("{0}")]
+    Told(String),
     /// The backend keeps one state only.
     #[error("workspaces not supported")]
     NoWorkspaces,
@@ -204,6 +215,23 @@ impl LockInfo {
     }
 }
 
+impl std::fmt::Display for LockInfo {
+    /// As Terraform shows it, a line each.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Go prints times its own way.
+        let created = match self.created.strip_suffix('Z').and_then(|time| time.split_once('T')) {
+            Some((date, time)) => format!("{date} {time} +0000 UTC"),
+            None => self.created.clone(),
+        };
+        write!(
+            f,
+            "Lock Info:\n  ID:        {}\n  Path:      {}\n  Operation: {}\n  Who:       {}\n  Version:   {}\n  Created:   \
+             {created}\n  Info:      {}\n",
+            self.id, self.path, self.operation, self.who, self.version, self.info
+        )
+    }
+}
+
 /// Why a lock can't be taken or given back.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
@@ -228,6 +256,14 @@ pub enum LockError {
         given: String,
         /// The name of the lock.
         current: String,
+        /// Who holds it, if that could be read.
+        info: Option<Box<LockInfo>>,
+    },
+    /// The lock can't be broken: it is another's, or not there.
+    #[error("{reason}")]
+    NotReleased {
+        /// Why not.
+        reason: String,
         /// Who holds it, if that could be read.
         info: Option<Box<LockInfo>>,
     },

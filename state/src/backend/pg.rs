@@ -50,8 +50,12 @@ struct Database {
     make_index: bool,
 }
 
+pub(super) fn open(settings: &Settings<'_>) -> Result<Arc<dyn Backend>, ConfigError> {
+    Ok(Arc::new(PgBackend::new(settings)?))
+}
+
 impl PgBackend {
-    pub(super) fn new(settings: &Settings<'_>) -> Result<PgBackend, ConfigError> {
+    fn new(settings: &Settings<'_>) -> Result<PgBackend, ConfigError> {
         let schema_name = settings.text("schema_name").unwrap_or_else(|| "terraform_remote_state".to_owned());
         let variable = |name: &str| settings.surroundings.variables.get(name).filter(|text| !text.is_empty());
         let problem = |reason: String| ConfigError { argument: Some("conn_str"), reason };

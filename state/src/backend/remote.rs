@@ -1,4 +1,5 @@
-//! What backends of services have in common: their arguments, how they are opened, where their journal is.
+//! What backends of services have in common: their arguments, how they are opened, where their journal is. Kinds that need
+//! large libraries are crates of their own, which the caller adds to [`Kinds`].
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,8 +8,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use net::Client;
 use serde_json::{Map, Value};
 
-use super::http::HttpBackend;
-use super::pg::PgBackend;
 use super::{Backend, StoreError, WriteCondition};
 use crate::journal::local::LocalJournal;
 use crate::journal::{Journal, JournalError};
@@ -34,22 +33,88 @@ pub enum ArgumentType {
     Number,
     /// A bool.
     Flag,
+    /// A set of strings.
+    Texts,
+    /// A map of strings.
+    TextMap,
+    /// An object.
+    Object(&'static [Attribute]),
 }
 
-pub(super) const fn argument(name: &'static str, ty: ArgumentType, variable: Option<&'static str>) -> Argument {
+/// An attribute of an argument that is an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    /// Its name.
+    pub name: &'static str,
+    /// The type of its value.
+    pub ty: ArgumentType,
+    /// Whether it has to be there.
+    pub required: bool,
+}
+
+/// An argument of this name and type, with the environment variable that stands for it where it is missing.
+pub const fn argument(name: &'static str, ty: ArgumentType, variable: Option<&'static str>) -> Argument {
     Argument { name, ty, variable }
 }
 
 const LOCAL: &[Argument] =
     &[argument("path", ArgumentType::Text, None), argument("workspace_dir", ArgumentType::Text, None)];
 
-/// The arguments of a kind of backend, sorted; `None` for kinds that are not here.
-pub fn arguments(kind: &str) -> Option<&'static [Argument]> {
-    match kind {
-        "local" => Some(LOCAL),
-        "http" => Some(super::http::ARGUMENTS),
-        "pg" => Some(super::pg::ARGUMENTS),
-        _ => None,
+/// A kind of backend.
+#[derive(Clone, Copy)]
+pub struct Kind {
+    /// Its name in `backend` blocks.
+    pub name: &'static str,
+    /// Its arguments, sorted.
+    pub arguments: &'static [Argument],
+    /// Looks the arguments through; nothing is opened after an error.
+    pub check: fn(&Settings<'_>) -> Vec<Finding>,
+    /// Opens it. Nothing is asked of the service yet.
+    pub open: fn(&Settings<'_>) -> Result<Arc<dyn Backend>, ConfigError>,
+}
+
+/// The kinds of backend that there are: those of this crate, and those that the caller has.
+#[derive(Clone, Copy, Default)]
+pub struct Kinds(&'static [Kind]);
+
+const OWN: &[Kind] = &[
+    Kind { name: "http", arguments: super::http::ARGUMENTS, check: |_| Vec::new(), open: super::http::open },
+    Kind { name: "pg", arguments: super::pg::ARGUMENTS, check: |_| Vec::new(), open: super::pg::open },
+];
+
+impl Kinds {
+    /// Those of this crate, and these.
+    pub const fn with(further: &'static [Kind]) -> Kinds {
+        Kinds(further)
+    }
+
+    fn find(self, name: &str) -> Option<&'static Kind> {
+        OWN.iter().chain(self.0).find(|kind| kind.name == name)
+    }
+
+    /// The arguments of a kind, sorted; `None` for kinds that are not here.
+    pub fn arguments(self, name: &str) -> Option<&'static [Argument]> {
+        if name == "local" { Some(LOCAL) } else { Some(self.find(name)?.arguments) }
+    }
+
+    /// What there is to say about the arguments of a backend.
+    pub fn check(self, name: &str, config: &Map<String, Value>, surroundings: &Surroundings) -> Vec<Finding> {
+        let Some(kind) = self.find(name) else { return Vec::new() };
+        (kind.check)(&Settings { arguments: kind.arguments, config, surroundings })
+    }
+
+    /// Opens a backend other than `local`; `None` for kinds that are not here. Nothing is asked of the service yet.
+    ///
+    /// # Errors
+    /// Arguments that are missing or of no use.
+    pub fn open(
+        self,
+        name: &str,
+        config: &Map<String, Value>,
+        surroundings: &Surroundings,
+    ) -> Result<Option<Arc<dyn Backend>>, ConfigError> {
+        let Some(kind) = self.find(name) else { return Ok(None) };
+        (kind.open)(&Settings { arguments: kind.arguments, config, surroundings }).map(Some)
     }
 }
 
@@ -74,31 +139,38 @@ pub struct ConfigError {
     pub reason: String,
 }
 
-/// Opens a backend other than `local`; `None` for kinds that are not here. Nothing is asked of the service yet.
-///
-/// # Errors
-/// Arguments that are missing or of no use.
-pub fn open(
-    kind: &str,
-    config: &Map<String, Value>,
-    surroundings: &Surroundings,
-) -> Result<Option<Arc<dyn Backend>>, ConfigError> {
-    let settings = |arguments| Settings { arguments, config, surroundings };
-    Ok(match kind {
-        "http" => Some(Arc::new(HttpBackend::new(&settings(super::http::ARGUMENTS))?)),
-        "pg" => Some(Arc::new(PgBackend::new(&settings(super::pg::ARGUMENTS))?)),
-        _ => None,
-    })
+/// Something to say about the arguments of a backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Whether the backend can't be opened with it.
+    pub is_error: bool,
+    /// Which argument, if it is one alone.
+    pub argument: Option<&'static str>,
+    /// What it is, in a few words.
+    pub summary: String,
+    /// What is wrong.
+    pub detail: String,
 }
 
 /// The arguments of a backend with their values.
-pub(super) struct Settings<'a> {
+pub struct Settings<'a> {
     arguments: &'static [Argument],
     config: &'a Map<String, Value>,
+    /// What the backend works with.
     pub surroundings: &'a Surroundings,
 }
 
 impl Settings<'_> {
+    /// The value of an argument as it is written, if it is not null.
+    pub fn value(&self, name: &str) -> Option<&Value> {
+        self.config.get(name).filter(|value| !value.is_null())
+    }
+
+    /// A variable of the environment that is set and not empty.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.surroundings.variables.get(name).map(String::as_str).filter(|text| !text.is_empty())
+    }
+
     /// The value of an argument as text, be it from the environment.
     pub fn text(&self, name: &str) -> Option<String> {
         match self.config.get(name) {
@@ -112,6 +184,10 @@ impl Settings<'_> {
         .filter(|text| !text.is_empty())
     }
 
+    /// The value of an argument that is true or false; false where it is missing.
+    ///
+    /// # Errors
+    /// Something else.
     pub fn flag(&self, name: &'static str) -> Result<bool, ConfigError> {
         match self.text(name).as_deref() {
             None | Some("false" | "0") => Ok(false),
@@ -120,6 +196,10 @@ impl Settings<'_> {
         }
     }
 
+    /// The value of an argument that is a number.
+    ///
+    /// # Errors
+    /// Something else.
     pub fn number(&self, name: &'static str, default: u32) -> Result<u32, ConfigError> {
         self.text(name).map_or(Ok(default), |text| {
             text.parse().map_err(|_| ConfigError { argument: Some(name), reason: format!("{name:?} must be a number") })
@@ -128,16 +208,21 @@ impl Settings<'_> {
 }
 
 /// The journal of a workspace whose state lives elsewhere: a file in the data directory.
-pub(super) struct JournalFile {
+pub struct JournalFile {
     path: PathBuf,
     opened: Mutex<Option<Arc<LocalJournal>>>,
 }
 
 impl JournalFile {
+    /// The journal of a workspace, in this folder.
     pub fn new(folder: &std::path::Path, kind: &str, workspace: &str) -> JournalFile {
         JournalFile { path: folder.join(format!("{kind}-{workspace}.journal")), opened: Mutex::default() }
     }
 
+    /// The journal, opened with the state's lock held.
+    ///
+    /// # Errors
+    /// What the file system says.
     pub fn open(&self) -> Result<Arc<dyn Journal>, JournalError> {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(journal) = &*opened {
@@ -155,13 +240,17 @@ impl JournalFile {
         Ok(journal)
     }
 
+    /// Closes it, as the lock is given back.
     pub fn close(&self) {
         *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
 /// Refuses a write whose condition does not hold.
-pub(super) fn check(condition: &WriteCondition, stored: Option<&State>, place: &str) -> Result<(), StoreError> {
+///
+/// # Errors
+/// A conflict.
+pub fn check(condition: &WriteCondition, stored: Option<&State>, place: &str) -> Result<(), StoreError> {
     if condition.holds(stored) {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! Where credentials come from beyond the SDK's default chain: the provider block, and assumed roles.
+//! Where credentials come from beyond the SDK's default chain: the settings, and assumed roles.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,19 +10,19 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_sdk_sts::types::{PolicyDescriptorType, Tag};
-use sdk::timeouts::parse_duration;
-use sdk::{Class, Error, Result};
 
-use crate::config::{AssumeRole, AssumeRoleWithWebIdentity, ProviderConfig};
-use crate::errors::{NO_CREDENTIALS, api, causes};
+use crate::errors::{CallError, Cause, NO_CREDENTIALS, SessionError, call, causes};
+use crate::settings::{AssumeRole, AssumeRoleWithWebIdentity, Settings};
+
+type Result<T> = std::result::Result<T, SessionError>;
 
 /// `shared_config_files` and `shared_credentials_files`, if there are any.
-pub(crate) fn profile_files(config: &ProviderConfig) -> Option<EnvConfigFiles> {
-    if config.shared_config_files.is_none() && config.shared_credentials_files.is_none() {
+pub(crate) fn profile_files(settings: &Settings) -> Option<EnvConfigFiles> {
+    if settings.shared_config_files.is_none() && settings.shared_credentials_files.is_none() {
         return None;
     }
     let mut files = EnvConfigFiles::builder();
-    match &config.shared_config_files {
+    match &settings.shared_config_files {
         None => files = files.include_default_config_file(true),
         Some(paths) => {
             for path in paths {
@@ -30,7 +30,7 @@ pub(crate) fn profile_files(config: &ProviderConfig) -> Option<EnvConfigFiles> {
             }
         }
     }
-    match &config.shared_credentials_files {
+    match &settings.shared_credentials_files {
         None => files = files.include_default_credentials_file(true),
         Some(paths) => {
             for path in paths {
@@ -41,10 +41,10 @@ pub(crate) fn profile_files(config: &ProviderConfig) -> Option<EnvConfigFiles> {
     Some(files.build())
 }
 
-/// The credentials of the provider block.
-pub(crate) fn fixed(config: &ProviderConfig) -> Option<SharedCredentialsProvider> {
-    let (Some(key), Some(secret)) = (&config.access_key, &config.secret_key) else { return None };
-    let credentials = Credentials::new(key, secret, config.token.clone(), None, "provider block");
+/// The credentials of the settings.
+pub(crate) fn fixed(settings: &Settings) -> Option<SharedCredentialsProvider> {
+    let (Some(key), Some(secret)) = (&settings.access_key, &settings.secret_key) else { return None };
+    let credentials = Credentials::new(key, secret, settings.token.clone(), None, "settings");
     Some(SharedCredentialsProvider::new(credentials))
 }
 
@@ -55,8 +55,8 @@ pub(crate) async fn check(sdk: &SdkConfig) -> Result<()> {
         None => Err("there is no source of credentials".to_owned()),
     };
     found.map_err(|why| {
-        Error::new("No valid credential sources found")
-            .with_class(Class::Denied)
+        SessionError::new("No valid credential sources found")
+            .because(Cause::NoCredentials)
             .hint(NO_CREDENTIALS)
             .hint(format!("Error: {why}"))
     })
@@ -64,32 +64,37 @@ pub(crate) async fn check(sdk: &SdkConfig) -> Result<()> {
 
 /// Where STS is asked to assume roles.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sts {
-    /// The endpoint of the provider block.
-    pub(crate) url: Option<String>,
+pub struct Sts {
+    /// The endpoint of the settings.
+    pub url: Option<String>,
     /// `sts_region`
-    pub(crate) region: Option<String>,
+    pub region: Option<String>,
 }
 
 impl Sts {
     /// A client with these credentials.
-    pub(crate) fn client(&self, sdk: &SdkConfig) -> aws_sdk_sts::Client {
+    pub fn client(&self, sdk: &SdkConfig) -> aws_sdk_sts::Client {
         let mut builder = aws_sdk_sts::config::Builder::from(sdk);
-        builder.set_endpoint_url(self.url.clone().or_else(|| sdk.endpoint_url().map(str::to_owned)));
-        builder.set_region(self.region.clone().map(Region::new).or_else(|| sdk.region().cloned()));
+        // Otherwise it is where the environment and the profile have it.
+        if let Some(url) = &self.url {
+            builder.set_endpoint_url(Some(url.clone()));
+        }
+        if let Some(region) = &self.region {
+            builder.set_region(Some(Region::new(region.clone())));
+        }
         aws_sdk_sts::Client::from_conf(builder.build())
     }
 }
 
-/// Assumes the roles of the provider block, one after the other: first the one that a token stands for. Each is assumed once
+/// Assumes the roles of the settings, one after the other: first the one that a token stands for. Each is assumed once
 /// now, so that one that can't be assumed fails the plan.
-pub(crate) async fn assume_roles(config: &ProviderConfig, mut sdk: SdkConfig, sts: &Sts) -> Result<SdkConfig> {
-    let identities = config.assume_role_with_web_identity.iter().cloned().map(How::WebIdentity);
-    for how in identities.chain(config.assume_role.iter().cloned().map(How::Role)) {
+pub(crate) async fn assume_roles(settings: &Settings, mut sdk: SdkConfig, sts: &Sts) -> Result<SdkConfig> {
+    let identities = settings.assume_role_with_web_identity.iter().cloned().map(How::WebIdentity);
+    for how in identities.chain(settings.assume_role.iter().cloned().map(How::Role)) {
         if how.role_arn().is_empty() {
             continue;
         }
-        let assumed = Assumed { seconds: how.seconds()?, how, client: sts.client(&sdk) };
+        let assumed = Assumed { how, client: sts.client(&sdk) };
         assumed.ask().await?;
         sdk = sdk.to_builder().credentials_provider(SharedCredentialsProvider::new(assumed)).build();
     }
@@ -104,29 +109,25 @@ enum How {
 
 impl How {
     fn role_arn(&self) -> &str {
-        let arn = match self {
+        match self {
             How::Role(role) => &role.role_arn,
             How::WebIdentity(role) => &role.role_arn,
-        };
-        arn.as_deref().unwrap_or_default()
+        }
     }
 
     /// How long the credentials are good for.
-    fn seconds(&self) -> Result<Option<i32>> {
-        let (block, text) = match self {
-            How::Role(role) => ("assume_role", &role.duration),
-            How::WebIdentity(role) => ("assume_role_with_web_identity", &role.duration),
+    fn seconds(&self) -> Option<i32> {
+        let duration = match self {
+            How::Role(role) => role.duration,
+            How::WebIdentity(role) => role.duration,
         };
-        let Some(text) = text.as_deref().filter(|text| !text.is_empty()) else { return Ok(None) };
-        let seconds = parse_duration(text).and_then(|duration| i32::try_from(duration.as_secs()).ok());
-        seconds.map(Some).ok_or_else(|| Error::new(format!("{block}.0.duration is not a duration: {text}")))
+        duration.map(|duration| i32::try_from(duration.as_secs()).unwrap_or(i32::MAX))
     }
 }
 
 /// The credentials of a role.
 struct Assumed {
     how: How,
-    seconds: Option<i32>,
     client: aws_sdk_sts::Client,
 }
 
@@ -152,29 +153,30 @@ const SESSION: &str = "windlass";
 impl Assumed {
     async fn ask(&self) -> Result<Credentials> {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        let arns = |arns: &Option<BTreeSet<String>>| {
-            let arns = arns.iter().flatten().map(|arn| PolicyDescriptorType::builder().arn(arn).build());
+        let arns = |arns: &BTreeSet<String>| {
+            let arns = arns.iter().map(|arn| PolicyDescriptorType::builder().arn(arn).build());
             Some(arns.collect::<Vec<_>>()).filter(|arns| !arns.is_empty())
         };
         let answered = match &self.how {
             How::Role(role) => {
-                let tags = role.tags.iter().flatten();
+                let tags = role.tags.iter();
                 let tags = tags.filter_map(|(key, value)| Tag::builder().key(key).value(value).build().ok());
                 let request = self
                     .client
                     .assume_role()
                     .role_arn(self.how.role_arn())
                     .role_session_name(given(&role.session_name).unwrap_or_else(|| SESSION.to_owned()))
-                    .set_duration_seconds(self.seconds)
+                    .set_duration_seconds(self.how.seconds())
                     .set_external_id(given(&role.external_id))
                     .set_policy(given(&role.policy))
                     .set_policy_arns(arns(&role.policy_arns))
                     .set_source_identity(given(&role.source_identity))
                     .set_tags(Some(tags.collect::<Vec<_>>()).filter(|tags| !tags.is_empty()))
                     .set_transitive_tag_keys(
-                        role.transitive_tag_keys.as_ref().map(|keys| keys.iter().cloned().collect()),
+                        Some(role.transitive_tag_keys.iter().cloned().collect::<Vec<_>>())
+                            .filter(|keys| !keys.is_empty()),
                     );
-                let answer = request.send().await.map_err(api("STS", "AssumeRole"));
+                let answer = request.send().await.map_err(call("STS", "AssumeRole"));
                 answer.map(|answer| answer.credentials)
             }
             How::WebIdentity(role) => {
@@ -182,8 +184,8 @@ impl Assumed {
                     (Some(token), _) => token,
                     // Whoever issues it writes the file anew before it expires.
                     (None, Some(path)) => std::fs::read_to_string(&path)
-                        .map_err(|error| self.refused(Error::new(format!("unable to read file at {path}: {error}"))))?,
-                    (None, None) => return Err(self.refused(Error::new("there is no web identity token"))),
+                        .map_err(|error| self.unfit(format!("unable to read file at {path}: {error}")))?,
+                    (None, None) => return Err(self.unfit("there is no web identity token".to_owned())),
                 };
                 let request = self
                     .client
@@ -191,29 +193,33 @@ impl Assumed {
                     .role_arn(self.how.role_arn())
                     .role_session_name(given(&role.session_name).unwrap_or_else(|| SESSION.to_owned()))
                     .web_identity_token(token.trim())
-                    .set_duration_seconds(self.seconds)
+                    .set_duration_seconds(self.how.seconds())
                     .set_policy(given(&role.policy))
                     .set_policy_arns(arns(&role.policy_arns));
-                let answer = request.send().await.map_err(api("STS", "AssumeRoleWithWebIdentity"));
+                let answer = request.send().await.map_err(call("STS", "AssumeRoleWithWebIdentity"));
                 answer.map(|answer| answer.credentials)
             }
         };
-        let credentials = answered.map_err(|error| self.refused(error))?;
-        let credentials = credentials.ok_or_else(|| self.refused(Error::new("the answer holds no credentials")))?;
+        let credentials = answered.map_err(|error: CallError| self.refused(&error.text, error.cause))?;
+        let credentials = credentials.ok_or_else(|| self.unfit("the answer holds no credentials".to_owned()))?;
         let expiry = SystemTime::try_from(credentials.expiration).ok();
         let (key, secret, token) =
             (credentials.access_key_id, credentials.secret_access_key, credentials.session_token);
         Ok(Credentials::new(key, secret, Some(token), expiry, "assumed role"))
     }
 
-    fn refused(&self, error: Error) -> Error {
+    fn unfit(&self, reason: String) -> SessionError {
+        self.refused(&reason, Cause::Configuration)
+    }
+
+    fn refused(&self, error: &str, cause: Cause) -> SessionError {
         let arn = self.how.role_arn();
         let (summary, block) = match self.how {
             How::Role(_) => ("Cannot assume IAM Role", "assume_role"),
             How::WebIdentity(_) => ("Cannot assume IAM Role with web identity", "assume_role_with_web_identity"),
         };
-        Error::new(summary)
-            .with_class(error.class())
+        SessionError::new(summary)
+            .because(cause)
             .hint(format!("IAM Role ({arn}) cannot be assumed."))
             .hint(
                 "There are a number of possible causes of this - the most common are:\n  * The credentials used in order to \
@@ -226,9 +232,9 @@ impl Assumed {
 }
 
 /// No region was found anywhere.
-pub(crate) fn missing_region() -> Error {
-    Error::new("invalid AWS Region: ").hint(
-        "No region is configured. Set `region` in the provider block, AWS_REGION in the environment, or `region` in the \
+pub(crate) fn missing_region() -> SessionError {
+    SessionError::new("invalid AWS Region: ").hint(
+        "No region is configured. Set `region` in the configuration, AWS_REGION in the environment, or `region` in the \
          profile of the shared configuration file.",
     )
 }

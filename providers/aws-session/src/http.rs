@@ -1,4 +1,4 @@
-//! The HTTP client that all services share: TLS roots and proxies as the provider block says.
+//! The HTTP client that all services share: TLS roots and proxies as the settings say.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -16,9 +16,11 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use sdk::{Error, Result};
 
-use crate::config::ProviderConfig;
+use crate::errors::SessionError;
+use crate::settings::{Metadata, Settings};
+
+type Result<T> = std::result::Result<T, SessionError>;
 
 /// What the client is used for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,21 +32,21 @@ pub(crate) struct Endpoints {
 }
 
 /// A client for these endpoints.
-pub(crate) fn client(config: &ProviderConfig, endpoints: Endpoints) -> Result<SharedHttpClient> {
-    if endpoints.tls && config.insecure == Some(true) {
-        return Err(Error::new("Unsupported argument: insecure").hint(
+pub(crate) fn client(settings: &Settings, endpoints: Endpoints) -> Result<SharedHttpClient> {
+    if endpoints.tls && settings.insecure {
+        return Err(SessionError::new("Unsupported argument: insecure").hint(
             "windlass always verifies the certificates of what it talks to. Name the authority that signed them in \
              custom_ca_bundle, or use an http:// endpoint for an emulator.",
         ));
     }
-    let proxy = proxy(config, endpoints)?;
-    let context = match &config.custom_ca_bundle {
+    let proxy = proxy(settings, endpoints)?;
+    let context = match &settings.custom_ca_bundle {
         Some(path) if endpoints.tls && !path.is_empty() => Some(authorities(path)?),
         _ => None,
     };
-    let connector = move |settings: Option<&HttpConnectorSettings>, components: Option<&RuntimeComponents>| {
+    let connector = move |limits: Option<&HttpConnectorSettings>, components: Option<&RuntimeComponents>| {
         let mut builder = Connector::builder().proxy_config(proxy.clone());
-        builder.set_connector_settings(settings.cloned());
+        builder.set_connector_settings(limits.cloned());
         builder.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
         if !endpoints.tls {
             return builder.build_http();
@@ -61,11 +63,11 @@ pub(crate) fn client(config: &ProviderConfig, endpoints: Endpoints) -> Result<Sh
 /// The client of the chain that looks for credentials, which asks whom it finds configured. What a scheme needs is made at the
 /// first request of that scheme: the SDK's own client reads the machine's certificates at once, which takes longer than a whole
 /// plan against an emulator.
-pub(crate) fn on_demand(config: &ProviderConfig) -> SharedHttpClient {
-    let schemes = Arc::new(Schemes { config: config.clone(), plain: OnceLock::new(), tls: OnceLock::new() });
-    http_client_fn(move |settings, components| {
-        let (schemes, settings, components) = (schemes.clone(), settings.clone(), components.clone());
-        SharedHttpConnector::new(OnDemand { schemes, settings, components })
+pub(crate) fn on_demand(settings: &Settings) -> SharedHttpClient {
+    let schemes = Arc::new(Schemes { settings: settings.clone(), plain: OnceLock::new(), tls: OnceLock::new() });
+    http_client_fn(move |limits, components| {
+        let (schemes, limits, components) = (schemes.clone(), limits.clone(), components.clone());
+        SharedHttpConnector::new(OnDemand { schemes, limits, components })
     })
 }
 
@@ -74,7 +76,7 @@ type Half = std::result::Result<SharedHttpClient, String>;
 
 /// The clients of both schemes, or why there is none.
 struct Schemes {
-    config: ProviderConfig,
+    settings: Settings,
     plain: OnceLock<Half>,
     tls: OnceLock<Half>,
 }
@@ -91,7 +93,7 @@ impl Schemes {
         let tls = !url.starts_with("http://");
         let half = if tls { &self.tls } else { &self.plain };
         let endpoints = Endpoints { tls, loopback: false };
-        half.get_or_init(|| client(&self.config, endpoints).map_err(|error| error.message().to_owned()))
+        half.get_or_init(|| client(&self.settings, endpoints).map_err(|error| error.summary))
     }
 }
 
@@ -99,25 +101,56 @@ impl Schemes {
 #[derive(Debug)]
 struct OnDemand {
     schemes: Arc<Schemes>,
-    settings: HttpConnectorSettings,
+    limits: HttpConnectorSettings,
     components: RuntimeComponents,
 }
 
 impl HttpConnector for OnDemand {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
+        match detour(request.uri(), &self.schemes.settings) {
+            Ok(None) => {}
+            Ok(Some(url)) => {
+                if let Err(error) = request.set_uri(url) {
+                    return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into())));
+                }
+            }
+            Err(reason) => return HttpConnectorFuture::ready(Err(ConnectorError::user(reason.into()))),
+        }
         match self.schemes.of(request.uri()) {
-            Ok(client) => client.http_connector(&self.settings, &self.components).call(request),
+            Ok(client) => client.http_connector(&self.limits, &self.components).call(request),
             Err(reason) => HttpConnectorFuture::ready(Err(ConnectorError::user(reason.clone().into()))),
         }
     }
 }
 
-/// The proxy of the provider block, or of the environment. Whatever a URL holds beside the host may be a secret.
-fn proxy(config: &ProviderConfig, endpoints: Endpoints) -> Result<ProxyConfig> {
+/// Where the chain asks for the instance's metadata.
+const METADATA: [&str; 2] = ["http://169.254.169.254", "http://[fd00:ec2::254]"];
+
+/// Another URL to ask in the place of this one, which the chain has chosen; or why it is not asked. (The chain takes none of
+/// these settings but from the environment, which a library leaves alone.)
+fn detour(url: &str, settings: &Settings) -> std::result::Result<Option<String>, String> {
+    let Metadata { disabled, endpoint, ipv6 } = &settings.metadata;
+    if let Some(path) = METADATA.iter().find_map(|host| url.strip_prefix(host)) {
+        return match endpoint.as_deref().filter(|endpoint| !endpoint.is_empty()) {
+            _ if *disabled => Err("access to the instance's metadata is disabled by the configuration".to_owned()),
+            Some(endpoint) => Ok(Some(format!("{}{path}", endpoint.trim_end_matches('/')))),
+            None if *ipv6 => Ok(Some(format!("{}{path}", METADATA[1]))),
+            None => Ok(None),
+        };
+    }
+    let Some(endpoint) = settings.endpoints.sso.as_deref().filter(|endpoint| !endpoint.is_empty()) else {
+        return Ok(None);
+    };
+    let path = url.strip_prefix("https://portal.sso.").and_then(|rest| rest.find('/').and_then(|at| rest.get(at..)));
+    Ok(path.map(|path| format!("{}{path}", endpoint.trim_end_matches('/'))))
+}
+
+/// The proxy of the settings, or of the environment. Whatever a URL holds beside the host may be a secret.
+fn proxy(settings: &Settings, endpoints: Endpoints) -> Result<ProxyConfig> {
     let given = |url: &'_ Option<String>| url.clone().filter(|url| !url.is_empty());
-    let (http, https) = (given(&config.http_proxy), given(&config.https_proxy));
+    let (http, https) = (given(&settings.http_proxy), given(&settings.https_proxy));
     let invalid = |name: &str| {
-        Error::new(format!("Invalid proxy: {name}"))
+        SessionError::new(format!("Invalid proxy: {name}"))
             .hint("It has to be a URL with a scheme and a host, like http://proxy.example.com:3128.")
     };
     let proxy = match (http, https) {
@@ -127,7 +160,7 @@ fn proxy(config: &ProviderConfig, endpoints: Endpoints) -> Result<ProxyConfig> {
         _ if endpoints.loopback => ProxyConfig::disabled(),
         _ => ProxyConfig::from_env(),
     };
-    Ok(match given(&config.no_proxy) {
+    Ok(match given(&settings.no_proxy) {
         Some(rules) => proxy.no_proxy(rules),
         None => proxy,
     })
@@ -135,7 +168,7 @@ fn proxy(config: &ProviderConfig, endpoints: Endpoints) -> Result<ProxyConfig> {
 
 /// The authorities of a bundle, which take the place of the system's. They are parsed here because the client would panic.
 fn authorities(path: &str) -> Result<TlsContext> {
-    let unusable = |why: String| Error::new(format!("custom_ca_bundle {path:?} can't be used: {why}"));
+    let unusable = |why: String| SessionError::new(format!("custom_ca_bundle {path:?} can't be used: {why}"));
     let bundle = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&bundle) {
@@ -156,22 +189,22 @@ mod tests {
     const CLOUD: Endpoints = Endpoints { tls: true, loopback: false };
     const EMULATOR: Endpoints = Endpoints { tls: false, loopback: true };
 
-    fn refused(config: &ProviderConfig, endpoints: Endpoints) -> Option<String> {
-        client(config, endpoints).err().map(|error| error.message().to_owned())
+    fn refused(settings: &Settings, endpoints: Endpoints) -> Option<String> {
+        client(settings, endpoints).err().map(|error| error.summary)
     }
 
     #[test]
     fn what_can_not_be_honoured_is_refused() {
-        let insecure = ProviderConfig { insecure: Some(true), ..ProviderConfig::default() };
+        let insecure = Settings { insecure: true, ..Settings::default() };
         assert_eq!(refused(&insecure, CLOUD).as_deref(), Some("Unsupported argument: insecure"));
         assert_eq!(refused(&insecure, EMULATOR), None, "there is nothing to verify");
-        let proxy = ProviderConfig { http_proxy: Some("http://user:secret@".to_owned()), ..ProviderConfig::default() };
+        let proxy = Settings { http_proxy: Some("http://user:secret@".to_owned()), ..Settings::default() };
         assert_eq!(refused(&proxy, CLOUD).as_deref(), Some("Invalid proxy: http_proxy"), "and the secret is not shown");
     }
 
     #[test]
     fn certificates_are_read_for_tls_alone() {
-        let schemes = Schemes { config: ProviderConfig::default(), plain: OnceLock::new(), tls: OnceLock::new() };
+        let schemes = Schemes { settings: Settings::default(), plain: OnceLock::new(), tls: OnceLock::new() };
         assert!(schemes.of("http://127.0.0.1:4566/").is_ok());
         assert!(schemes.tls.get().is_none());
         assert!(schemes.of("https://sts.eu-west-1.amazonaws.com/").is_ok());
@@ -179,12 +212,29 @@ mod tests {
     }
 
     #[test]
+    fn requests_of_the_chain_go_where_the_settings_say() {
+        let url = "http://169.254.169.254/latest/api/token";
+        let mut settings = Settings::default();
+        assert_eq!(detour(url, &settings), Ok(None));
+        settings.metadata.ipv6 = true;
+        assert_eq!(detour(url, &settings).unwrap().unwrap(), "http://[fd00:ec2::254]/latest/api/token");
+        settings.metadata.endpoint = Some("http://127.0.0.1:1338/".to_owned());
+        assert_eq!(detour(url, &settings).unwrap().unwrap(), "http://127.0.0.1:1338/latest/api/token");
+        settings.metadata.disabled = true;
+        assert!(detour(url, &settings).is_err());
+        settings.endpoints.sso = Some("http://127.0.0.1:1".to_owned());
+        let url = "https://portal.sso.eu-west-1.amazonaws.com/federation/credentials?role_name=x";
+        assert_eq!(detour(url, &settings).unwrap().unwrap(), "http://127.0.0.1:1/federation/credentials?role_name=x");
+        assert_eq!(detour("https://sts.amazonaws.com/", &settings), Ok(None));
+    }
+
+    #[test]
     fn a_bundle_has_to_hold_certificates() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ca.pem");
-        let config = |path: &std::path::Path| ProviderConfig {
+        let config = |path: &std::path::Path| Settings {
             custom_ca_bundle: Some(path.display().to_string()),
-            ..ProviderConfig::default()
+            ..Settings::default()
         };
         assert!(refused(&config(&path), CLOUD).unwrap().contains("can't be used"), "it isn't there");
         for text in ["", "no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {

@@ -1,0 +1,173 @@
+//! States in S3: by turns with Terraform, under each other's locks, and from many processes at once.
+
+use std::fmt::Write;
+
+use localstack_tests::{Account, Outcome, Tool, Workspace};
+use serde_json::Value;
+
+use crate::setup;
+
+const WRITERS: usize = 20;
+
+/// A configuration whose state is in a bucket of the account, with this many resources.
+fn configuration(account: &Account, resources: usize, locks: &str) -> Workspace {
+    let bucket = account.make_bucket().unwrap();
+    account.make_lock_table("locks").unwrap();
+    let mut text = format!(
+        "terraform {{\n  backend \"s3\" {{\n    bucket = {bucket:?}\n    key = \"a/b.tfstate\"\n    use_path_style = \
+         true\n{locks}  }}\n}}\n"
+    );
+    for number in 0..resources {
+        writeln!(text, "resource \"terraform_data\" \"r{number}\" {{\n  input = {number}\n}}").unwrap();
+    }
+    Workspace::of(account, &text).unwrap()
+}
+
+const BOTH: &str = "    use_lockfile = true\n    dynamodb_table = \"locks\"\n";
+const FILE: &str = "    use_lockfile = true\n";
+const TABLE: &str = "    dynamodb_table = \"locks\"\n";
+
+const INIT: &[&str] = &["init", "-no-color", "-input=false"];
+const APPLY: &[&str] = &["apply", "-no-color", "-input=false", "-auto-approve"];
+const SETTLED: &[&str] = &["plan", "-no-color", "-input=false", "-detailed-exitcode"];
+
+fn state(workspace: &Workspace, tool: &Tool) -> Value {
+    serde_json::from_str(&workspace.run(tool, &["state", "pull"]).unwrap().expect(0).stdout).unwrap()
+}
+
+#[test]
+fn a_state_is_shared_with_terraform() {
+    let (tool, _) = setup();
+    let Some(terraform) = Tool::terraform() else {
+        eprintln!("skipped: no Terraform");
+        return;
+    };
+    for locks in [FILE, TABLE, BOTH] {
+        let account = crate::account();
+        let workspace = configuration(&account, 2, locks);
+        for program in [&tool, &terraform] {
+            workspace.run(program, INIT).unwrap().expect(0).shows("Successfully configured the backend \"s3\"!");
+        }
+        let mut serial = 0;
+        for program in [&tool, &terraform, &tool, &terraform] {
+            workspace.run(program, APPLY).unwrap().expect(0);
+            for reader in [&tool, &terraform] {
+                workspace.run(reader, SETTLED).unwrap().expect(0);
+            }
+            let now = state(&workspace, program)["serial"].as_u64().unwrap();
+            assert!(now > serial, "{now} after {serial}");
+            serial = now;
+            workspace.run(program, &["taint", "-no-color", "terraform_data.r1"]).unwrap().expect(0);
+        }
+        workspace.run(&tool, &["workspace", "new", "ours"]).unwrap().expect(0);
+        workspace.run(&tool, APPLY).unwrap().expect(0);
+        workspace.run(&terraform, &["workspace", "select", "ours"]).unwrap().expect(0);
+        workspace.run(&terraform, SETTLED).unwrap().expect(0);
+        workspace.run(&terraform, &["workspace", "new", "theirs"]).unwrap().expect(0);
+        for program in [&tool, &terraform] {
+            workspace
+                .run(program, &["workspace", "list"])
+                .unwrap()
+                .expect(0)
+                .shows("default")
+                .shows("ours")
+                .shows("theirs");
+        }
+        workspace.run(&tool, &["workspace", "delete", "theirs"]).unwrap().expect(0);
+        workspace.run(&terraform, &["workspace", "select", "default"]).unwrap().expect(0);
+        workspace.run(&terraform, &["workspace", "delete", "-force", "ours"]).unwrap().expect(0);
+        // Neither of them takes the other's setting up for another backend.
+        assert_eq!(record(&workspace, &tool), record(&workspace, &terraform));
+    }
+}
+
+/// What `init` wrote down of the backend.
+fn record(workspace: &Workspace, tool: &Tool) -> Value {
+    let name = tool.program().file_name().unwrap().to_string_lossy().into_owned();
+    let file = workspace.path().parent().unwrap().join(format!("data-{name}")).join("terraform.tfstate");
+    let document: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    document["backend"].clone()
+}
+
+#[test]
+fn arguments_of_the_command_line_are_terraforms() {
+    let (tool, account) = setup();
+    let bucket = account.make_bucket().unwrap();
+    let main = "terraform {\n  backend \"s3\" {}\n}\nresource \"terraform_data\" \"r0\" {}\n";
+    let workspace = Workspace::of(&account, main).unwrap();
+    let endpoints = format!("endpoints = {{ s3 = \"{0}\", sts = \"{0}\" }}\nuse_path_style = true\n", account.endpoint);
+    workspace.write("s3.tfbackend", &endpoints).unwrap();
+    let arguments = [
+        format!("-backend-config=bucket={bucket}"),
+        "-backend-config=key=k".to_owned(),
+        format!("-backend-config=allowed_account_ids=[{:?}]", account.id),
+        "-backend-config=s3.tfbackend".to_owned(),
+    ];
+    let arguments: Vec<&str> = INIT.iter().copied().chain(arguments.iter().map(String::as_str)).collect();
+    workspace.run(&tool, &arguments).unwrap().expect(0);
+    workspace.run(&tool, APPLY).unwrap().expect(0);
+    let ours = record(&workspace, &tool);
+    assert_eq!(ours["config"]["endpoints"]["s3"], account.endpoint.as_str());
+    if let Some(terraform) = Tool::terraform() {
+        workspace.run(&terraform, &arguments).unwrap().expect(0);
+        workspace.run(&terraform, SETTLED).unwrap().expect(0);
+        assert_eq!(record(&workspace, &terraform), ours);
+    }
+    let refused = workspace.run(&tool, &["init", "-no-color", "-backend-config=role_arn=x"]).unwrap().expect(1);
+    refused
+        .shows("Invalid backend configuration argument")
+        .shows("\"role_arn\" given on the command line is not expected");
+    workspace
+        .write("main.tf", "terraform {\n  backend \"s3\" {\n    bucket = \"b\"\n    key = \"/k\"\n  }\n}\n")
+        .unwrap();
+    let refused = workspace.run(&tool, &["init", "-no-color", "-reconfigure"]).unwrap().expect(1);
+    refused.shows("Invalid Value").shows("on main.tf line 4").shows("The value must not start or end with \"/\"");
+}
+
+#[test]
+fn a_lock_of_somebody_else_keeps_out() {
+    let (tool, account) = setup();
+    let workspace = configuration(&account, 1, FILE);
+    workspace.run(&tool, INIT).unwrap().expect(0);
+    let lock = r#"{"ID":"5d4f","Operation":"OperationTypeApply","Info":"","Who":"you@there","Version":"1.11.4","Created":"2026-01-02T03:04:05.000000006Z","Path":"x/a/b.tfstate"}"#;
+    let bucket = format!("bucket-{}", account.id);
+    account.put_object(&bucket, "a/b.tfstate.tflock", lock).unwrap();
+    let refused = workspace.run(&tool, &["plan", "-no-color", "-input=false"]).unwrap().expect(1);
+    refused.shows("Error acquiring the state lock").shows("StatusCode: 412").shows("PreconditionFailed");
+    refused
+        .shows("ID:        5d4f")
+        .shows("Who:       you@there")
+        .shows("Created: 2026-01-02 03:04:05.000000006 +0000 UTC");
+    let other = workspace.run(&tool, &["force-unlock", "-force", "abc"]).unwrap().expect(1);
+    other.shows("lock ID 'abc' does not match the existing lock ID '5d4f'").shows("Who:       you@there");
+    workspace.run(&tool, &["force-unlock", "-force", "5d4f"]).unwrap().expect(0);
+    workspace.run(&tool, APPLY).unwrap().expect(0);
+}
+
+#[test]
+fn many_writers_lose_nothing() {
+    let (tool, _) = setup();
+    if tool.is_terraform() {
+        return; // it waits up to 16 seconds between two attempts, and all that would be measured is that
+    }
+    for locks in [FILE, BOTH] {
+        let account = crate::account();
+        let workspace = configuration(&account, WRITERS, locks);
+        workspace.run(&tool, INIT).unwrap().expect(0);
+        workspace.run(&tool, APPLY).unwrap().expect(0);
+        let before = state(&workspace, &tool)["serial"].as_u64().unwrap();
+        let addresses: Vec<String> = (0..WRITERS).map(|number| format!("terraform_data.r{number}")).collect();
+        let writers: Vec<_> = addresses
+            .iter()
+            .map(|address| workspace.spawn(&tool, &["taint", "-no-color", "-lock-timeout=300s", address]).unwrap())
+            .collect();
+        for writer in writers {
+            Outcome::wait("taint", writer).unwrap().expect(0);
+        }
+        let after = state(&workspace, &tool);
+        assert_eq!(after["serial"].as_u64(), Some(before + WRITERS as u64));
+        let statuses: Vec<&Value> =
+            after["resources"].as_array().unwrap().iter().map(|resource| &resource["instances"][0]["status"]).collect();
+        assert_eq!(statuses, [&Value::from("tainted"); WRITERS]);
+    }
+}

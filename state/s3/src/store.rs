@@ -1,0 +1,249 @@
+//! One state: an object, its checksum in the table, its locks.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use aws_session::CallError;
+use md5::{Digest, Md5};
+use state::backend::remote::{JournalFile, check};
+use state::{Journal, JournalError, LockError, LockId, LockInfo, State, StateStore, StoreError, WriteCondition, v4};
+
+use crate::lock::Locks;
+use crate::objects::{self, Bucket, If, Object};
+use crate::service::{Clients, Service};
+use crate::table::Table;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// How long the table may be ahead of the bucket, or behind, and how often both are asked until then.
+const PATIENCE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(2));
+/// The same where there is nothing to wait for.
+const PATIENCE_HERE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_millis(100));
+
+/// The state of a workspace.
+pub(crate) struct S3Store {
+    service: Arc<Service>,
+    object: String,
+    session: Mutex<Session>,
+    journal: JournalFile,
+}
+
+#[derive(Default)]
+struct Session {
+    /// The lock that is held.
+    held: Option<LockId>,
+    /// What was last read or written here.
+    seen: Option<Seen>,
+}
+
+/// A version of the object.
+#[derive(Clone)]
+struct Seen {
+    /// What it holds, as a condition.
+    content: WriteCondition,
+    /// Its name; `None` if there is no object.
+    etag: Option<String>,
+}
+
+impl S3Store {
+    pub(crate) fn new(service: Arc<Service>, workspace: &str) -> S3Store {
+        let journal = JournalFile::new(&service.config.journal_folder, "s3", workspace);
+        S3Store { object: service.config.object(workspace), service, session: Mutex::default(), journal }
+    }
+
+    fn session(&self) -> MutexGuard<'_, Session> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn bucket<'a>(&'a self, clients: &'a Clients) -> Bucket<'a> {
+        Bucket { config: &self.service.config, client: &clients.s3 }
+    }
+
+    fn table<'a>(&'a self, clients: &'a Clients) -> Option<Table<'a>> {
+        let name = self.service.config.table.as_deref()?;
+        Some(Table { name, client: &clients.dynamodb })
+    }
+
+    fn place(&self) -> String {
+        self.service.place(&self.object)
+    }
+
+    fn failed(&self, action: &'static str, error: &CallError) -> StoreError {
+        self.service.failed(action, &self.object, error)
+    }
+
+    /// The object, once it is the one whose checksum the table has.
+    async fn fetch(&self) -> Result<Option<Object>, StoreError> {
+        let clients = self.service.clients().await?;
+        let (patience, pause) = if clients.loopback { PATIENCE_HERE } else { PATIENCE };
+        let start = Instant::now();
+        loop {
+            let object = self.bucket(clients).get(&self.object).await.map_err(|error| self.failed("read", &error))?;
+            let expected = match self.table(clients) {
+                // As in Terraform, a table that can't be read keeps nobody from reading the state.
+                Some(table) => table.digest(&self.place()).await.unwrap_or_default(),
+                None => None,
+            };
+            let bytes = object.as_ref().map(|object| object.bytes.as_slice()).filter(|bytes| !bytes.is_empty());
+            let found = bytes.map(digest).unwrap_or_default();
+            match expected.filter(|expected| is_digest(expected)) {
+                Some(expected) if expected != found => {
+                    if start.elapsed() >= patience {
+                        return Err(self.damaged(&found, &expected));
+                    }
+                    tokio::time::sleep(pause).await;
+                }
+                _ => return Ok(object),
+            }
+        }
+    }
+
+    fn damaged(&self, found: &str, expected: &str) -> StoreError {
+        StoreError::Told(format!(
+            "state data in S3 does not have the expected content.\n\nThe checksum calculated for the state stored in S3 does not \
+             match the checksum\nstored in DynamoDB.\n\nBucket: {}\nKey:    {}\nCalculated checksum: {found}\nStored checksum:     \
+             {expected}\n\nThis may be caused by unusually long delays in S3 processing a previous state\nupdate. Please wait for \
+             a minute or two and try again.\n\nIf this problem persists, and neither S3 nor DynamoDB are experiencing an\noutage, \
+             you may need to manually verify the remote state and update the Digest\nvalue stored in the DynamoDB table to the \
+             following value: {found}\n",
+            self.service.config.bucket, self.object
+        ))
+    }
+
+    /// Reads the state, and notes which version of the object it is.
+    async fn look(&self) -> Result<(Option<State>, Seen), StoreError> {
+        let object = self.fetch().await?;
+        let (bytes, etag) = object.map_or((Vec::new(), None), |object| (object.bytes, object.etag));
+        let state = v4::read(&bytes).map_err(|source| StoreError::Read { place: self.place(), source })?;
+        let seen = Seen { content: WriteCondition::replacing(state.as_ref()), etag };
+        self.session().seen = Some(seen.clone());
+        Ok((state, seen))
+    }
+
+    /// The version of the object that the condition speaks of.
+    async fn version(&self, condition: &WriteCondition) -> Result<Seen, StoreError> {
+        let seen = self.session().seen.clone();
+        if let Some(seen) = seen.filter(|seen| seen.content == *condition) {
+            return Ok(seen);
+        }
+        let (state, seen) = self.look().await?;
+        check(condition, state.as_ref(), &self.place())?;
+        Ok(seen)
+    }
+
+    /// Replaces the object, if it is the one that the condition speaks of.
+    async fn replace(&self, bytes: &[u8], condition: &WriteCondition) -> Result<Option<String>, StoreError> {
+        let clients = self.service.clients().await?;
+        let bucket = self.bucket(clients);
+        let failed = |error: CallError| self.failed("write", &error);
+        if *condition == WriteCondition::Any {
+            return bucket.put(&self.object, bytes, If::Anything).await.map_err(failed);
+        }
+        let seen = self.version(condition).await?;
+        let version = seen.etag.as_deref().map_or(If::Nothing, If::Is);
+        let error = match bucket.put(&self.object, bytes, version).await {
+            Ok(etag) => return Ok(etag),
+            Err(error) => error,
+        };
+        let gone = seen.etag.is_some() && error.code() == Some("NoSuchKey");
+        if !objects::is_conflict(&error) && !objects::is_unknown(&error) && !gone {
+            return Err(failed(error));
+        }
+        // Its answer may have been lost on its way, and this is the repetition.
+        let stored = bucket.get(&self.object).await.map_err(failed)?;
+        if let Some(stored) = stored.as_ref().filter(|stored| stored.bytes == bytes) {
+            return Ok(stored.etag.clone());
+        }
+        let (stored, etag) = stored.map_or((Vec::new(), None), |stored| (stored.bytes, stored.etag));
+        if objects::is_unknown(&error) && etag == seen.etag {
+            // A server without conditional writes: the lock alone keeps others away.
+            return bucket.put(&self.object, bytes, If::Anything).await.map_err(failed);
+        }
+        self.session().seen = None;
+        let found = match v4::read(&stored) {
+            Ok(state) => WriteCondition::replacing(state.as_ref()).to_string(),
+            Err(_) => "something unreadable".to_owned(),
+        };
+        Err(StoreError::Conflict { place: self.place(), expected: condition.to_string(), found })
+    }
+}
+
+#[async_trait]
+impl StateStore for S3Store {
+    async fn read(&self) -> Result<Option<State>, StoreError> {
+        Ok(self.look().await?.0)
+    }
+
+    async fn write(&self, state: &State, condition: &WriteCondition) -> Result<(), StoreError> {
+        let bytes = v4::write(state);
+        let etag = self.replace(&bytes, condition).await?;
+        // A server that names no versions has to be asked again.
+        self.session().seen =
+            etag.map(|etag| Seen { content: WriteCondition::replacing(Some(state)), etag: Some(etag) });
+        let Some(table) = self.table(self.service.clients().await?) else { return Ok(()) };
+        table
+            .set_digest(&self.place(), &digest(&bytes))
+            .await
+            .map_err(|error| self.failed("record the checksum of", &error))
+    }
+
+    async fn lock(&self, mut info: LockInfo, timeout: Duration) -> Result<LockId, LockError> {
+        if self.session().held.is_some() {
+            return Err(LockError::AlreadyLocked);
+        }
+        let locks = Locks::new(&self.service, &self.object).await?;
+        info.path = self.place();
+        let start = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            info.created = jiff::Timestamp::now().to_string();
+            let error = match locks.take(&info).await {
+                Ok(()) => {
+                    let mut session = self.session();
+                    session.held = Some(info.id.clone());
+                    session.seen = None;
+                    return Ok(info.id);
+                }
+                Err(error @ LockError::Held { .. }) => error,
+                Err(error) => return Err(error),
+            };
+            let left = timeout.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                return Err(error);
+            }
+            tokio::time::sleep(pause.min(left)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn unlock(&self, id: &LockId) -> Result<(), LockError> {
+        match self.session().held.clone() {
+            Some(held) if held == *id => {}
+            Some(held) => return Err(LockError::WrongId { given: id.0.clone(), current: held.0, info: None }),
+            None => return Err(LockError::NotLocked),
+        }
+        Locks::new(&self.service, &self.object).await?.release(&id.0).await?;
+        self.session().held = None;
+        self.journal.close();
+        Ok(())
+    }
+
+    async fn force_unlock(&self, id: &LockId) -> Result<(), LockError> {
+        Locks::new(&self.service, &self.object).await?.release(&id.0).await
+    }
+
+    async fn journal(&self) -> Result<Arc<dyn Journal>, JournalError> {
+        self.journal.open()
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    hex::encode(Md5::digest(bytes))
+}
+
+/// Whether it is an MD5; anything else in its place is passed over, as in Terraform.
+fn is_digest(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
