@@ -252,6 +252,18 @@ fn json_mistakes_are_reported_where_hcl_reports_them() {
 }
 
 #[test]
+fn a_mistake_after_what_is_not_utf8_is_told_where_it_is() {
+    let sources = Sources::new();
+    let (_, _, diagnostics) = super::parse_file(&sources, Path::new("a.tf"), b"a = \"\xff\xff\\q\xff\\\xff\"\n".to_vec());
+    let ranges: Vec<(u32, u32)> = diagnostics
+        .iter()
+        .filter(|d| d.summary() == "Invalid escape sequence")
+        .filter_map(|d| Some((d.range()?.start, d.range()?.end)))
+        .collect();
+    assert_eq!(ranges, [(7, 9), (10, 12)]);
+}
+
+#[test]
 fn random_damage_never_panics() {
     let samples = [
         "locals {\n  a = \"x${b ? 1 : [for k, v in c : k => v...]}%{ if d ~} e %{ endif }\" // f\n  g = <<-EOT\n    h ${i}\n  EOT\n}\nj \"k\" { l = m[*].n.0 }\n",

@@ -30,8 +30,8 @@ pub(crate) fn unescape<'a>(bytes: &'a [u8], quoted: bool, range: Range, diagnost
         rest = &rest[start..];
         let length = if rest.starts_with('\\') {
             backslash(rest, &mut result, |length, detail: String| {
-                let start = range.start + offset as u32;
-                let place = Range { file: range.file, start, end: start + length as u32 };
+                let place = |offset: usize| range.start + original_offset(bytes, offset) as u32;
+                let place = Range { file: range.file, start: place(offset), end: place(offset + length) };
                 diagnostics.push(Diagnostic::error("Invalid escape sequence", detail).at(place).within(range));
             })
         } else if rest.starts_with("$${") || rest.starts_with("%%{") {
@@ -45,6 +45,23 @@ pub(crate) fn unescape<'a>(bytes: &'a [u8], quoted: bool, range: Range, diagnost
     }
     result.push_str(rest);
     result.into()
+}
+
+/// Where in `bytes` a byte of their lossy text comes from: what is not UTF-8 became longer.
+fn original_offset(bytes: &[u8], offset: usize) -> usize {
+    let (mut original, mut lossy) = (0, 0);
+    for chunk in bytes.utf8_chunks() {
+        let valid = chunk.valid().len();
+        if lossy + valid >= offset {
+            return original + (offset - lossy);
+        }
+        original += valid + chunk.invalid().len();
+        lossy += valid + char::REPLACEMENT_CHARACTER.len_utf8();
+        if lossy >= offset {
+            return original;
+        }
+    }
+    original
 }
 
 /// Resolves the escape at the start of `rest` into `result` and returns its length.
