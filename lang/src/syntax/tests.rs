@@ -258,7 +258,7 @@ fn a_mistake_after_what_is_not_utf8_is_told_where_it_is() {
     let ranges: Vec<(u32, u32)> = diagnostics
         .iter()
         .filter(|d| d.summary() == "Invalid escape sequence")
-        .filter_map(|d| Some((d.range()?.start, d.range()?.end)))
+        .filter_map(|d| Some((d.subject()?.start, d.subject()?.end)))
         .collect();
     assert_eq!(ranges, [(7, 9), (10, 12)]);
 }
