@@ -254,13 +254,13 @@ fn json_mistakes_are_reported_where_hcl_reports_them() {
 #[test]
 fn a_mistake_after_what_is_not_utf8_is_told_where_it_is() {
     let sources = Sources::new();
-    let (_, _, diagnostics) = super::parse_file(&sources, Path::new("a.tf"), b"a = \"\xff\xff\\q\xff\\\xff\"\n".to_vec());
+    let (_, _, diagnostics) = super::parse_file(&sources, Path::new("a.tf"), b"j\"\xc1\xa9\\q".to_vec());
     let ranges: Vec<(u32, u32)> = diagnostics
         .iter()
-        .filter(|d| d.summary() == "Invalid escape sequence")
+        .filter(|d| d.summary().contains("escape"))
         .filter_map(|d| Some((d.subject()?.start, d.subject()?.end)))
         .collect();
-    assert_eq!(ranges, [(7, 9), (10, 12)]);
+    assert_eq!(ranges, [(4, 6)]);
 }
 
 #[test]
