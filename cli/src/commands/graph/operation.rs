@@ -176,6 +176,10 @@ impl Sketch<'_> {
 
     /// An object of the configuration with what it needs, each with the name to draw it by.
     fn configuration(&mut self, node: &Node, needed: Vec<(Node, String)>) {
+        if matches!(node, Node::Refresh(_)) {
+            // Terraform reads each object where it plans it.
+            return;
+        }
         let name = self.name(node);
         let shape = match node {
             Node::Variable(module, _) if module.is_root() => Some((name.clone(), Shape::Note)),
@@ -193,7 +197,9 @@ impl Sketch<'_> {
         }
         for (needed, drawn) in needed {
             match (node, &needed) {
-                (_, Node::Provider(_)) => self.provider(&name, &needed),
+                (_, Node::Provider(provider) | Node::Refresh(provider)) => {
+                    self.provider(&name, &Node::Provider(provider.clone()));
+                }
                 (Node::Variable(module, _), needed) if validated && is_below(needed, module) => {
                     self.drawing.edge(&self.needed(node), &drawn);
                 }
