@@ -17,7 +17,7 @@ pub struct Arguments {}
 
 /// Runs the command.
 pub fn run(_: &Arguments) -> Result<(), TaskError> {
-    say("Building windlass. The first time this compiles the cloud SDKs, about 10 minutes on two cores.");
+    say("Building windlass. The first time this compiles the cloud SDKs, about 15 minutes on two cores.");
     process::build()?;
     let windlass = Tool::windlass()?;
 
