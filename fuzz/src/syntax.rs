@@ -90,14 +90,14 @@ pub fn json(text: &[u8]) {
     }
 }
 
-/// Whether an attribute of a number is written apart from it, as in `1 .e2`. Terraform puts them together, and so do we, which makes
-/// another number of them, or none.
-fn takes_attribute_of_number(text: &[u8]) -> bool {
+/// Whether a step of a number or of a legacy index is written apart from it, as in `1 .e2` and `a.3 .4`. Terraform puts them
+/// together, and so do we, which makes another number of them, or none.
+fn has_step_apart_from_number(text: &[u8]) -> bool {
     let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'.';
     (1..text.len()).any(|dot| {
         let before = text[..dot].trim_ascii_end();
-        let word = before.iter().rev().take_while(|byte| is_word(byte)).count();
-        text[dot] == b'.' && before.len() < dot && before[before.len() - word..].first().is_some_and(u8::is_ascii_digit)
+        let mut word = before.iter().rev().take_while(|byte| is_word(byte));
+        text[dot] == b'.' && before.len() < dot && word.any(u8::is_ascii_digit)
     })
 }
 
@@ -109,7 +109,7 @@ pub fn format(text: &[u8]) {
         assert_eq!(once, text, "a file with mistakes stays as it is");
         return;
     }
-    if takes_attribute_of_number(text) {
+    if has_step_apart_from_number(text) {
         return;
     }
     read(&once);
