@@ -90,14 +90,14 @@ pub fn json(text: &[u8]) {
     }
 }
 
-/// Whether a step of a number or of a legacy index is written apart from it, as in `1 .e2` and `a.3 .4`. Terraform puts them
-/// together, and so do we, which makes another number of them, or none.
+/// Whether a step of a number or of a legacy index is written apart from it, as in `1 .e2`, `1. e2` and `a.3 .4`. Terraform puts
+/// them together, and so do we, which makes another number of them, or none.
 fn has_step_apart_from_number(text: &[u8]) -> bool {
     let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'.';
-    (1..text.len()).any(|dot| {
+    (1..text.len()).filter(|dot| text[*dot] == b'.').any(|dot| {
         let before = text[..dot].trim_ascii_end();
-        let mut word = before.iter().rev().take_while(|byte| is_word(byte));
-        text[dot] == b'.' && before.len() < dot && word.any(u8::is_ascii_digit)
+        let apart = before.len() < dot || text.get(dot + 1).is_some_and(u8::is_ascii_whitespace);
+        apart && before.iter().rev().take_while(|byte| is_word(byte)).any(u8::is_ascii_digit)
     })
 }
 
