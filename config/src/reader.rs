@@ -113,13 +113,7 @@ impl<'a> Reader<'a> {
     /// A place in a message: `main.tf:3,1-9`.
     pub fn place(&self, range: Range) -> String {
         let Some(source) = self.sources.get(range.file) else { return "an unknown place".to_owned() };
-        let (start, end) = (source.position(range.start), source.position(range.end));
-        let name = source.name.display();
-        if start.line == end.line {
-            format!("{name}:{},{}-{}", start.line, start.column, end.column)
-        } else {
-            format!("{name}:{},{}-{},{}", start.line, start.column, end.line, end.column)
-        }
+        source.place(range)
     }
 
     /// Whether an expression is a quoted string or heredoc in native syntax.

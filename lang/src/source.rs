@@ -99,6 +99,17 @@ impl Source {
         Position { line, column, byte }
     }
 
+    /// A range of this file as text, for messages: `main.tf:3,1-9`, or `main.tf:3,1-4,2` over several lines.
+    pub fn place(&self, range: Range) -> String {
+        let (start, end) = (self.position(range.start), self.position(range.end));
+        let name = self.name.display();
+        if start.line == end.line {
+            format!("{name}:{},{}-{}", start.line, start.column, end.column)
+        } else {
+            format!("{name}:{},{}-{},{}", start.line, start.column, end.line, end.column)
+        }
+    }
+
     /// The text of a line (from 1), without its line break.
     pub fn line(&self, line: usize) -> String {
         let starts = self.line_starts();

@@ -86,7 +86,7 @@ impl ConfigGraph {
         let mut builder = Builder { workspace, graph: DiGraph::new(), index: HashMap::new() };
         builder.add_nodes(&workspace.config);
         for provider in stored_providers {
-            builder.node(Node::Refresh(provider.clone()));
+            builder.refresh(provider.clone());
         }
         builder.add_edges(&workspace.config);
         builder.connect_providers();
@@ -362,23 +362,19 @@ impl Builder<'_> {
 
     fn connect_provider(&mut self, node: NodeIndex, provider: ProviderConfig) {
         let managed = matches!(&self.graph[node], Node::Resource(resource) if resource.resource.mode == Mode::Managed);
-        let index = self.node(if managed { Node::Refresh(provider) } else { Node::Provider(provider) });
+        let index = if managed { self.refresh(provider) } else { self.node(Node::Provider(provider)) };
         self.graph.update_edge(node, index, ());
     }
 
+    /// The refresh of a provider configuration, which needs the provider.
+    fn refresh(&mut self, provider: ProviderConfig) -> NodeIndex {
+        let configured = self.node(Node::Provider(provider.clone()));
+        let refresh = self.node(Node::Refresh(provider));
+        self.graph.update_edge(refresh, configured, ());
+        refresh
+    }
+
     fn connect_providers(&mut self) {
-        let refreshes: Vec<(NodeIndex, ProviderConfig)> = self
-            .index
-            .iter()
-            .filter_map(|(node, index)| match node {
-                Node::Refresh(provider) => Some((*index, provider.clone())),
-                _ => None,
-            })
-            .collect();
-        for (index, provider) in refreshes {
-            let configured = self.node(Node::Provider(provider));
-            self.graph.update_edge(index, configured, ());
-        }
         let providers: Vec<(NodeIndex, ProviderConfig)> = self
             .index
             .iter()

@@ -72,13 +72,7 @@ impl Workspace {
     /// A place as text: `main.tf:3,3-13`.
     pub fn place(&self, range: Range) -> String {
         let Some(source) = self.sources.get(range.file) else { return "the configuration".to_owned() };
-        let (start, end) = (source.position(range.start), source.position(range.end));
-        let name = source.name.display();
-        if start.line == end.line {
-            format!("{name}:{},{}-{}", start.line, start.column, end.column)
-        } else {
-            format!("{name}:{},{}-{},{}", start.line, start.column, end.line, end.column)
-        }
+        source.place(range)
     }
 }
 

@@ -227,13 +227,7 @@ impl<'a> Parser<'a> {
         // Nobody reads it any more after very many: finding columns takes time.
         let sources = self.sources.filter(|_| self.diagnostics.len() <= MOST_MISTAKES);
         let Some(source) = sources.and_then(|s| s.get(range.file)) else { return "an earlier place".to_owned() };
-        let (start, end) = (source.position(range.start), source.position(range.end));
-        let name = source.name.display();
-        if start.line == end.line {
-            format!("{name}:{},{}-{}", start.line, start.column, end.column)
-        } else {
-            format!("{name}:{},{}-{},{}", start.line, start.column, end.line, end.column)
-        }
+        source.place(range)
     }
 
     /// Runs `f` with line breaks as tokens, or as white space.

@@ -49,7 +49,7 @@ pub async fn connect(
     provision: &Provision<'_>,
     announce: bool,
 ) -> Result<Session, String> {
-    let way = Way::new(connection, agent).await?;
+    let way = Way::new(connection, agent)?;
     let deadline = Instant::now() + connection.timeout;
     let mut last = None;
     let mut pause = FIRST_PAUSE;
@@ -94,7 +94,7 @@ struct Way {
 }
 
 impl Way {
-    async fn new(connection: &Connection, agent: Option<PathBuf>) -> Result<Way, String> {
+    fn new(connection: &Connection, agent: Option<PathBuf>) -> Result<Way, String> {
         let agent = agent.filter(|_| connection.agent);
         if connection.agent && agent.is_none() {
             return Err("SSH agent requested but SSH_AUTH_SOCK not-specified".to_owned());
