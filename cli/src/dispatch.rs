@@ -28,43 +28,61 @@ pub async fn run(arguments: Vec<String>, environment: Environment, io: Io, provi
 }
 
 async fn command(arguments: Vec<String>, environment: Environment, mut ui: Ui, providers: ProviderRegistry) -> Exit {
+    // Asked for the version anywhere, Terraform tells nothing else.
+    let before_rest = arguments.iter().take_while(|argument| *argument != "--");
+    if before_rest.clone().any(|argument| matches!(argument.as_str(), "-v" | "-version" | "--version")) {
+        return commands::version::run(&ui, &commands::version::VersionArgs { json: false, rest: Vec::new() });
+    }
+    let mut moved = false;
     let mut rest = arguments.as_slice();
     while let Some((option, tail)) = rest.split_first().filter(|(first, _)| first.starts_with('-')) {
         let name = option.trim_start_matches('-');
         match name.split_once('=').unwrap_or((name, "")) {
-            ("chdir", directory) if option.contains('=') && !directory.is_empty() => {
+            ("chdir", directory) if option.contains('=') && !directory.is_empty() && !moved => {
                 if let Err(error) = std::env::set_current_dir(directory) {
                     let error = crate::io::reason(&error);
                     ui.eprint(&format!("Error handling -chdir option: chdir {directory}: {error}\n"));
                     return Exit::Failure;
                 }
                 rest = tail;
+                moved = true;
             }
-            ("chdir", _) => {
+            ("chdir", _) if !moved => {
                 ui.eprint(
                     "Invalid -chdir option: must include an equals sign followed by a directory path, like -chdir=example\n",
                 );
                 return Exit::Failure;
             }
-            ("help" | "h", _) => {
-                ui.print(&usage());
-                return Exit::Success;
-            }
+            ("help" | "h", _) => match tail.iter().position(|word| !word.starts_with('-')) {
+                Some(command) => return help(&tail[command..], ui, environment, providers).await,
+                None => {
+                    ui.print(&usage());
+                    return Exit::Success;
+                }
+            },
             ("install-autocomplete", _) => return commands::autocomplete::install(&ui, &environment),
             ("uninstall-autocomplete", _) => return commands::autocomplete::uninstall(&ui, &environment),
-            ("version" | "v", _) => {
-                return commands::version::run(&ui, &commands::version::VersionArgs { json: false, rest: Vec::new() });
+            _ if tail.iter().any(|word| !word.starts_with('-')) => {
+                ui.print(&format!(
+                    "Invalid flags before the subcommand. If these flags are for\nthe subcommand, please put them after the \
+                     subcommand.\n\n{}",
+                    usage()
+                ));
+                return Exit::Failure;
             }
             _ => {
-                ui.eprint(&usage());
+                ui.print(&usage());
                 return Exit::Usage;
             }
         }
     }
-    let Some((name, tail)) = rest.split_first() else {
-        ui.eprint(&usage());
+    let Some((name, tail)) = rest.split_first().filter(|(name, _)| !name.is_empty()) else {
+        ui.print(&usage());
         return Exit::Usage;
     };
+    if name == "help" {
+        return help(tail, ui, environment, providers).await;
+    }
     let (name, tail) = match tail.split_first() {
         Some((sub, tail)) if GROUPS.contains(&name.as_str()) && !sub.starts_with('-') => {
             (format!("{name} {sub}"), tail)
@@ -84,6 +102,20 @@ async fn command(arguments: Vec<String>, environment: Environment, mut ui: Ui, p
     }
     arguments.extend(tail.iter().cloned());
     dispatch(&name, &arguments, &mut ui, environment, providers).await.unwrap_or_else(|exit| exit)
+}
+
+/// Shows the help of a command, or of all.
+async fn help(command: &[String], mut ui: Ui, environment: Environment, providers: ProviderRegistry) -> Exit {
+    let name = match command {
+        [] => {
+            ui.print(&usage());
+            return Exit::Success;
+        }
+        [group, sub, ..] if GROUPS.contains(&group.as_str()) && !sub.starts_with('-') => format!("{group} {sub}"),
+        [name, ..] => name.clone(),
+    };
+    let asked = ["-help".to_owned()];
+    dispatch(&name, &asked, &mut ui, environment, providers).await.unwrap_or_else(|exit| exit)
 }
 
 /// Commands that have subcommands.

@@ -125,6 +125,10 @@ impl Session {
     /// # Errors
     /// A configuration that can't be read, a backend that `init` has to set up first.
     pub fn backend(&self) -> Result<Place, Diagnostics> {
+        if let Some(name) = self.environment.get("TF_WORKSPACE").filter(|name| !is_workspace_name(name)) {
+            let detail = format!("{name:?} is not allowed. {WORKSPACE_NAMES}");
+            return Err(Diagnostic::error("Invalid workspace name set using TF_WORKSPACE", detail).into());
+        }
         let root = Path::new(".");
         let (module, diagnostics) = load_module(&self.sources, root, root, ModulePath::root());
         let (module, _) = diagnostics.ok_or_errors(module)?;
@@ -193,6 +197,16 @@ impl Opened {
             Err(error) => Diagnostic::error("Error releasing the state lock", chain(&error)).into(),
         }
     }
+}
+
+/// What names of workspaces are like.
+pub const WORKSPACE_NAMES: &str =
+    "The name must contain only URL safe\ncharacters, contain no path separators, and not be an empty string.";
+
+/// Whether a workspace may have this name.
+pub fn is_workspace_name(name: &str) -> bool {
+    let safe = |c: char| c.is_ascii_alphanumeric() || "-_.~!$&'()*+,;=:@".contains(c);
+    !name.is_empty() && name.chars().all(safe) && !matches!(name, "." | "..")
 }
 
 /// An error with what caused it.

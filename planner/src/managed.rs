@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use config::module::ResourceBlock;
 use futures::StreamExt;
-use lang::addr::{InstanceKey, ProviderConfig, ResourceInstance};
+use lang::addr::{AbsResource, InstanceKey, ProviderConfig, ResourceInstance};
+use lang::quoting::go_quote;
 use lang::values::{Marks, Path, PathStep};
 use lang::{Diagnostic, Diagnostics, Severity, Str, Value};
 use sdk::{Configured, PlanRequest, Schema};
@@ -13,7 +14,7 @@ use state::{Dependencies, InstanceObject, ObjectStatus};
 
 use crate::checks::{RuleKind, evaluate_rules};
 use crate::decode::decode_body;
-use crate::expansion::Repetition;
+use crate::expansion::{Expansion, Repetition};
 use crate::imports::{Target, Wanted};
 use crate::locate::located;
 use crate::objects;
@@ -59,6 +60,7 @@ impl Planning<'_> {
         let dependencies = self.dependencies.get(&config_address).cloned().unwrap_or_else(|| Arc::from([]));
         let create_before_destroy = self.create_before_destroy.contains(&config_address);
         let deferral = self.deferral_of(&config_address, &expansion);
+        self.world.report(self.lacking_key(&resource, &expansion).into_iter().collect());
         let plans = expansion.keys_to_plan().into_iter().map(|key| {
             let address = resource.instance(key.clone());
             let prior = read(&self.prior).get(&(address.clone(), None)).cloned();
@@ -87,6 +89,31 @@ impl Planning<'_> {
             planned.into_iter().filter_map(|(key, value)| Some((key, value??))).collect();
         self.world.set_resource(module, &block.address, ResourceValues::existing(expansion, values));
         fine && (deferral.is_some() || self.check_postconditions(module, block))
+    }
+
+    /// The warning that `-replace` names a resource where an instance should be.
+    fn lacking_key(&self, resource: &AbsResource, expansion: &Expansion) -> Option<Diagnostic> {
+        let named = resource.instance(InstanceKey::None);
+        let keys = expansion.keys();
+        if !self.options.force_replace.contains(&named) || matches!(expansion, Expansion::Unknown) || keys.contains(&InstanceKey::None) {
+            return None;
+        }
+        let options = keys.iter().map(|key| go_quote(&resource.instance(key.clone()).to_string()));
+        let options: Vec<String> = options.map(|address| format!("  -replace={address}")).collect();
+        let why = match options.as_slice() {
+            [] => "this resource doesn't have any instances.".to_owned(),
+            [only] => format!(
+                "it lacks an instance key.\n\nTo force replacement of the single declared instance, use the following option \
+                 instead:\n{only}"
+            ),
+            many => format!(
+                "it lacks an instance key.\n\nTo force replacement of particular instances, use one or more of the following \
+                 options instead:\n{}",
+                many.join("\n")
+            ),
+        };
+        let detail = format!("Your force-replace request for {resource} doesn't match any resource instances because {why}");
+        Some(Diagnostic::warning("Incompletely-matched force-replace resource instance", detail))
     }
 
     /// Plans an instance whose configuration was generated for its import.

@@ -70,12 +70,11 @@ pub struct PlanningArgs {
     pub variables: VariableArgs,
 }
 
-impl PlanningArgs {
-    /// What `refresh` plans.
-    pub fn refresh_only() -> PlanningArgs {
+impl Default for PlanningArgs {
+    fn default() -> PlanningArgs {
         PlanningArgs {
             destroy: false,
-            refresh_only: true,
+            refresh_only: false,
             refresh: true,
             replace: Vec::new(),
             target: Vec::new(),

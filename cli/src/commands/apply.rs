@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clap::ArgAction;
 use lang::Diagnostics;
-use planner::plan::{ChangeCounts, Plan, PlanMode};
+use planner::plan::{Action, ChangeCounts, Plan, PlanMode};
 use planner::planfile::SavedPlan;
 use planner::{ApplyOptions, Interrupt};
 
@@ -62,6 +62,9 @@ pub async fn run(session: &Session, args: &ApplyArgs, verb: Verb) -> Exit {
         session.show(diagnostics);
         Exit::Failure
     };
+    if args.json {
+        session.ui.event(&Event::version());
+    }
     if args.json && !args.auto_approve && args.plan.is_empty() {
         session.ui.error(
             "Plan file or auto-approve required",
@@ -70,9 +73,7 @@ pub async fn run(session: &Session, args: &ApplyArgs, verb: Verb) -> Exit {
         );
         return Exit::Failure;
     }
-    if args.json {
-        session.ui.event(&Event::version());
-    }
+    session.show(&operation::state_flag_warning(&args.state));
     let command = if verb == Verb::Destroy { "destroy" } else { "apply" };
     let saved = match args.plan.as_slice() {
         [] => None,
@@ -125,10 +126,9 @@ async fn plan_and_apply(
             return Exit::Failure;
         }
     };
-    if verb == Verb::Refresh && snapshots.stored().is_none_or(state::State::is_empty) {
+    if verb == Verb::Refresh && snapshots.stored().is_none_or(|state| state.resources.is_empty()) {
         let detail = "There are currently no remote objects tracked in the state, so there is nothing to refresh.";
         session.show(&lang::Diagnostic::warning("Empty or non-existent state", detail).into());
-        return Exit::Success;
     }
     let mut warnings;
     let plan = match saved {
@@ -150,13 +150,17 @@ async fn plan_and_apply(
                 let of_check = |d: &lang::Diagnostic| d.summary().starts_with("Check block assertion");
                 planned.diagnostics = planned.diagnostics.into_iter().filter(|d| !of_check(d)).collect();
             }
-            if let Some(plan) = planned.plan.as_ref().filter(|_| verb != Verb::Refresh || !session.ui.settings.json) {
+            if let Some(plan) = planned.plan.as_ref().filter(|plan| verb != Verb::Refresh || plan.errored) {
                 operation::show_plan(session, plan);
             }
-            let Some(plan) = planned.plan.filter(|_| !planned.diagnostics.has_errors()) else {
+            let Some(mut plan) = planned.plan.filter(|_| !planned.diagnostics.has_errors()) else {
                 session.show(&planned.diagnostics);
                 return Exit::Failure;
             };
+            if verb == Verb::Refresh {
+                // It takes in what is there; it removes nothing.
+                plan.outputs.retain(|_, change| change.action != Action::Delete);
+            }
             warnings = planned.diagnostics;
             if plan.has_changes() && !args.auto_approve {
                 // Who decides has to see what there is to worry about.
@@ -196,13 +200,15 @@ async fn plan_and_apply(
     }
     warnings.append(outcome.diagnostics);
     session.show(&warnings);
-    if verb != Verb::Refresh || !session.ui.settings.json {
-        summary(session, plan.mode == PlanMode::Destroy, &outcome.counts);
+    if verb != Verb::Refresh {
+        summary(session, verb == Verb::Destroy, &outcome.counts);
     }
     if let (Some(path), false) = (&args.state_out.state_out, session.ui.settings.json) {
         saved_elsewhere(session, path, &outcome.counts);
     }
-    outputs(session, &outcome.state, plan.mode == PlanMode::Destroy);
+    if verb != Verb::Destroy {
+        outputs(session, &outcome.state);
+    }
     Exit::Success
 }
 
@@ -270,11 +276,8 @@ fn saved_elsewhere(session: &Session, path: &str, counts: &ChangeCounts) {
     ));
 }
 
-fn outputs(session: &Session, state: &state::State, destroy: bool) {
+fn outputs(session: &Session, state: &state::State) {
     let ui = &session.ui;
-    if destroy {
-        return;
-    }
     if ui.settings.json {
         let parts: serde_json::Map<_, _> = state
             .outputs

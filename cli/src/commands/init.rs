@@ -114,8 +114,7 @@ pub async fn run(session: &Session, args: &InitArgs) -> Exit {
 
 fn misuse(args: &InitArgs) -> Option<Diagnostic> {
     if !args.directory.is_empty() {
-        let detail = "Too many command line arguments. Did you mean to use -chdir?";
-        return Some(Diagnostic::error("Too many command line arguments", detail));
+        return Some(Diagnostic::error("Too many command line arguments. Did you mean to use -chdir?", ""));
     }
     if args.migrate_state && args.json {
         let detail = "The -migrate-state and -json options are mutually-exclusive.";
@@ -314,6 +313,12 @@ async fn set_up_backend(session: &Session, args: &InitArgs, module: &Module) -> 
         Some(_) if !args.migrate_state && !args.force_copy => return Err(backend_changed().into()),
         Some(previous) => {
             let old = previous.open(&session.environment, None)?;
+            if previous.kind == wanted.kind && !args.json {
+                session.ui.print(
+                    "Backend configuration changed!\n\nTerraform has detected that the configuration specified for the \
+                     backend\nhas changed. Terraform will now check for existing state in the backends.\n\n",
+                );
+            }
             migrate(session, args, (&previous.kind, &old), new).await?;
         }
         None if args.reconfigure => {}
@@ -352,6 +357,9 @@ fn settings(session: &Session, given: &[String]) -> Result<Vec<(String, Given)>,
         if let Some((name, value)) = item.split_once('=') {
             all.push((name.trim().to_owned(), Given::Text(value.to_owned())));
             continue;
+        }
+        if !Path::new(item).is_file() {
+            return Err(Diagnostic::error("Failed to read file", format!("The file {item:?} could not be read.")).into());
         }
         let (attributes, mut diagnostics) = parse_tfvars(&session.sources, Path::new(""), Path::new(item));
         for attribute in &attributes {

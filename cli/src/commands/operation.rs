@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use lang::addr::Mode as ResourceMode;
+use lang::quoting::go_quote;
 use lang::{Diagnostic, Diagnostics, Str};
 use planner::hooks::Hooks;
 use planner::plan::{Action, DeferredChange, Plan, PlanMode, ResourceChange};
@@ -12,7 +14,7 @@ use serde_json::json;
 use state::{Journal, Snapshots};
 
 use super::apply::Verb;
-use crate::args::groups::PlanningArgs;
+use crate::args::groups::{PlanningArgs, StateArgs};
 use crate::json_views::document;
 use crate::json_views::plan::shown_document;
 use crate::json_views::stream::Event;
@@ -63,6 +65,13 @@ pub fn prepare(session: &Session, args: &PlanningArgs, input: bool, verb: Verb) 
     }
     options.variables = given;
     Ok(Prepared { workspace, options, warnings: diagnostics })
+}
+
+/// The warning that comes with `-state`.
+pub fn state_flag_warning(args: &StateArgs) -> Diagnostics {
+    let detail = "Use the `path` argument of the `local` backend instead: it holds for all commands.";
+    let warning = args.state.as_ref().map(|_| Diagnostic::warning("Deprecated flag: -state", detail));
+    warning.into_iter().collect()
 }
 
 fn nothing_to_apply() -> Diagnostics {
@@ -221,6 +230,10 @@ fn options(args: &PlanningArgs) -> Result<PlanOptions, Diagnostics> {
                       have nothing to do.";
         diagnostics.push(Diagnostic::error("Incompatible refresh options", detail));
     }
+    if !args.replace.is_empty() && mode != PlanMode::Normal {
+        let detail = "The -replace option is for normal plans: it makes no sense together with -destroy or -refresh-only.";
+        diagnostics.push(Diagnostic::error("Unsupported plan mode", detail));
+    }
     let targets = addresses(&args.target, "target", &mut diagnostics);
     let excludes = addresses(&args.exclude, "exclude", &mut diagnostics);
     if !targets.is_empty() && !excludes.is_empty() {
@@ -230,13 +243,13 @@ fn options(args: &PlanningArgs) -> Result<PlanOptions, Diagnostics> {
     }
     let mut force_replace = Vec::new();
     for text in &args.replace {
-        match text.parse() {
-            Ok(address) => force_replace.push(address),
-            Err(error) => {
-                let error: lang::addr_parse::AddressError = error;
-                diagnostics
-                    .push(Diagnostic::error(format!("Invalid force-replace address {text:?}"), error.to_string()));
+        let refused = |why: &str| Diagnostic::error(format!("Invalid force-replace address {}", go_quote(text)), why);
+        match crate::targets::parse_instance(text) {
+            Ok(address) if address.resource.mode != ResourceMode::Managed => {
+                diagnostics.push(refused("Only managed resources can be used with the -replace=... option."));
             }
+            Ok(address) => force_replace.push(address),
+            Err(problems) => diagnostics.extend(problems.iter().map(|problem| refused(problem.detail()))),
         }
     }
     if diagnostics.has_errors() {
@@ -379,7 +392,7 @@ pub fn stream_planned(session: &Session, plan: &Plan) {
         return;
     }
     for change in &plan.changes {
-        let data = change.address.resource.mode == lang::addr::Mode::Data;
+        let data = change.address.resource.mode == ResourceMode::Data;
         let moved = change.previous_address.as_ref().is_some_and(|p| *p != change.address);
         let silent = change.action == Action::NoOp && !moved && change.importing.is_none();
         let forgotten_read = data && change.action == Action::Delete;

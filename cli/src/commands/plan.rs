@@ -61,6 +61,7 @@ pub async fn run(session: &Session, args: &PlanArgs) -> Exit {
     if args.json {
         session.ui.event(&Event::version());
     }
+    session.show(&operation::state_flag_warning(&args.state));
     let prepared = match operation::prepare(session, &args.planning, args.input && !args.json, Verb::Plan)
         .and_then(|prepared| generated::prepare(prepared, args.generate_config_out.as_deref()))
     {
@@ -120,7 +121,7 @@ fn report(session: &Session, args: &PlanArgs, planned: &operation::Planned) -> E
     if let Some(plan) = &planned.plan {
         operation::show_plan(session, plan);
     }
-    if path.is_some() && !planned.diagnostics.has_errors() {
+    if path.is_some() && planned.plan.as_ref().is_some_and(|plan| !plan.generated.is_empty()) {
         session.show(&generated::experimental().into());
     }
     session.show(&planned.diagnostics);

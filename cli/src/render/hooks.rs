@@ -229,7 +229,8 @@ impl Hooks for JsonProgress {
             Action::Delete => "Destroying",
             _ => "Applying",
         };
-        let id = id_of(prior);
+        // What a new object replaces is another object.
+        let id = id_of(prior).filter(|_| action != Action::Create);
         let message = format!("{address}: {verb}...{}", id_suffix(id));
         let parts = merged(json!({"action": action_name(action)}), id_parts(id));
         self.send("apply_start", message, hook(address, parts));

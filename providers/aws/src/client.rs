@@ -30,6 +30,7 @@ pub struct Aws {
     elbv2: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
     iam: OnceLock<aws_sdk_iam::Client>,
     kms: OnceLock<aws_sdk_kms::Client>,
+    ssm: OnceLock<aws_sdk_ssm::Client>,
     sts: OnceLock<aws_sdk_sts::Client>,
 }
 
@@ -99,6 +100,7 @@ impl Aws {
             elbv2: OnceLock::new(),
             iam: OnceLock::new(),
             kms: OnceLock::new(),
+            ssm: OnceLock::new(),
             sts: OnceLock::new(),
         }
     }
@@ -135,6 +137,10 @@ impl Aws {
     client!(
         /// KMS.
         kms, "kms", aws_sdk_kms
+    );
+    client!(
+        /// Systems Manager.
+        ssm, "ssm", aws_sdk_ssm
     );
     /// STS.
     pub fn sts(&self) -> &aws_sdk_sts::Client {
@@ -214,7 +220,7 @@ impl Context for Aws {
 }
 
 /// The services that have a client here, as `endpoints` names them.
-const SERVICES: [&str; 7] = ["cloudwatchlogs", "ec2", "eks", "elasticloadbalancingv2", "iam", "kms", "sts"];
+const SERVICES: [&str; 8] = ["cloudwatchlogs", "ec2", "eks", "elasticloadbalancingv2", "iam", "kms", "ssm", "sts"];
 
 /// Partition and DNS suffix of a region.
 fn partition(region: &str) -> (&'static str, &'static str) {

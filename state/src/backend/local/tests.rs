@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::v4;
 use crate::backend::Snapshots;
 use crate::model::{InstanceObject, Lineage, Serial};
 
