@@ -10,7 +10,7 @@ use lang::quoting::go_quote;
 use lang::values::{Marks, Path, PathStep};
 use lang::{Diagnostic, Diagnostics, Severity, Str, Value};
 use sdk::{Configured, PlanRequest, Schema};
-use state::{Dependencies, InstanceObject, ObjectStatus};
+use state::{Dependencies, InstanceObject, ObjectStatus, State};
 
 use crate::checks::{RuleKind, evaluate_rules};
 use crate::decode::decode_body;
@@ -154,6 +154,10 @@ impl Planning<'_> {
         let schema = instance.schema;
         let absent = || Value::null(schema.block.implied_type().clone());
         let selected = self.selection.includes_instance(&self.graph, &instance.address);
+        if self.options.mode == PlanMode::RefreshOnly && selected {
+            let scope = BlockScope { world: &self.world, module, repetition: &repetition, self_value: None };
+            self.check_preconditions(module, &instance, &scope);
+        }
         if self.options.mode != PlanMode::Normal || !selected {
             return Some(self.value_as_it_is(&instance));
         }
@@ -187,7 +191,8 @@ impl Planning<'_> {
             return None;
         }
         let tainted = instance.prior.as_ref().is_some_and(|prior| prior.object.status == ObjectStatus::Tainted);
-        let (before, _) = current.clone().unwrap_or_else(absent).unmark_deep();
+        let (before, before_marks) = current.clone().unwrap_or_else(absent).unmark_deep();
+        let marks = if tainted { marks } else { kept_marks(instance.block, &before, &before_marks, marks) };
         let planned = self.ask(&instance, &before, &plain, &marks, tainted).await?;
         self.decide(module, &scope, instance, config, current, planned, tainted).await.map(Some)
     }
@@ -218,15 +223,12 @@ impl Planning<'_> {
                 state::model::sorted_dependencies(known.iter().chain(instance.dependencies.iter()).cloned())
             }
         };
-        if merged == *known && stored.create_before_destroy == instance.create_before_destroy {
-            return;
-        }
-        let object = InstanceObject {
-            dependencies: merged,
-            create_before_destroy: instance.create_before_destroy,
-            ..InstanceObject::clone(stored)
-        };
-        state.set_current(&instance.address, &instance.provider, Some(Arc::new(object)));
+        write_dependencies(&mut state, instance, merged);
+    }
+
+    /// What doesn't change depends on nothing but what its configuration names now.
+    fn settle_dependencies(&self, instance: &Instance<'_>) {
+        write_dependencies(&mut lock(&self.refreshed), instance, instance.dependencies.clone());
     }
 
     fn check_preconditions(&self, module: &ModuleScope, instance: &Instance<'_>, scope: &BlockScope<'_>) -> bool {
@@ -329,20 +331,26 @@ impl Planning<'_> {
         } else {
             (Action::NoOp, None)
         };
+        let triggered = self.triggered(module, scope, instance.block)?;
         let (action, reason, trigger_paths) = match action {
-            Action::NoOp | Action::Update => match self.triggered(module, scope, instance.block)? {
+            Action::NoOp | Action::Update => match triggered {
                 true => (replace_action(&instance), Some(ActionReason::ReplaceByTriggers), Vec::new()),
                 false => (action, reason, Vec::new()),
             },
             Action::DeleteThenCreate | Action::CreateThenDelete => (action, reason, replace_paths),
             _ => (action, reason, Vec::new()),
         };
+        // The reason that the configuration names goes before others, even for what is new.
+        let reason = if triggered { Some(ActionReason::ReplaceByTriggers) } else { reason };
         let prevented = (action.is_replace() && instance.block.prevent_destroy).then(|| prevented(&instance));
         let planned = match action.is_replace() && !tainted {
             // A replacement is a new object: what the old one had computed is not known of it.
             true => self.ask(&instance, &plain_before, &plain_config, &config_marks, true).await?,
             false => planned,
         };
+        if action == Action::NoOp && instance.deferral.is_none() {
+            self.settle_dependencies(&instance);
+        }
         let after = if action == Action::NoOp { before.clone() } else { planned.value };
         let change = ResourceChange {
             address: instance.address,
@@ -399,6 +407,19 @@ impl Planning<'_> {
     }
 }
 
+fn write_dependencies(state: &mut State, instance: &Instance<'_>, dependencies: Dependencies) {
+    let Some(stored) = state.current(&instance.address) else { return };
+    if dependencies == stored.dependencies && stored.create_before_destroy == instance.create_before_destroy {
+        return;
+    }
+    let object = InstanceObject {
+        dependencies,
+        create_before_destroy: instance.create_before_destroy,
+        ..InstanceObject::clone(stored)
+    };
+    state.set_current(&instance.address, &instance.provider, Some(Arc::new(object)));
+}
+
 fn located_at(diagnostics: Diagnostics, address: &str) -> Diagnostics {
     diagnostics.into_iter().map(|diagnostic| diagnostic.with_address(address)).collect()
 }
@@ -428,6 +449,22 @@ pub(crate) fn ignored_paths(block: &ResourceBlock, prior: &Value) -> Vec<Vec<Pat
         return names.into_iter().map(|name| vec![PathStep::Attribute(name)]).collect();
     }
     block.ignore_changes.iter().map(crate::triggers::relative_path).collect()
+}
+
+/// The marks of a configuration, those of the prior object where its changes are ignored.
+pub(crate) fn kept_marks(
+    block: &ResourceBlock,
+    prior: &Value,
+    prior_marks: &[(Path, Marks)],
+    configured: Vec<(Path, Marks)>,
+) -> Vec<(Path, Marks)> {
+    if prior.is_null() {
+        return configured;
+    }
+    let ignored = ignored_paths(block, prior);
+    let is_ignored = |path: &Path| ignored.iter().any(|ignored| path.0.starts_with(ignored));
+    let kept = prior_marks.iter().filter(|(path, _)| is_ignored(path)).cloned();
+    configured.into_iter().filter(|(path, _)| !is_ignored(path)).chain(kept).collect()
 }
 
 fn prevented(instance: &Instance<'_>) -> Diagnostic {

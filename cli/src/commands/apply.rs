@@ -86,6 +86,11 @@ pub async fn run(session: &Session, args: &ApplyArgs, verb: Verb) -> Exit {
             return Exit::Failure;
         }
         [path] => match crate::saved_plan::read(session, path) {
+            Ok(saved) if saved.plan.errored => {
+                let detail = "Terraform encountered an error when generating this plan, so it cannot be applied.";
+                session.ui.error("Cannot apply incomplete plan", detail);
+                return Exit::Failure;
+            }
             Ok(saved) => Some(saved),
             Err(diagnostic) => return fail(&diagnostic.into()),
         },

@@ -109,7 +109,8 @@ fn report(session: &Session, args: &PlanArgs, planned: &operation::Planned) -> E
         }
     };
     let fine = planned.plan.as_ref().filter(|_| !planned.diagnostics.has_errors());
-    if let (Some(plan), Some(path)) = (fine, &args.out) {
+    // Also a plan that failed is kept: it shows how far it came.
+    if let (Some(plan), Some(path)) = (&planned.plan, &args.out) {
         match crate::saved_plan::save(session, plan, path, args.sensitive_in_clear) {
             Ok(warning) => session.show(&warning.into_iter().collect()),
             Err(diagnostic) => {

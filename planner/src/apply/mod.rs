@@ -286,6 +286,6 @@ impl Applying<'_> {
             diagnostics.push(Diagnostic::error(summary, detail));
         }
         let counts = *crate::sync::lock(&self.counts);
-        ApplyOutcome { state: self.recorder.state(), counts, checks: self.world.check_outcomes(), diagnostics }
+        ApplyOutcome { state: self.recorder.state(), counts, checks: self.check_outcomes(), diagnostics }
     }
 }

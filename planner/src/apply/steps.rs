@@ -150,8 +150,12 @@ impl Applying<'_> {
         let absent = Value::null(step.schema.block.implied_type().clone());
         let updating = step.change.action == Action::Update;
         let prior = if updating { step.change.before.clone() } else { absent };
-        let (prior, _) = prior.unmark_deep();
+        let (prior, prior_marks) = prior.unmark_deep();
         let (plain, config_marks) = config.clone().unmark_deep();
+        let config_marks = match (updating, step.block()) {
+            (true, Some(block)) => crate::managed::kept_marks(block, &prior, &prior_marks, config_marks),
+            _ => config_marks,
+        };
         let config_marks = write_only::stored_marks(config_marks, &step.schema.block);
         let effective = match (updating, step.block()) {
             (true, Some(block)) => {
