@@ -129,7 +129,7 @@ fn evaluate_rule(
         diagnostics.push(
             Diagnostic::error("Unknown condition value", UNKNOWN_IN_TEST)
                 .at(rule.condition.range)
-                .with_values(referenced_values(&rule.condition, scope)),
+                .because_unknown(referenced_values(&rule.condition, scope)),
         );
         return (CheckStatus::Error, None);
     }
