@@ -24,7 +24,9 @@ fn invalid(text: &str, error: &AddressError) -> Diagnostics {
     match lang::syntax::parse_traversal(&Sources::new(), "", text) {
         Ok(_) => Diagnostic::error("Invalid address", error.to_string()).into(),
         // Where it is no traversal at all, the language's own message tells more; its place is in no file.
-        Err(problems) => problems.iter().map(|problem| Diagnostic::error(problem.summary(), problem.detail())).collect(),
+        Err(problems) => {
+            problems.iter().map(|problem| Diagnostic::error(problem.summary(), problem.detail())).collect()
+        }
     }
 }
 

@@ -158,7 +158,12 @@ pub fn ask(session: &Session, module: &Module, given: &mut BTreeMap<Str, GivenVa
         let value = VariableValue::Text(answer);
         given.insert(
             name.clone(),
-            GivenVariable { value, origin: "using an interactive prompt".to_owned(), range: Range::NONE, automatic: false },
+            GivenVariable {
+                value,
+                origin: "using an interactive prompt".to_owned(),
+                range: Range::NONE,
+                automatic: false,
+            },
         );
     }
 }

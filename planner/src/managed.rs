@@ -95,7 +95,10 @@ impl Planning<'_> {
     fn lacking_key(&self, resource: &AbsResource, expansion: &Expansion) -> Option<Diagnostic> {
         let named = resource.instance(InstanceKey::None);
         let keys = expansion.keys();
-        if !self.options.force_replace.contains(&named) || matches!(expansion, Expansion::Unknown) || keys.contains(&InstanceKey::None) {
+        if !self.options.force_replace.contains(&named)
+            || matches!(expansion, Expansion::Unknown)
+            || keys.contains(&InstanceKey::None)
+        {
             return None;
         }
         let options = keys.iter().map(|key| go_quote(&resource.instance(key.clone()).to_string()));
@@ -112,7 +115,8 @@ impl Planning<'_> {
                 many.join("\n")
             ),
         };
-        let detail = format!("Your force-replace request for {resource} doesn't match any resource instances because {why}");
+        let detail =
+            format!("Your force-replace request for {resource} doesn't match any resource instances because {why}");
         Some(Diagnostic::warning("Incompletely-matched force-replace resource instance", detail))
     }
 

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, RwLock};
 
 use config::module::{Module, ResourceBlock};
-use lang::addr::{
-    AbsResource, ConfigResource, Mode, ModuleInstance, ProviderConfig, ResourceInstance,
-};
+use lang::addr::{AbsResource, ConfigResource, Mode, ModuleInstance, ProviderConfig, ResourceInstance};
 use lang::{Diagnostics, Str, Value};
 use petgraph::graph::NodeIndex;
 use sdk::Configured;
@@ -398,7 +396,8 @@ impl<'w> Planning<'w> {
         let resources = resources.map(|change| (change.address.module.clone(), whole(change)));
         let named = outputs.iter().filter(|(_, change)| change.action != crate::plan::Action::NoOp);
         let of_root = |name: &Str| (ModuleInstance::root(), Source::Output(name.clone()));
-        let mut changed: Vec<(ModuleInstance, Source)> = resources.chain(named.map(|(name, _)| of_root(name))).collect();
+        let mut changed: Vec<(ModuleInstance, Source)> =
+            resources.chain(named.map(|(name, _)| of_root(name))).collect();
         if self.options.mode == PlanMode::Normal {
             outputs_below(&self.world, &workspace.config, &mut changed);
         }

@@ -359,7 +359,9 @@ fn settings(session: &Session, given: &[String]) -> Result<Vec<(String, Given)>,
             continue;
         }
         if !Path::new(item).is_file() {
-            return Err(Diagnostic::error("Failed to read file", format!("The file {item:?} could not be read.")).into());
+            return Err(
+                Diagnostic::error("Failed to read file", format!("The file {item:?} could not be read.")).into()
+            );
         }
         let (attributes, mut diagnostics) = parse_tfvars(&session.sources, Path::new(""), Path::new(item));
         for attribute in &attributes {

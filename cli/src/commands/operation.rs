@@ -231,7 +231,8 @@ fn options(args: &PlanningArgs) -> Result<PlanOptions, Diagnostics> {
         diagnostics.push(Diagnostic::error("Incompatible refresh options", detail));
     }
     if !args.replace.is_empty() && mode != PlanMode::Normal {
-        let detail = "The -replace option is for normal plans: it makes no sense together with -destroy or -refresh-only.";
+        let detail =
+            "The -replace option is for normal plans: it makes no sense together with -destroy or -refresh-only.";
         diagnostics.push(Diagnostic::error("Unsupported plan mode", detail));
     }
     let targets = addresses(&args.target, "target", &mut diagnostics);

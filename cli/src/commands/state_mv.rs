@@ -177,7 +177,8 @@ fn check_kinds(
 }
 
 fn move_module(state: &mut State, from: &ModuleInstance, to: &ModuleInstance) -> Result<Moves, Diagnostics> {
-    let sources: Vec<AbsResource> = state.resources.keys().filter(|address| is_inside(address, from)).cloned().collect();
+    let sources: Vec<AbsResource> =
+        state.resources.keys().filter(|address| is_inside(address, from)).cloned().collect();
     if state.resources.keys().any(|address| is_inside(address, to)) {
         return Err(occupied(to, "module"));
     }

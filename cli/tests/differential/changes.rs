@@ -373,7 +373,11 @@ impl Stack {
             let address = format!("terraform_data.{}", resource.name);
             match resource.repetition {
                 Repetition::None => {
-                    references.extend([format!("{address}.output"), format!("{address}.id"), format!("{address}.input")]);
+                    references.extend([
+                        format!("{address}.output"),
+                        format!("{address}.id"),
+                        format!("{address}.input"),
+                    ]);
                 }
                 Repetition::Count(_) => references.push(format!("{address}[*].id")),
                 Repetition::ForEach(_) => references.push(format!("[for o in {address} : o.output]")),
@@ -395,12 +399,17 @@ impl Stack {
             };
             let (name, input) = (&resource.name, &resource.input);
             if resource.in_module {
-                write!(text, "module \"{name}\" {{\n  source = \"./module\"\n{repetition}  input = {input}\n}}\n").unwrap();
+                write!(text, "module \"{name}\" {{\n  source = \"./module\"\n{repetition}  input = {input}\n}}\n")
+                    .unwrap();
                 continue;
             }
-            let triggers =
-                resource.triggers.as_ref().map(|triggers| format!("  triggers_replace = {triggers}\n")).unwrap_or_default();
-            write!(text, "resource \"terraform_data\" \"{name}\" {{\n{repetition}  input = {input}\n{triggers}").unwrap();
+            let triggers = resource
+                .triggers
+                .as_ref()
+                .map(|triggers| format!("  triggers_replace = {triggers}\n"))
+                .unwrap_or_default();
+            write!(text, "resource \"terraform_data\" \"{name}\" {{\n{repetition}  input = {input}\n{triggers}")
+                .unwrap();
             if !resource.lifecycle.is_empty() {
                 write!(text, "  lifecycle {{\n    {}\n  }}\n", resource.lifecycle.join("\n    ")).unwrap();
             }
@@ -409,7 +418,8 @@ impl Stack {
         for output in &self.outputs {
             // A secret is refused in an output that isn't sensitive.
             let value = if output.sensitive { output.value.clone() } else { bare(&output.value) };
-            write!(text, "output \"{}\" {{\n  value = {value}\n  sensitive = {}\n}}\n", output.name, output.sensitive).unwrap();
+            write!(text, "output \"{}\" {{\n  value = {value}\n  sensitive = {}\n}}\n", output.name, output.sensitive)
+                .unwrap();
         }
         self.further.iter().for_each(|block| text.push_str(block));
         text

@@ -56,7 +56,8 @@ fn decode(text: &str) -> Result<Value, CallError> {
 
 fn check_characters(text: &str) -> Result<(), CallError> {
     let is_control = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}');
-    let is_refused = |(index, c): (usize, char)| is_control(c) || c > '\u{fffd}' && c < '\u{10000}' || c == BOM && index > 0;
+    let is_refused =
+        |(index, c): (usize, char)| is_control(c) || c > '\u{fffd}' && c < '\u{10000}' || c == BOM && index > 0;
     if text.char_indices().any(is_refused) {
         return Err(CallError::new("control characters are not allowed"));
     }

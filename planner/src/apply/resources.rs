@@ -97,7 +97,8 @@ impl Applying<'_> {
             } else if !targeted && self.plan.mode == PlanMode::Normal {
                 state.outputs.retain(|name, _| declared.contains_key(name));
             } else if self.plan.mode == PlanMode::RefreshOnly {
-                let removed = |name: &Str| self.plan.outputs.get(name).is_some_and(|change| change.action == Action::Delete);
+                let removed =
+                    |name: &Str| self.plan.outputs.get(name).is_some_and(|change| change.action == Action::Delete);
                 state.outputs.retain(|name, _| !removed(name));
             }
             state.check_results = self.check_results();

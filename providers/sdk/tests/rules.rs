@@ -15,12 +15,7 @@ impl Context for Nowhere {
 }
 
 #[derive(Clone, Debug, Default, Model)]
-#[model(
-    conflicts("a", "b"),
-    exactly_one_of("c", "d"),
-    at_least_one_of("a", "b", "e"),
-    required_with("e", "f")
-)]
+#[model(conflicts("a", "b"), exactly_one_of("c", "d"), at_least_one_of("a", "b", "e"), required_with("e", "f"))]
 struct Ruled {
     #[attr(optional)]
     a: Option<String>,
@@ -49,7 +44,11 @@ fn said(arguments: &[&str]) -> Vec<String> {
         }
     };
     let config = Value::object(["a", "b", "c", "d", "e", "f"].map(|name| (name, value(name))));
-    registry.validate_provider(&config).into_iter().map(|found| format!("{}: {}", found.summary, found.detail)).collect()
+    registry
+        .validate_provider(&config)
+        .into_iter()
+        .map(|found| format!("{}: {}", found.summary, found.detail))
+        .collect()
 }
 
 #[test]

@@ -16,9 +16,9 @@ use planner::outlook::Outlook;
 use planner::plan::Plan;
 use planner::{GivenVariable, VariableValue};
 
+use super::Exit;
 use super::apply::Verb;
 use super::operation::{self, Planned, Prepared};
-use super::Exit;
 use crate::args::groups::{PlanningArgs, StateArgs, VariableArgs};
 use crate::render::value::format_value;
 use crate::session::Session;

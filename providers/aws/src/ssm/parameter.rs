@@ -60,8 +60,7 @@ const NAMES_PER_CALL: usize = 10;
 
 /// With intelligent tiering the service chooses, so that any tier will do.
 fn left_to_the_service(prior: &Value, configured: &Value) -> bool {
-    prior.as_str().is_some_and(|prior| !prior.is_empty())
-        && is_tier(configured, &ParameterTier::IntelligentTiering)
+    prior.as_str().is_some_and(|prior| !prior.is_empty()) && is_tier(configured, &ParameterTier::IntelligentTiering)
 }
 
 fn is_tier(value: &Value, tier: &ParameterTier) -> bool {
@@ -242,12 +241,7 @@ async fn metadata(cx: &Cx<Aws>, names: Vec<String>) -> Result<HashMap<String, Pa
     Ok(all)
 }
 
-fn merged(
-    mut known: SsmParameter,
-    value: Parameter,
-    metadata: ParameterMetadata,
-    tags: Tags,
-) -> Result<SsmParameter> {
+fn merged(mut known: SsmParameter, value: Parameter, metadata: ParameterMetadata, tags: Tags) -> Result<SsmParameter> {
     let kind = value.r#type.map(|kind| kind.as_str().to_owned()).unwrap_or_default();
     known.arn = value.arn;
     known.name = value.name.unwrap_or_default();
@@ -264,12 +258,12 @@ fn merged(
     if insecure {
         known.insecure_value = value.value;
     } else {
-        known.value = value.value.filter(|_| known.has_value_wo != Some(true));
+        known.value = Some(value.value.filter(|_| known.has_value_wo != Some(true)).unwrap_or_default());
     }
-    known.allowed_pattern = metadata.allowed_pattern;
-    known.data_type = metadata.data_type;
-    known.description = metadata.description;
-    known.key_id = metadata.key_id;
+    known.allowed_pattern = Some(metadata.allowed_pattern.unwrap_or_default());
+    known.data_type = Some(metadata.data_type.unwrap_or_default());
+    known.description = Some(metadata.description.unwrap_or_default());
+    known.key_id = Some(metadata.key_id.unwrap_or_default());
     known.tier = metadata.tier.map(|tier| tier.as_str().to_owned());
     known.tags_all = tags;
     Ok(known)
@@ -299,7 +293,7 @@ mod tests {
         let read = || Parameter::builder().name("p").value("secret").build();
         let metadata = ParameterMetadata::builder().name("p").build();
         let written = merged(given(Some("secret"), None), read(), metadata.clone(), Tags::default()).unwrap();
-        assert_eq!((written.has_value_wo, written.value), (Some(true), None));
+        assert_eq!((written.has_value_wo, written.value.as_deref()), (Some(true), Some("")));
         let plain = merged(given(None, Some("old")), read(), metadata, Tags::default()).unwrap();
         assert_eq!((plain.has_value_wo, plain.value.as_deref()), (None, Some("secret")));
     }

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::v4;
 use crate::backend::Snapshots;
 use crate::model::{InstanceObject, Lineage, Serial};
+use crate::v4;
 
 const ONCE: Duration = Duration::ZERO;
 
