@@ -206,8 +206,8 @@ fn a_mock_with_an_alias_stands_in_for_that_configuration_alone() {
     };
     let run_of = |body: &str| {
         format!(
-            "run \"r\" {{\n {body}\n assert {{\n condition = false\n error_message = \"${{length(terraform_data.real.id)}} \
-             ${{terraform_data.mocked.id}}\"\n }}\n}}\n"
+            "run \"r\" {{\n {body}\n assert {{\n condition = terraform_data.real.id == \"\"\n error_message = \
+             \"${{length(terraform_data.real.id)}} ${{terraform_data.mocked.id}}\"\n }}\n}}\n"
         )
     };
     let told = |tests: String| run(configuration, &tests).into_iter().nth(1).unwrap();
