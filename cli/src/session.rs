@@ -1,10 +1,13 @@
 //! What commands work on: the configuration of the working directory, its workspace, its state.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use config::loader::{ConfigFiles, load_module, manifest_path};
+use config::module::Module;
+use config::test_file::TestFile;
 use config::{ModuleManifest, load_config};
 use lang::addr::ModulePath;
 use lang::functions::CallContext;
@@ -35,6 +38,16 @@ pub struct Opened {
     /// The place.
     pub store: Arc<dyn StateStore>,
     lock: Option<LockId>,
+}
+
+/// A configuration with its tests.
+pub struct Tested {
+    /// The configuration.
+    pub workspace: Workspace,
+    /// The test files.
+    pub files: Vec<TestFile>,
+    /// The modules that runs name, by the paths under which they are installed.
+    pub modules: BTreeMap<ModulePath, Arc<Module>>,
 }
 
 impl Session {
@@ -76,10 +89,48 @@ impl Session {
                           try again.";
             return (None, Diagnostic::error("No configuration files", detail).into());
         }
-        let manifest = ModuleManifest::read(&manifest_path(&self.environment.data_dir())).unwrap_or_default();
-        let (module, diagnostics) = load_config(&self.sources, root, &manifest);
+        let (module, diagnostics) = load_config(&self.sources, root, &self.manifest());
         let workspace = module.map(|config| self.workspace(config));
         (workspace, diagnostics)
+    }
+
+    /// Reads the test files of the working directory.
+    pub fn test_files(&self, directory: &str) -> (Vec<TestFile>, Diagnostics) {
+        let mut diagnostics = Diagnostics::new();
+        if directory != "tests" && !Path::new(directory).is_dir() {
+            let detail = format!("Requested test directory {directory} does not exist.");
+            diagnostics.push(Diagnostic::warning("Test directory does not exist", detail));
+        }
+        match testing::discover(&self.sources, Path::new("."), Path::new(directory)) {
+            Ok((files, problems)) => {
+                diagnostics.append(problems);
+                (files, diagnostics)
+            }
+            Err(error) => {
+                let detail = format!("{}: {}.", error.path.display(), crate::io::reason(&error.error));
+                (Vec::new(), Diagnostic::error("Failed to read test files", detail).into())
+            }
+        }
+    }
+
+    /// Reads the configuration with its tests.
+    pub fn load_with_tests(&self, directory: &str) -> (Option<Tested>, Diagnostics) {
+        let (workspace, mut diagnostics) = self.load(false);
+        let (files, problems) = self.test_files(directory);
+        let failed = diagnostics.has_errors() || problems.has_errors();
+        diagnostics.append(problems);
+        let mut modules = BTreeMap::new();
+        if !failed {
+            let (loaded, problems) = testing::load_modules(&self.sources, Path::new("."), &self.manifest(), &files);
+            diagnostics.append(problems);
+            modules = loaded;
+        }
+        (workspace.map(|workspace| Tested { workspace, files, modules }), diagnostics)
+    }
+
+    /// The modules that are installed.
+    pub fn manifest(&self) -> ModuleManifest {
+        ModuleManifest::read(&manifest_path(&self.environment.data_dir())).unwrap_or_default()
     }
 
     /// The surroundings of a configuration.

@@ -18,6 +18,7 @@ pub mod emulator;
 pub mod error;
 pub mod inventory;
 pub mod proxy;
+pub mod python;
 pub mod readme;
 pub mod tool;
 mod wire;

@@ -40,6 +40,7 @@ mod triggers;
 mod validation;
 pub mod value_codec;
 mod variables;
+mod waiting;
 mod walk;
 mod workspace;
 mod write_only;
@@ -50,4 +51,7 @@ pub use interrupt::Interrupt;
 pub use planning::{plan, planning_functions, validate};
 pub use selection::partial_warning;
 pub use variables::given as given_value;
-pub use workspace::{GivenVariable, PlanOptions, ProviderRegistry, Target, VariableValue, Workspace, module_at};
+pub use workspace::{
+    GivenVariable, InstanceStandIn, PlanOptions, ProviderRegistry, StandIns, Target, VariableValue, Workspace,
+    module_at,
+};

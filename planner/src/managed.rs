@@ -65,6 +65,8 @@ impl Planning<'_> {
             let address = resource.instance(key.clone());
             let prior = read(&self.prior).get(&(address.clone(), None)).cloned();
             let importing = imports.get(&address).filter(|_| prior.is_none()).cloned();
+            let stand_in = self.world.workspace.providers.instead_for(&address, &provider);
+            let configured = stand_in.unwrap_or(&configured).clone();
             let instance = Instance {
                 block,
                 schema,
@@ -74,7 +76,7 @@ impl Planning<'_> {
                 generated_config: None,
                 address,
                 provider: provider.clone(),
-                configured: configured.clone(),
+                configured,
                 dependencies: dependencies.clone(),
                 create_before_destroy,
                 deferral,

@@ -1,7 +1,7 @@
 //! Planning: walks the configuration graph, refreshes what the state holds, and gathers every change into a [`Plan`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use config::module::{Module, ResourceBlock};
 use lang::addr::{AbsResource, ConfigResource, Mode, ModuleInstance, ProviderConfig, ResourceInstance};
@@ -52,6 +52,8 @@ pub(crate) struct Planning<'w> {
     /// The state as stored, and then as moved.
     pub previous_state: State,
     pub stored: State,
+    /// The managed resources that the state holds, by their places in the configuration; made when someone asks.
+    pub stored_instances: OnceLock<HashMap<ConfigResource, Vec<AbsResource>>>,
     /// Old addresses of moved instances by the new ones.
     pub moved: crate::moves::Previous,
     /// The state as refreshed so far.
@@ -65,7 +67,7 @@ pub(crate) struct Planning<'w> {
     /// Resources of which something is deferred.
     pub deferred_resources: RwLock<HashSet<ConfigResource>>,
     /// Resources with changes: what data sources that depend on them wait for.
-    pub pending: RwLock<HashSet<ConfigResource>>,
+    pub pending: RwLock<HashSet<AbsResource>>,
     pub outputs: Mutex<BTreeMap<Str, OutputChange>>,
     pub generated: Mutex<Vec<GeneratedConfig>>,
     /// Resources that other resources which are made before they are destroyed depend on.
@@ -197,6 +199,7 @@ impl<'w> Planning<'w> {
             selection,
             refreshed: Mutex::new(state.clone()),
             stored: state,
+            stored_instances: OnceLock::new(),
             previous_state,
             moved,
             prior: RwLock::default(),
@@ -369,7 +372,7 @@ impl<'w> Planning<'w> {
             change.previous_address = self.moved.get(&change.address).cloned();
         }
         if change.action != crate::plan::Action::NoOp {
-            write(&self.pending).insert(change.address.config());
+            write(&self.pending).insert(change.address.abs_resource());
         }
         lock(&self.changes).push(change);
     }

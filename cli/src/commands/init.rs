@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::ArgAction;
-use config::ModuleManifest;
-use config::loader::{ConfigFiles, check_core_version, load_config, load_module, manifest_path};
+use config::loader::{ConfigFiles, check_core_version, load_config, load_module};
 use config::lock_file::LockFile;
 use config::module::Module;
 use config::provider_source::display_source;
@@ -157,8 +156,11 @@ async fn initialize(session: &Session, args: &InitArgs) -> Result<(), Diagnostic
         }
         return Ok(());
     }
-    let (early, early_problems) = load_module(&session.sources, root, root, ModulePath::root());
+    let (early, mut early_problems) = load_module(&session.sources, root, root, ModulePath::root());
     let Some(early) = early else { return Err(early_problems) };
+    let (tests, problems) = session.test_files(&args.test_directory);
+    early_problems.append(problems);
+    let has_modules = !early.calls.is_empty() || tests.iter().any(|file| file.modules().next().is_some());
     let backend = if args.backend && args.cloud {
         announce(session, "initializing_backend_message", "Initializing the backend...");
         set_up_backend(session, args, &early).await
@@ -167,20 +169,23 @@ async fn initialize(session: &Session, args: &InitArgs) -> Result<(), Diagnostic
     };
     let mut warnings = Diagnostics::new();
     let mut version_problems = check_core_version(&early);
-    if args.get && !early.calls.is_empty() && !early_problems.has_errors() {
+    if args.get && has_modules && !early_problems.has_errors() {
         let (code, text) = if args.upgrade {
             ("upgrading_modules_message", "Upgrading modules...")
         } else {
             ("initializing_modules_message", "Initializing modules...")
         };
         announce(session, code, text);
-        warnings.append(get::install(session, args.upgrade, &|line| log(session, line, line)).await);
+        warnings.append(get::install(session, args.upgrade, &tests, &|line| log(session, line, line)).await);
         if warnings.has_errors() {
             return Err(warnings);
         }
     }
-    let manifest = ModuleManifest::read(&manifest_path(&session.environment.data_dir())).unwrap_or_default();
+    let manifest = session.manifest();
     let (config, mut problems) = load_config(&session.sources, root, &manifest);
+    if !early_problems.has_errors() {
+        problems.append(testing::load_modules(&session.sources, root, &manifest, &tests).1);
+    }
     if let Some(config) = &config {
         version_problems = check_core_version(config);
     }

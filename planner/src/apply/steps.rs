@@ -54,7 +54,10 @@ impl Applying<'_> {
     fn step(&self, index: usize) -> Option<Step<'_>> {
         let change = self.plan.changes.get(index)?;
         let schema = self.world.workspace.providers.schema(&change.provider.source, &change.address.resource)?;
-        let configured = read(&self.providers).get(&change.provider).cloned()?;
+        let configured = match self.world.workspace.providers.instead_for(&change.address, &change.provider) {
+            Some(stand_in) => stand_in.clone(),
+            None => read(&self.providers).get(&change.provider).cloned()?,
+        };
         let module = self.world.module(&change.address.module);
         Some(Step { index, change, text: change.address.to_string(), schema, configured, module })
     }

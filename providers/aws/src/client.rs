@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_session::{CustomEndpoints, Identity, Session, Sts};
@@ -145,6 +146,11 @@ impl Aws {
     /// STS.
     pub fn sts(&self) -> &aws_sdk_sts::Client {
         self.sts.get_or_init(|| self.sts_at.client(&self.sdk))
+    }
+
+    /// The URL of a signed `GetCallerIdentity` that others may send with this header.
+    pub(crate) async fn presigned_identity(&self, header: (&str, &str), expires_in: Duration) -> Result<String> {
+        self.sts_at.presigned_identity(&self.sdk, header, expires_in).await.map_err(refused)
     }
 
     /// Configuration, credentials and HTTP client that all clients share, for services without a client here.
