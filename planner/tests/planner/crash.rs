@@ -57,7 +57,7 @@ fn death_during_a_create_leaves_no_orphan_and_no_duplicate() {
             format!("DiesBefore: {address}: was never made"),
             format!("DiesUnanswered: {address}: found and adopted"),
             format!("DiesWaiting: {address}: found and adopted"),
-            "DiesAfterOutcome: ".to_owned(),
+            format!("DiesAfterOutcome: {address}: was made, which the state did not know yet"),
         ]
     };
     assert_eq!(told("", &stack, Operation::Create, "a", &["a", "b"]), created("sim_thing.a"));
@@ -72,7 +72,7 @@ fn death_during_an_update_reads_the_object_again() {
         [
             "DiesBefore: sim_thing.b: read again after an interrupted change",
             "DiesUnanswered: sim_thing.b: read again after an interrupted change",
-            "DiesAfterOutcome: ",
+            "DiesAfterOutcome: sim_thing.b: was changed, which the state did not know yet",
         ]
     );
 }
@@ -86,7 +86,7 @@ fn death_during_a_destroy_removes_the_rest() {
             [
                 format!("DiesBefore: sim_thing.{name}: still there: it will be removed again"),
                 format!("DiesUnanswered: sim_thing.{name}: is gone"),
-                "DiesAfterOutcome: ".to_owned(),
+                format!("DiesAfterOutcome: sim_thing.{name}: was removed, which the state did not know yet"),
             ]
         );
     }

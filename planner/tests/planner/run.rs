@@ -225,8 +225,9 @@ fn changes(plan: &Plan) -> Vec<String> {
 struct Heard(Mutex<Vec<String>>, Mutex<Option<Interrupt>>);
 
 impl Hooks for Heard {
-    fn recovered(&self, address: &ResourceInstance, what: &str) {
-        self.0.lock().unwrap().push(format!("{address}: {what}"));
+    fn recovered(&self, address: &ResourceInstance, deposed: Option<&str>, what: &str) {
+        let deposed = if deposed.is_some() { " (deposed)" } else { "" };
+        self.0.lock().unwrap().push(format!("{address}{deposed}: {what}"));
     }
 
     fn provision_output(&self, _: &ResourceInstance, _: &str, _: &str) {
