@@ -129,7 +129,7 @@ impl Count {
 fn print(table: &Table) {
     print!("\n{:<26}{:<10}", "killed", "in");
     Store::ALL.iter().for_each(|store| print!("{store:>10}"));
-    println!();
+    println!("{:>14}", "ended first");
     for point in Point::ALL {
         for operation in Operation::ALL {
             let counts = Store::ALL.map(|store| table.get(&(point, operation, store)).copied().unwrap_or_default());
@@ -140,7 +140,7 @@ fn print(table: &Table) {
             for Count { fine, failed, .. } in counts {
                 print!("{:>10}", format!("{fine}/{}", fine + failed));
             }
-            println!();
+            println!("{:>14}", counts.iter().map(|count| count.fine - count.killed).sum::<usize>());
         }
     }
     let all = table.values().fold(Count::default(), Count::plus);

@@ -65,7 +65,18 @@ pub struct Crashes<'a> {
     /// What an account holds before and after the stack is made.
     empty: Inventory,
     whole: Inventory,
+    /// What undisturbed runs do, by operation.
+    counts: [Counts; 4],
     trials: usize,
+}
+
+/// What an undisturbed run does.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    /// Calls that change something.
+    changes: usize,
+    /// Reads after the first of them.
+    reads: usize,
 }
 
 /// The configuration of a stack.
@@ -92,15 +103,30 @@ impl<'a> Crashes<'a> {
         let emulator = Emulator::start(cache, None)?;
         let account = emulator.account();
         let empty = account.inventory()?;
-        let workspace = Workspace::of(&account, &FIRST.text())?;
-        for arguments in [INIT, APPLY] {
+        let proxy = Proxy::start(&account.endpoint)?;
+        let mut workspace = Workspace::empty(&account)?;
+        workspace.set_endpoint(proxy.endpoint());
+        let run = |arguments: &[&str]| {
             let outcome = workspace.run(tool, arguments)?;
-            if outcome.code != Some(0) {
-                return Err(HarnessError::Request { request: outcome.command.clone(), reason: outcome.text() });
+            match outcome.code {
+                Some(0) => Ok(()),
+                _ => Err(HarnessError::Request { request: outcome.command.clone(), reason: outcome.text() }),
+            }
+        };
+        let mut whole = Inventory::new();
+        let mut counts = [Counts::default(); 4];
+        for (operation, counts) in Operation::ALL.into_iter().zip(&mut counts) {
+            let (_, after) = stacks(operation);
+            workspace.write("main.tf", &after.unwrap_or(FIRST).text())?;
+            run(INIT)?;
+            proxy.reset();
+            run(if after.is_some() { APPLY } else { DESTROY })?;
+            *counts = Counts::of(&proxy.calls());
+            if operation == Operation::Create {
+                whole = account.inventory()?;
             }
         }
-        let whole = account.inventory()?;
-        Ok(Crashes { tool, postgres, emulator, empty, whole, trials: 0 })
+        Ok(Crashes { tool, postgres, emulator, empty, whole, counts, trials: 0 })
     }
 
     /// Runs a trial.
@@ -111,6 +137,26 @@ impl<'a> Crashes<'a> {
         self.trials += 1;
         let Some(mut place) = Place::new(self, trial)? else { return Ok(Verdict::Skipped) };
         Ok(place.crash_and_go_on().unwrap_or_else(|problem| Verdict::Failed(format!("{trial}: {problem}"))))
+    }
+}
+
+impl Counts {
+    fn of(calls: &[Call]) -> Counts {
+        let first = calls.iter().position(is_change).unwrap_or_default();
+        Counts {
+            changes: calls.iter().filter(|call| is_change(call)).count(),
+            reads: calls.iter().skip(first).filter(|call| is_read(call)).count(),
+        }
+    }
+}
+
+/// The configurations before and after an operation.
+fn stacks(operation: Operation) -> (Option<Stack>, Option<Stack>) {
+    match operation {
+        Operation::Create => (None, Some(FIRST)),
+        Operation::Update => (Some(FIRST), Some(CHANGED)),
+        Operation::Replace => (Some(FIRST), Some(REPLACED)),
+        Operation::Destroy => (Some(FIRST), None),
     }
 }
 
@@ -184,12 +230,7 @@ impl<'a> Place<'a> {
     }
 
     fn crash_and_go_on(&mut self) -> Result<Verdict, Problem> {
-        let (before, after) = match self.trial.operation {
-            Operation::Create => (None, Some(FIRST)),
-            Operation::Update => (Some(FIRST), Some(CHANGED)),
-            Operation::Replace => (Some(FIRST), Some(REPLACED)),
-            Operation::Destroy => (Some(FIRST), None),
-        };
+        let (before, after) = stacks(self.trial.operation);
         self.workspace.write("main.tf", &before.or(after).unwrap_or(FIRST).text())?;
         self.succeed(INIT)?;
         if before.is_some() {
@@ -258,14 +299,15 @@ impl<'a> Place<'a> {
 
     /// Sets up what kills.
     fn arm(&self, dice: &mut Dice) -> Result<Option<FolderWatch>, HarnessError> {
-        let operation = self.trial.operation;
-        let nth = |dice: &mut Dice, counts: [usize; 4]| 1 + dice.below(counts[operation as usize]);
+        let operation = self.trial.operation as usize;
+        let Counts { changes, reads } = self.crashes.counts[operation];
+        let nth = |dice: &mut Dice, count: usize| 1 + dice.below(count);
         let before_or_after = |dice: &mut Dice| [Fault::KillBefore, Fault::KillAfter][dice.below(2)].clone();
         let rule = match (self.trial.point, self.trial.store) {
-            (Point::BeforeCall, _) => Rule::nth(nth(dice, CHANGES), is_change, Fault::KillBefore),
-            (Point::BeforeAnswer, _) => Rule::nth(nth(dice, CHANGES), is_change, Fault::KillAfter),
+            (Point::BeforeCall, _) => Rule::nth(nth(dice, changes), is_change, Fault::KillBefore),
+            (Point::BeforeAnswer, _) => Rule::nth(nth(dice, changes), is_change, Fault::KillAfter),
             (Point::AfterAnswer, _) => {
-                let nth = nth(dice, CHANGES);
+                let nth = nth(dice, changes);
                 let later = Duration::from_micros(dice.below(20_000) as u64);
                 Rule::nth(nth, is_change, Fault::KillAnswered(later))
             }
@@ -273,12 +315,12 @@ impl<'a> Place<'a> {
                 let begun = AtomicBool::new(false);
                 let is_wait = move |call: &Call| {
                     let begun = begun.fetch_or(is_change(call), Ordering::Relaxed);
-                    begun && is_cloud(call) && call.is_read()
+                    begun && is_read(call)
                 };
-                Rule::nth(nth(dice, READS), is_wait, before_or_after(dice))
+                Rule::nth(nth(dice, reads), is_wait, before_or_after(dice))
             }
             (Point::WritingJournal, Store::S3) => {
-                Rule::nth(nth(dice, RECORDS), |call| is_write(call, ".journal"), before_or_after(dice))
+                Rule::nth(nth(dice, RECORDS[operation] / 2), |call| is_write(call, ".journal"), before_or_after(dice))
             }
             (Point::WritingState, Store::S3) => {
                 let is_state = |call: &Call| is_write(call, KEY) || call.action == "PutItem";
@@ -292,7 +334,7 @@ impl<'a> Place<'a> {
             (point, Store::Postgres) => {
                 if let Some(database) = &self.database {
                     let (statements, nth): (&[&str], usize) = match point {
-                        Point::WritingJournal => (JOURNAL_STATEMENTS, nth(dice, RECORDS)),
+                        Point::WritingJournal => (JOURNAL_STATEMENTS, nth(dice, RECORDS[operation])),
                         Point::WritingState => (STATE_STATEMENTS, 1 + dice.below(6)),
                         Point::Unlocking => (&["pg_advisory_unlock"], 1),
                         _ => return Ok(None),
@@ -332,7 +374,7 @@ impl<'a> Place<'a> {
             return Ok((outcome, false));
         }
         let text = outcome.text();
-        let id = text.split_once("ID:").and_then(|(_, rest)| rest.split_whitespace().next());
+        let id = text.lines().find_map(|line| line.trim_start_matches([' ', '│']).strip_prefix("ID:")).map(str::trim);
         match id.filter(|_| self.trial.store == Store::S3 && text.contains("Error acquiring the state lock")) {
             Some(id) => {
                 self.succeed(&["force-unlock", "-force", id])?;
@@ -376,12 +418,9 @@ impl<'a> Place<'a> {
     }
 }
 
-/// How many calls that change something an undisturbed run makes, by operation: about, some trials may ask for more.
-const CHANGES: [usize; 4] = [14, 12, 14, 9];
-/// Reads after the first of them.
-const READS: [usize; 4] = [16, 12, 16, 8];
-/// Writes to the journal.
-const RECORDS: [usize; 4] = [24, 20, 30, 16];
+/// How many records a run writes to the journal, by operation: about, some trials may ask for more. An object gets several in
+/// one write.
+const RECORDS: [usize; 4] = [20, 16, 24, 14];
 
 const JOURNAL_STATEMENTS: &[&str] = &[".journal (workspace", ".journal SET", "DELETE FROM"];
 const STATE_STATEMENTS: &[&str] = &[".states SET", ".states (name", "FOR UPDATE", "COMMIT"];
@@ -392,6 +431,10 @@ fn is_cloud(call: &Call) -> bool {
 
 fn is_change(call: &Call) -> bool {
     is_cloud(call) && call.is_mutation()
+}
+
+fn is_read(call: &Call) -> bool {
+    is_cloud(call) && call.is_read()
 }
 
 /// Whether an object whose name ends so is written or removed.
