@@ -205,6 +205,12 @@ async fn recover_one(
     let ty = schema.block.implied_type();
     let absent = Value::null(ty.clone());
     let stored = stored(state, record);
+    if stored.is_none() && intent.operation != Operation::Create {
+        // The outcome came into the state, and the run ended before the journal had it. There is nothing to ask for: a
+        // provider that is asked without an id may answer with anything.
+        tell(hooks, record, "is gone");
+        return true;
+    }
     let decode = |object: &InstanceObject| objects::decode(object, provider.as_ref(), kind, schema, &text).ok();
     let plain = |value: Value| value.unmark_deep().0;
     let prior = stored.as_deref().and_then(decode).map_or(absent.clone(), plain);

@@ -33,6 +33,9 @@ pub struct Arguments {
 /// A few trials of all points, as one of all tests.
 const BRIEFLY: Arguments = Arguments { trials: 36, seed: Some(1), from: 0, jobs: 2 };
 
+/// After how many trials it is told how far they are.
+const PROGRESS: u64 = 100;
+
 /// What came of the trials of one combination.
 #[derive(Debug, Default, Clone, Copy)]
 struct Count {
@@ -83,6 +86,10 @@ fn trials(arguments: &Arguments) -> Result<(), TaskError> {
                 lock(&failures).push(format!("{trial}"));
             }
             lock(&table).entry((trial.point, trial.operation, trial.store)).or_default().add(&verdict);
+            let done = number - arguments.from + 1;
+            if done % PROGRESS == 0 {
+                eprintln!("{done} of {} trials, {} failed", arguments.trials, lock(&failures).len());
+            }
         }
     };
     std::thread::scope(|scope| {

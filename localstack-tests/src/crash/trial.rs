@@ -234,13 +234,13 @@ impl<'a> Place<'a> {
         self.workspace.write("main.tf", &before.or(after).unwrap_or(FIRST).text())?;
         self.succeed(INIT)?;
         if before.is_some() {
-            self.succeed(APPLY)?;
+            self.succeed(&self.patiently(APPLY))?;
         }
         if let Some(after) = after {
             self.workspace.write("main.tf", &after.text())?;
         }
-        let arguments = if after.is_some() { APPLY } else { DESTROY };
-        let killed = self.crash(arguments)?;
+        let arguments = self.patiently(if after.is_some() { APPLY } else { DESTROY });
+        let killed = self.crash(&arguments)?;
         self.proxy.wait_until_idle()?;
         self.proxy.reset();
         if let Some(database) = &self.database {
@@ -253,10 +253,17 @@ impl<'a> Place<'a> {
             self.workspace.write("main.tf", &configuration)?;
             self.succeed(INIT)?;
         }
-        let (again, broke_lock) = self.again(arguments)?;
+        let (again, broke_lock) = self.again(&arguments)?;
         self.check(after.is_some(), &again)?;
         let recovered = again.stdout.lines().filter(|line| RECOVERED.iter().any(|what| line.contains(what))).count();
         Ok(Verdict::Fine { killed, recovered, broke_lock })
+    }
+
+    /// A database gives the lock of a killed process back as soon as it has noticed, and has one lock for all states that are
+    /// made at the same time.
+    fn patiently(&self, arguments: &[&'static str]) -> Vec<&'static str> {
+        let patience: &[&str] = if self.trial.store == Store::Postgres { &["-lock-timeout=30s"] } else { &[] };
+        [arguments, patience].concat()
     }
 
     fn run(&self, arguments: &[&str]) -> Result<Outcome, HarnessError> {
@@ -366,10 +373,7 @@ impl<'a> Place<'a> {
 
     /// Runs the command once more; where the dead holder's lock keeps it out, that is broken.
     fn again(&self, arguments: &[&str]) -> Result<(Outcome, bool), Problem> {
-        // A database gives the lock of a killed process back as soon as it has noticed.
-        let patience = if self.trial.store == Store::Postgres { "-lock-timeout=20s" } else { "-lock-timeout=0s" };
-        let arguments = [arguments, &[patience]].concat();
-        let outcome = self.run(&arguments)?;
+        let outcome = self.run(arguments)?;
         if outcome.code == Some(0) {
             return Ok((outcome, false));
         }
@@ -378,7 +382,7 @@ impl<'a> Place<'a> {
         match id.filter(|_| self.trial.store == Store::S3 && text.contains("Error acquiring the state lock")) {
             Some(id) => {
                 self.succeed(&["force-unlock", "-force", id])?;
-                Ok((self.succeed(&arguments)?, true))
+                Ok((self.succeed(arguments)?, true))
             }
             None => Err(Problem(format!("the next run failed:\n{text}"))),
         }
@@ -396,7 +400,7 @@ impl<'a> Place<'a> {
                 .collect();
             return wrong(format!("the cloud holds something else: {}", differs.join(", ")));
         }
-        let mut settled = SETTLED.to_vec();
+        let mut settled = self.patiently(SETTLED);
         if !exists {
             settled.push("-destroy");
         }

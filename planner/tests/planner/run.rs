@@ -160,6 +160,13 @@ impl Stack {
         files.map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()).collect()
     }
 
+    /// Records an intent, as a run did that died before the outcome was recorded.
+    pub fn intend(&self, intent: Intent) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let journal = LocalJournal::open(self.path("journal")).unwrap();
+        runtime.block_on(journal.intend(intent)).unwrap();
+    }
+
     /// The state as stored.
     pub fn state(&self) -> State {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
