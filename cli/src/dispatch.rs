@@ -130,9 +130,9 @@ async fn dispatch(
 ) -> Result<Exit, Exit> {
     use commands::{
         apply, completions, console, fmt, force_unlock, get, graph, import, init, login, logout, manual, metadata,
-        modules, output, plan, providers as needs, providers_lock, providers_mirror, refresh, show, state_list,
-        state_mv, state_replace_provider, state_rm, state_show, state_transfer, taint, test, validate, version,
-        workspace,
+        modules, output, plan, providers as needs, providers_lock, providers_mirror, refresh, show, state_journal,
+        state_list, state_mv, state_recover, state_replace_provider, state_rm, state_show, state_transfer, taint, test,
+        validate, version, workspace,
     };
     let session = |ui: &mut Ui| {
         let ui = std::mem::replace(ui, Ui::silent());
@@ -191,6 +191,20 @@ async fn dispatch(
             let usage = "state list [options] [address...]";
             let args = prepare(ui, usage, arguments, |_: &state_list::StateListArgs| text(false))?;
             state_list::run(&session(ui), &args).await
+        }
+        "state journal" => {
+            let usage = "state journal [options]";
+            let args = prepare(ui, usage, arguments, |a: &state_journal::StateJournalArgs| text(a.no_color))?;
+            state_journal::run(&session(ui), &args).await
+        }
+        "state recover" => {
+            let usage = "state recover [options]";
+            let args = prepare(ui, usage, arguments, |a: &state_recover::StateRecoverArgs| Settings {
+                no_color: a.no_color,
+                json: a.json,
+                ..Settings::default()
+            })?;
+            state_recover::run(&session(ui), args).await
         }
         "state show" => {
             let usage = "state show [options] ADDRESS";

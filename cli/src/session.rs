@@ -14,7 +14,7 @@ use lang::functions::CallContext;
 use lang::{Diagnostic, Diagnostics, Sources};
 use planner::{ProviderRegistry, Workspace};
 use state::backend::local::{DEFAULT_WORKSPACE, LocalPaths, LocalStore};
-use state::{LockError, LockId, LockInfo, State, StateStore};
+use state::{LockError, LockId, LockInfo, State, StateStore, StoreError};
 
 use crate::args::groups::{StateArgs, StateOutArgs};
 use crate::backend::{LocalBackend, Place};
@@ -160,14 +160,14 @@ impl Session {
         out: Option<&StateOutArgs>,
         operation: &str,
     ) -> Result<Opened, Diagnostics> {
-        let store = self.store(args.state.as_deref(), out)?;
+        let store = self.store(args.state.as_deref(), out).await?;
         let lock = if args.lock { Some(self.lock(&store, operation, args.lock_timeout).await?) } else { None };
         Ok(Opened { store, lock })
     }
 
     /// The state as stored, without a lock: for commands that only show it.
     pub async fn read_state(&self, path: Option<&str>) -> Result<Option<State>, Diagnostics> {
-        let store = self.store(path, None)?;
+        let store = self.store(path, None).await?;
         store.read().await.map_err(|error| Diagnostic::error("Failed to load state", chain(&error)).into())
     }
 
@@ -198,13 +198,20 @@ impl Session {
         })
     }
 
-    /// The state's place. `-state` and its like are for files alone, and mean nothing elsewhere.
-    fn store(&self, path: Option<&str>, out: Option<&StateOutArgs>) -> Result<Arc<dyn StateStore>, Diagnostics> {
+    /// The state's place. `-state` and its like are for files alone, and mean nothing elsewhere. As in Terraform, a
+    /// service's workspace begins to exist when its state is first asked for.
+    async fn store(&self, path: Option<&str>, out: Option<&StateOutArgs>) -> Result<Arc<dyn StateStore>, Diagnostics> {
         match self.backend()? {
             Place::Local(backend) => Ok(Arc::new(LocalStore::new(self.paths(&backend, path, out)))),
-            Place::Remote(backend) => backend
-                .store(&self.workspace_name())
-                .map_err(|error| Diagnostic::error("Error loading state", chain(&error)).into()),
+            Place::Remote(backend) => {
+                let failed = |error: StoreError| Diagnostic::error("Error loading state", chain(&error));
+                let workspace = self.workspace_name();
+                let store = backend.store(&workspace).map_err(failed)?;
+                if workspace != DEFAULT_WORKSPACE {
+                    backend.create_workspace(&workspace).await.map_err(failed)?;
+                }
+                Ok(store)
+            }
         }
     }
 
@@ -240,6 +247,11 @@ impl Session {
 }
 
 impl Opened {
+    /// Whether the lock is held.
+    pub fn is_locked(&self) -> bool {
+        self.lock.is_some()
+    }
+
     /// Gives the lock back.
     pub async fn close(self) -> Diagnostics {
         let Some(lock) = self.lock else { return Diagnostics::new() };

@@ -96,6 +96,13 @@ impl Account {
         self.json("dynamodb", "DynamoDB_20120810.CreateTable", &table).map(drop)
     }
 
+    /// The objects of a bucket.
+    pub fn objects(&self, bucket: &str) -> Result<Vec<String>, HarnessError> {
+        let listed = self.call("s3", "ListObjects", "GET", &format!("/{bucket}?list-type=2"), &[], String::new())?;
+        let keys = listed.split("<Key>").skip(1).filter_map(|rest| rest.split('<').next());
+        Ok(keys.map(str::to_owned).collect())
+    }
+
     /// Puts an object into a bucket.
     pub fn put_object(&self, bucket: &str, key: &str, body: &str) -> Result<(), HarnessError> {
         self.call("s3", "PutObject", "PUT", &format!("/{bucket}/{key}"), &[], body.to_owned()).map(drop)

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use crate::python::{PythonEnvironment, digest};
-use crate::{Account, HarnessError};
+use crate::{Account, HarnessError, wire};
 
 const REQUIREMENTS: &str = include_str!("../emulator/requirements.txt");
 const LAUNCHER: &str = include_str!("../emulator/launch.py");
@@ -105,6 +105,13 @@ impl Emulator {
     /// Where it listens, such as `http://127.0.0.1:4566`.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// Forgets all accounts.
+    pub fn reset(&self) -> Result<(), HarnessError> {
+        let path = "/moto-api/reset";
+        let failed = |reason: String| HarnessError::Request { request: path.to_owned(), reason };
+        wire::call(&self.endpoint, "POST", path, &[], String::new()).map(drop).map_err(failed)
     }
 
     /// Id of the process, if it is ours.

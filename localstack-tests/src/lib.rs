@@ -14,19 +14,23 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod crash;
 pub mod emulator;
 pub mod error;
 pub mod inventory;
+pub mod postgres;
 pub mod proxy;
 pub mod python;
 pub mod readme;
 pub mod tool;
+mod victim;
 mod wire;
 pub mod workspace;
 
 pub use account::Account;
 pub use emulator::Emulator;
 pub use error::HarnessError;
+pub use postgres::{Postgres, PostgresProxy};
 pub use proxy::{Call, Fault, Proxy, Rule};
 pub use tool::{Outcome, Tool};
 pub use workspace::Workspace;

@@ -5,17 +5,21 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use localstack_tests::Postgres;
+use localstack_tests::postgres::connection_string;
 use net::tls::{Tls, TlsOptions};
 use net::{Client, Proxies};
 use serde_json::{Value, json};
 use state::backend::remote::{ConfigError, Kinds, Surroundings};
 use state::model::Serial;
-use state::{Backend, LockError, LockInfo, State, StoreError, WriteCondition};
+use state::{
+    Backend, InstanceObject, Intent, IntentId, JournalError, Json, LockError, LockInfo, Operation, Outcome, State,
+    StoreError, WriteCondition,
+};
 
 fn surroundings(folder: &Path, variables: &[(&str, &str)]) -> Surroundings {
     let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
@@ -206,85 +210,21 @@ fn arguments_are_checked() {
     assert!(Kinds::default().open("s3", &serde_json::Map::new(), &around).unwrap().is_none());
 }
 
-/// A server of PostgreSQL, in a folder of its own.
-struct Postgres {
-    process: Child,
-    port: u16,
-    // open, so that the server can go on telling
-    _log: BufReader<std::process::ChildStderr>,
-    _folder: tempfile::TempDir,
-}
-
-impl Postgres {
-    /// `None`, with a message, where its programs are not installed or cannot be run.
-    fn start() -> Option<Postgres> {
-        let programs = ["/usr/lib/postgresql/15/bin", "/usr/lib/postgresql/16/bin", "/usr/local/bin", "/usr/bin"];
-        let Some(bin) = programs.iter().map(PathBuf::from).find(|bin| bin.join("initdb").exists()) else {
-            eprintln!("skipped: no PostgreSQL");
-            return None;
-        };
-        let folder = tempfile::tempdir().unwrap();
-        let data = folder.path().join("data");
-        std::fs::create_dir(&data).unwrap();
-        // The server refuses to run as root.
-        let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
-        if root {
-            std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-            Command::new("chown").arg("nobody").arg(&data).status().unwrap();
-        }
-        let command = |program: &str| {
-            let program = bin.join(program);
-            let mut command = match root {
-                true => {
-                    let mut command = Command::new("setpriv");
-                    command.args(["--reuid=nobody", "--clear-groups"]).arg(program);
-                    command
-                }
-                false => Command::new(program),
-            };
-            command.current_dir("/").env("LC_ALL", "C").stdout(Stdio::null()).stderr(Stdio::null());
-            command
-        };
-        let made = command("initdb").args(["-A", "trust", "-U", "postgres", "-N", "-D"]).arg(&data).status();
-        if !made.is_ok_and(|status| status.success()) {
-            eprintln!("skipped: initdb failed");
-            return None;
-        }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut process = command("postgres")
-            .arg("-D")
-            .arg(&data)
-            .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="])
-            .args(["-c", "fsync=off"])
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut log = BufReader::new(process.stderr.take().unwrap());
-        let mut told = String::new();
-        while !told.contains("ready to accept connections") {
-            assert_ne!(log.read_line(&mut told).unwrap(), 0, "the server ended: {told}");
-        }
-        Some(Postgres { process, port, _log: log, _folder: folder })
-    }
-
-    fn config(&self) -> Value {
-        let address = format!("postgres://postgres@127.0.0.1:{}/postgres?sslmode=disable", self.port);
-        json!({"conn_str": address, "schema_name": "a \"schema\""})
-    }
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// Arguments that reach a server; without PostgreSQL's programs there is none.
+fn postgres() -> Option<(Postgres, Value)> {
+    let Some(server) = Postgres::start().unwrap() else {
+        eprintln!("skipped: no PostgreSQL");
+        return None;
+    };
+    let config = json!({"conn_str": connection_string(&server.authority()), "schema_name": "a \"schema\""});
+    Some((server, config))
 }
 
 #[tokio::test]
 async fn postgres_states_are_read_written_and_locked() {
-    let Some(server) = Postgres::start() else { return };
+    let Some((_server, config)) = postgres() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let backend = backend("pg", &server.config(), &surroundings(folder.path(), &[])).unwrap();
+    let backend = backend("pg", &config, &surroundings(folder.path(), &[])).unwrap();
     let info = || LockInfo::new("OperationTypeApply", "me@here");
     let (ours, theirs) = (backend.store("default").unwrap(), backend.store("default").unwrap());
     assert!(ours.read().await.unwrap().is_none());
@@ -318,4 +258,81 @@ async fn postgres_states_are_read_written_and_locked() {
     assert_eq!(backend.workspaces().await.unwrap(), ["default", "a", "b"]);
     backend.delete_workspace("b").await.unwrap();
     assert_eq!(backend.workspaces().await.unwrap(), ["default", "a"]);
+}
+
+fn intent(name: &str) -> Intent {
+    Intent {
+        address: format!("aws_vpc.{name}").parse().unwrap(),
+        deposed: None,
+        provider: "provider[\"registry.terraform.io/hashicorp/aws\"]".parse().unwrap(),
+        operation: Operation::Create,
+        planned: Json::parse(
+            "{\"cidr\":\"10.0.0.0/16\",\"odd\":\"\\u0000'\\u003c\",\"size\":12345678901234567890123.5}",
+        )
+        .unwrap(),
+        client_token: Some("token".to_owned()),
+        dependencies: [].into(),
+        create_before_destroy: false,
+        lineage: state::Lineage("a-lineage".into()),
+        serial: Serial(7),
+    }
+}
+
+#[tokio::test]
+async fn postgres_keeps_the_journal_beside_the_states() {
+    let Some((_server, config)) = postgres() else { return };
+    // Two machines.
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let [ours, theirs] =
+        folders.each_ref().map(|folder| backend("pg", &config, &surroundings(folder.path(), &[])).unwrap());
+    let journal = ours.store("default").unwrap().journal().await.unwrap();
+    assert_eq!(journal.warning(), None);
+    assert_eq!(journal.records().await.unwrap(), []);
+    let (a, b) = tokio::join!(journal.intend(intent("a")), journal.intend(intent("b")));
+    let (a, b) = (a.unwrap(), b.unwrap());
+    let object =
+        Arc::new(InstanceObject { attributes: Json::parse("{\"id\":\"vpc-1\"}").unwrap(), ..Default::default() });
+    journal.handed_over(a, object.clone()).await.unwrap();
+    journal.outcome(b, Outcome::Object(object.clone())).await.unwrap();
+    ours.store("other").unwrap().journal().await.unwrap().intend(intent("c")).await.unwrap();
+
+    let next = theirs.store("default").unwrap().journal().await.unwrap();
+    let records = next.records().await.unwrap();
+    assert_eq!(records, journal.records().await.unwrap());
+    assert_eq!(records.iter().map(|record| record.id).collect::<Vec<_>>(), [a, b]);
+    assert_eq!(records[0].intent, intent("a"));
+    assert_eq!((&records[0].handed_over, &records[1].outcome), (&Some(object.clone()), &Some(Outcome::Object(object))));
+    next.settle(&[a]).await.unwrap();
+    assert!(matches!(journal.outcome(a, Outcome::Gone).await, Err(JournalError::Unknown(id)) if id == a));
+    assert_eq!(journal.records().await.unwrap().len(), 1);
+    theirs.delete_workspace("default").await.unwrap();
+    assert_eq!(journal.records().await.unwrap(), []);
+    assert_eq!(ours.store("other").unwrap().journal().await.unwrap().records().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_file_serves_where_there_is_no_table_for_the_journal() {
+    let Some((_server, mut config)) = postgres() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    // The states' table is there.
+    backend("pg", &config, &surroundings(folder.path(), &[])).unwrap().workspaces().await.unwrap();
+    config["skip_table_creation"] = json!(true);
+    let open = || backend("pg", &config, &surroundings(folder.path(), &[])).unwrap().store("default").unwrap();
+    let journal = open().journal().await.unwrap();
+    let warning = journal.warning().unwrap();
+    assert!(warning.contains("pg-default.journal") && warning.contains("skip_table_creation"), "{warning}");
+    let id = journal.intend(intent("a")).await.unwrap();
+    assert_eq!(open().journal().await.unwrap().records().await.unwrap().len(), 1);
+
+    // With the table, what the file holds is taken up, and new records go to the table.
+    config["skip_table_creation"] = json!(false);
+    let open = || backend("pg", &config, &surroundings(folder.path(), &[])).unwrap().store("default").unwrap();
+    let journal = open().journal().await.unwrap();
+    assert_eq!(journal.warning(), None);
+    let new = journal.intend(intent("b")).await.unwrap();
+    let ids: Vec<IntentId> = journal.records().await.unwrap().iter().map(|record| record.id).collect();
+    assert!(ids.len() == 2 && ids[0] != id && ids[1] == new, "{ids:?}");
+    journal.settle(&ids[..1]).await.unwrap();
+    assert!(!folder.path().join("journals/pg-default.journal").exists());
+    assert_eq!(open().journal().await.unwrap().records().await.unwrap()[0].intent, intent("b"));
 }

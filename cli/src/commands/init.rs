@@ -412,7 +412,9 @@ async fn migrate(
     let mut occupied = false;
     for workspace in workspaces.iter().filter(|workspace| !from.1.shares(to.1, workspace)) {
         let old = old_place.store(workspace).map_err(|e| failure(&e))?;
-        let Some(state) = old.read().await.map_err(|e| failure(&e))? else { continue };
+        let state = old.read().await.map_err(|e| failure(&e))?;
+        super::operation::ensure_nothing_in_flight(old.as_ref()).await?;
+        let Some(state) = state else { continue };
         if state.is_empty() {
             continue;
         }

@@ -11,7 +11,7 @@ use planner::plan::{Action, DeferredChange, Plan, PlanMode, ResourceChange};
 use planner::planfile::SavedPlan;
 use planner::{GivenVariable, PlanOptions, Target, Workspace};
 use serde_json::json;
-use state::{Journal, Snapshots};
+use state::{Journal, Snapshots, StateStore};
 
 use super::apply::Verb;
 use crate::args::groups::{PlanningArgs, StateArgs};
@@ -299,20 +299,92 @@ pub async fn open_state(
     opened: &Opened,
     hooks: &Arc<dyn Hooks>,
 ) -> Result<(Snapshots, Arc<dyn Journal>), Diagnostics> {
-    let failure = |summary: &str, error: &dyn std::error::Error| {
-        Diagnostics::from(Diagnostic::error(summary, crate::session::chain(error)))
-    };
-    let mut snapshots = Snapshots::open(opened.store.clone()).await.map_err(|e| failure("Failed to load state", &e))?;
-    let journal = opened.store.journal().await.map_err(|e| failure("Failed to open the journal", &e))?;
-    let variables = &prepared.options.variables;
-    let recovered =
-        planner::recover::recover(&prepared.workspace, &mut snapshots, journal.as_ref(), variables, hooks.as_ref())
-            .await;
-    if recovered.has_errors() {
-        return Err(recovered);
-    }
-    session.show(&recovered);
+    let (mut snapshots, journal) = open_journal(opened).await?;
+    session.show(&recover(prepared, &mut snapshots, journal.as_ref(), hooks.as_ref()).await?);
     Ok((snapshots, journal))
+}
+
+/// Reads the state of a plan. Without the lock, another run may be at work: what it has begun is told, not cleared up.
+pub async fn open_state_to_plan(
+    session: &Session,
+    prepared: &Prepared,
+    opened: &Opened,
+    hooks: &Arc<dyn Hooks>,
+) -> Result<Snapshots, Diagnostics> {
+    if opened.is_locked() {
+        return open_state(session, prepared, opened, hooks).await.map(|(snapshots, _)| snapshots);
+    }
+    let (snapshots, journal) = open_journal(opened).await?;
+    let count = journal.records().await.map_err(|e| failure("Failed to read the journal", &e))?.len();
+    if count > 0 {
+        let detail = format!(
+            "The state's journal names {count} operation(s) of a run that is under way or was interrupted, and without the \
+             lock they are left alone: the plan may show what is done already. \"windlass state journal\" lists them; \
+             \"windlass state recover\" clears up after an interrupted run."
+        );
+        session.show(&Diagnostic::warning("Operations in flight", detail).into());
+    }
+    Ok(snapshots)
+}
+
+/// Opens the state and its journal.
+pub async fn open_journal(opened: &Opened) -> Result<(Snapshots, Arc<dyn Journal>), Diagnostics> {
+    let snapshots = Snapshots::open(opened.store.clone()).await.map_err(|e| failure("Failed to load state", &e))?;
+    let journal = opened.store.journal().await.map_err(|e| failure("Failed to open the journal", &e))?;
+    Ok((snapshots, journal))
+}
+
+/// Clears up what an interrupted run left. Returns the warnings.
+pub async fn recover(
+    prepared: &Prepared,
+    snapshots: &mut Snapshots,
+    journal: &dyn Journal,
+    hooks: &dyn Hooks,
+) -> Result<Diagnostics, Diagnostics> {
+    let mut warnings: Diagnostics = journal
+        .warning()
+        .map(|detail| Diagnostic::warning("The journal is not kept beside the state", detail))
+        .into_iter()
+        .collect();
+    let variables = &prepared.options.variables;
+    let told = planner::recover::recover(&prepared.workspace, snapshots, journal, variables, hooks).await;
+    warnings.extend(told.into_iter().map(with_way_out));
+    if warnings.has_errors() { Err(warnings) } else { Ok(warnings) }
+}
+
+/// Whoever finds out more than the program can must be able to go on.
+fn with_way_out(problem: Diagnostic) -> Diagnostic {
+    let Some(address) = problem.address().filter(|_| problem.is_error()) else { return problem };
+    let detail = format!(
+        "{}\n\nOnce you know what became of it, \"windlass state recover -forget='{address}'\" takes the operation out of the \
+         journal.",
+        problem.detail()
+    );
+    Diagnostic::error(problem.summary(), detail).with_address(address)
+}
+
+/// Refuses to go on with a state whose journal holds operations: what they made is not in it yet.
+pub async fn ensure_nothing_in_flight(store: &dyn StateStore) -> Result<(), Diagnostics> {
+    let journal = store.journal().await.map_err(|e| failure("Failed to open the journal", &e))?;
+    let records = journal.records().await.map_err(|e| failure("Failed to read the journal", &e))?;
+    if records.is_empty() {
+        return Ok(());
+    }
+    let list: String = records
+        .iter()
+        .take(20)
+        .map(|record| format!("\n  - {} {}", record.intent.operation.as_str(), record.intent.address))
+        .collect();
+    let detail = format!(
+        "The state's journal holds operations of a run that was interrupted or is under way. Run \"windlass state recover\" \
+         first:{list}"
+    );
+    Err(Diagnostic::error("Operations in flight", detail).into())
+}
+
+/// A failure with what caused it.
+pub fn failure(summary: &str, error: &dyn std::error::Error) -> Diagnostics {
+    Diagnostic::error(summary, crate::session::chain(error)).into()
 }
 
 /// Plans.

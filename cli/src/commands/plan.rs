@@ -79,8 +79,8 @@ pub async fn run(session: &Session, args: &PlanArgs) -> Exit {
         }
     };
     let hooks = operation::progress(session);
-    let planned = match operation::open_state(session, &prepared, &opened, &hooks).await {
-        Ok((snapshots, _)) => Ok(operation::plan(&prepared, &snapshots, hooks).await),
+    let planned = match operation::open_state_to_plan(session, &prepared, &opened, &hooks).await {
+        Ok(snapshots) => Ok(operation::plan(&prepared, &snapshots, hooks).await),
         Err(diagnostics) => Err(diagnostics),
     };
     let released = opened.close().await;

@@ -248,6 +248,9 @@ async fn delete(session: &Session, args: &WorkspaceArgs, name: &str) -> Result<(
         );
         return Err(Diagnostics::from(Diagnostic::error("Workspace is not empty", detail)).into());
     }
+    if !args.force {
+        super::operation::ensure_nothing_in_flight(store.as_ref()).await?;
+    }
     backend.delete_workspace(name).await.map_err(|error| failed(&error))?;
     green(session, "", &format!("Deleted workspace \"{name}\"!"));
     if !instances.is_empty() {

@@ -14,6 +14,7 @@ mod crash;
 mod harness;
 mod lifecycle;
 mod readme;
+mod recovery;
 mod s3_states;
 
 use localstack_tests::{Account, Emulator, Tool, Workspace};

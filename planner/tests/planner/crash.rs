@@ -1,6 +1,7 @@
 //! The process dies at every point of every operation; the next run clears up, and nothing is lost or made twice.
 
 use sdk::provider::Operation;
+use state::Intent;
 
 use crate::cloud::Fault;
 use crate::run::Stack;
@@ -57,7 +58,7 @@ fn death_during_a_create_leaves_no_orphan_and_no_duplicate() {
             format!("DiesBefore: {address}: was never made"),
             format!("DiesUnanswered: {address}: found and adopted"),
             format!("DiesWaiting: {address}: found and adopted"),
-            "DiesAfterOutcome: ".to_owned(),
+            format!("DiesAfterOutcome: {address}: was made, which the state did not know yet"),
         ]
     };
     assert_eq!(told("", &stack, Operation::Create, "a", &["a", "b"]), created("sim_thing.a"));
@@ -72,7 +73,7 @@ fn death_during_an_update_reads_the_object_again() {
         [
             "DiesBefore: sim_thing.b: read again after an interrupted change",
             "DiesUnanswered: sim_thing.b: read again after an interrupted change",
-            "DiesAfterOutcome: ",
+            "DiesAfterOutcome: sim_thing.b: was changed, which the state did not know yet",
         ]
     );
 }
@@ -86,7 +87,7 @@ fn death_during_a_destroy_removes_the_rest() {
             [
                 format!("DiesBefore: sim_thing.{name}: still there: it will be removed again"),
                 format!("DiesUnanswered: sim_thing.{name}: is gone"),
-                "DiesAfterOutcome: ".to_owned(),
+                format!("DiesAfterOutcome: sim_thing.{name}: was removed, which the state did not know yet"),
             ]
         );
     }
@@ -125,4 +126,28 @@ fn an_adopted_object_keeps_what_it_was_made_after() {
         assert_eq!(stack.apply("").problems, Vec::<String>::new());
         stack.assert_settled(&[]);
     }
+}
+
+/// The state may be stored before the journal has the outcome.
+#[test]
+fn what_the_state_does_not_hold_any_more_was_removed() {
+    let stack = Stack::new();
+    let first = "resource \"sim_thing\" \"a\" {\n name = \"a\"\n}\n";
+    assert_eq!(stack.apply(first).problems, Vec::<String>::new());
+    let state = stack.state();
+    stack.intend(Intent {
+        address: "sim_thing.gone".parse().unwrap(),
+        deposed: None,
+        provider: state.resources.values().next().unwrap().provider.clone(),
+        operation: state::Operation::Delete,
+        planned: state::Json::parse("null").unwrap(),
+        client_token: None,
+        dependencies: [].into(),
+        create_before_destroy: false,
+        lineage: state.lineage.clone(),
+        serial: state.serial,
+    });
+    let ran = stack.apply(first);
+    assert_eq!((ran.recovered, ran.problems), (vec!["sim_thing.gone: is gone".to_owned()], Vec::new()));
+    stack.assert_settled(&["a"]);
 }

@@ -160,6 +160,13 @@ impl Stack {
         files.map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()).collect()
     }
 
+    /// Records an intent, as a run did that died before the outcome was recorded.
+    pub fn intend(&self, intent: Intent) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let journal = LocalJournal::open(self.path("journal")).unwrap();
+        runtime.block_on(journal.intend(intent)).unwrap();
+    }
+
     /// The state as stored.
     pub fn state(&self) -> State {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -225,8 +232,9 @@ fn changes(plan: &Plan) -> Vec<String> {
 struct Heard(Mutex<Vec<String>>, Mutex<Option<Interrupt>>);
 
 impl Hooks for Heard {
-    fn recovered(&self, address: &ResourceInstance, what: &str) {
-        self.0.lock().unwrap().push(format!("{address}: {what}"));
+    fn recovered(&self, address: &ResourceInstance, deposed: Option<&str>, what: &str) {
+        let deposed = if deposed.is_some() { " (deposed)" } else { "" };
+        self.0.lock().unwrap().push(format!("{address}{deposed}: {what}"));
     }
 
     fn provision_output(&self, _: &ResourceInstance, _: &str, _: &str) {

@@ -7,10 +7,12 @@ use async_trait::async_trait;
 use aws_session::CallError;
 use md5::{Digest, Md5};
 use state::backend::remote::{JournalFile, check};
+use state::journal::object::ObjectJournal;
 use state::{Journal, JournalError, LockError, LockId, LockInfo, State, StateStore, StoreError, WriteCondition, v4};
 
+use crate::journal::S3Journal;
 use crate::lock::Locks;
-use crate::objects::{self, Bucket, If, Object};
+use crate::objects::{Bucket, If, Object, Replaced};
 use crate::service::{Clients, Service};
 use crate::table::Table;
 
@@ -45,6 +47,8 @@ struct Seen {
     content: WriteCondition,
     /// Its name; `None` if there is no object.
     etag: Option<String>,
+    /// Its checksum.
+    digest: Option<String>,
 }
 
 impl S3Store {
@@ -89,6 +93,15 @@ impl S3Store {
             let bytes = object.as_ref().map(|object| object.bytes.as_slice()).filter(|bytes| !bytes.is_empty());
             let found = bytes.map(digest).unwrap_or_default();
             match expected.filter(|expected| is_digest(expected)) {
+                Some(expected) if object.as_ref().is_some_and(|object| object.replaces.as_ref() == Some(&expected)) => {
+                    // It is what replaced the one that the table knows: its writer was killed in between, or is at it.
+                    let locked = self.session().held.is_some();
+                    if let Some(table) = self.table(clients).filter(|_| locked) {
+                        let recorded = table.set_digest(&self.place(), &found).await;
+                        recorded.map_err(|error| self.failed("record the checksum of", &error))?;
+                    }
+                    return Ok(object);
+                }
                 Some(expected) if expected != found => {
                     if start.elapsed() >= patience {
                         return Err(self.damaged(&found, &expected));
@@ -116,8 +129,9 @@ impl S3Store {
     async fn look(&self) -> Result<(Option<State>, Seen), StoreError> {
         let object = self.fetch().await?;
         let (bytes, etag) = object.map_or((Vec::new(), None), |object| (object.bytes, object.etag));
+        let digest = etag.as_ref().map(|_| digest(&bytes));
         let state = v4::read(&bytes).map_err(|source| StoreError::Read { place: self.place(), source })?;
-        let seen = Seen { content: WriteCondition::replacing(state.as_ref()), etag };
+        let seen = Seen { content: WriteCondition::replacing(state.as_ref()), etag, digest };
         self.session().seen = Some(seen.clone());
         Ok((state, seen))
     }
@@ -139,28 +153,16 @@ impl S3Store {
         let bucket = self.bucket(clients);
         let failed = |error: CallError| self.failed("write", &error);
         if *condition == WriteCondition::Any {
-            return bucket.put(&self.object, bytes, If::Anything).await.map_err(failed);
+            let replaced = self.session().seen.as_ref().and_then(|seen| seen.digest.clone());
+            let put = bucket.put_after(&self.object, bytes, If::Anything, replaced.as_deref());
+            return put.await.map_err(failed);
         }
         let seen = self.version(condition).await?;
-        let version = seen.etag.as_deref().map_or(If::Nothing, If::Is);
-        let error = match bucket.put(&self.object, bytes, version).await {
-            Ok(etag) => return Ok(etag),
-            Err(error) => error,
+        let replaced = bucket.replace(&self.object, bytes, seen.etag.as_deref(), seen.digest.as_deref());
+        let stored = match replaced.await.map_err(failed)? {
+            Replaced::Yes(etag) => return Ok(etag),
+            Replaced::No(stored) => stored.map_or(Vec::new(), |stored| stored.bytes),
         };
-        let gone = seen.etag.is_some() && error.code() == Some("NoSuchKey");
-        if !objects::is_conflict(&error) && !objects::is_unknown(&error) && !gone {
-            return Err(failed(error));
-        }
-        // Its answer may have been lost on its way, and this is the repetition.
-        let stored = bucket.get(&self.object).await.map_err(failed)?;
-        if let Some(stored) = stored.as_ref().filter(|stored| stored.bytes == bytes) {
-            return Ok(stored.etag.clone());
-        }
-        let (stored, etag) = stored.map_or((Vec::new(), None), |stored| (stored.bytes, stored.etag));
-        if objects::is_unknown(&error) && etag == seen.etag {
-            // A server without conditional writes: the lock alone keeps others away.
-            return bucket.put(&self.object, bytes, If::Anything).await.map_err(failed);
-        }
         self.session().seen = None;
         let found = match v4::read(&stored) {
             Ok(state) => WriteCondition::replacing(state.as_ref()).to_string(),
@@ -180,13 +182,14 @@ impl StateStore for S3Store {
         let bytes = v4::write(state);
         let etag = self.replace(&bytes, condition).await?;
         // A server that names no versions has to be asked again.
-        self.session().seen =
-            etag.map(|etag| Seen { content: WriteCondition::replacing(Some(state)), etag: Some(etag) });
+        let digest = digest(&bytes);
+        self.session().seen = etag.map(|etag| Seen {
+            content: WriteCondition::replacing(Some(state)),
+            etag: Some(etag),
+            digest: Some(digest.clone()),
+        });
         let Some(table) = self.table(self.service.clients().await?) else { return Ok(()) };
-        table
-            .set_digest(&self.place(), &digest(&bytes))
-            .await
-            .map_err(|error| self.failed("record the checksum of", &error))
+        table.set_digest(&self.place(), &digest).await.map_err(|error| self.failed("record the checksum of", &error))
     }
 
     async fn lock(&self, mut info: LockInfo, timeout: Duration) -> Result<LockId, LockError> {
@@ -235,7 +238,9 @@ impl StateStore for S3Store {
     }
 
     async fn journal(&self) -> Result<Arc<dyn Journal>, JournalError> {
-        self.journal.open()
+        let object = S3Journal::beside(self.service.clone(), &self.object);
+        let open = async { ObjectJournal::open(object).await.map(|journal| Arc::new(journal) as Arc<dyn Journal>) };
+        self.journal.open_beside(open).await
     }
 }
 

@@ -278,7 +278,7 @@ impl StateStore for HttpStore {
     }
 
     async fn journal(&self) -> Result<Arc<dyn Journal>, JournalError> {
-        self.journal.open()
+        self.journal.open().await
     }
 }
 

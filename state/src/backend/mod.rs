@@ -3,6 +3,7 @@
 pub mod http;
 pub mod local;
 pub mod pg;
+mod pg_journal;
 pub mod remote;
 
 use std::path::PathBuf;

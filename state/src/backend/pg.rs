@@ -14,6 +14,7 @@ use tokio_postgres::config::{Config, Host};
 use tokio_postgres::{Client, NoTls};
 
 use super::local::DEFAULT_WORKSPACE;
+use super::pg_journal::{self, PgJournal};
 use super::remote::ArgumentType::{Flag, Text};
 use super::remote::{Argument, ConfigError, JournalFile, Settings, argument, check};
 use super::{Backend, LockError, LockId, LockInfo, StateStore, StoreError, WriteCondition};
@@ -40,13 +41,13 @@ pub struct PgBackend {
     journal_folder: PathBuf,
 }
 
-struct Database {
+pub(super) struct Database {
     config: Config,
     /// The schema's name, quoted.
-    schema: String,
+    pub schema: String,
     schema_name: String,
     make_schema: bool,
-    make_table: bool,
+    pub make_table: bool,
     make_index: bool,
 }
 
@@ -122,28 +123,32 @@ fn is_here(host: &Host) -> bool {
     }
 }
 
+/// What the database or the driver says.
+pub(super) fn reason(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(error) => error.message().to_owned(),
+        None => match std::error::Error::source(error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        },
+    }
+}
+
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 impl Database {
     fn remote(&self, action: &'static str, error: &tokio_postgres::Error) -> StoreError {
-        let reason = match error.as_db_error() {
-            Some(error) => error.message().to_owned(),
-            None => match std::error::Error::source(error) {
-                Some(source) => format!("{error}: {source}"),
-                None => error.to_string(),
-            },
-        };
-        StoreError::Remote { action, place: self.place(), reason }
+        StoreError::Remote { action, place: self.place(), reason: reason(error) }
     }
 
-    fn place(&self) -> String {
+    pub fn place(&self) -> String {
         format!("the PostgreSQL schema {}", self.schema_name)
     }
 
     /// Connects, and makes what is missing.
-    async fn connect(&self) -> Result<Client, StoreError> {
+    pub async fn connect(&self) -> Result<Client, StoreError> {
         let failed = |error: tokio_postgres::Error| self.remote("reach", &error);
         let (client, connection) = self.config.connect(NoTls).await.map_err(failed)?;
         // Ends with the client; what breaks it is told by the next query.
@@ -200,7 +205,10 @@ impl Backend for PgBackend {
         let client = self.database.connect().await?;
         let query = format!("DELETE FROM {}.states WHERE name = $1", self.database.schema);
         let deleted = client.execute(&query, &[&workspace]).await;
-        deleted.map(drop).map_err(|error| self.database.remote("delete", &error))
+        deleted.map_err(|error| self.database.remote("delete", &error))?;
+        pg_journal::forget(&client, &self.database, workspace)
+            .await
+            .map_err(|error| self.database.remote("delete the journal of", &error))
     }
 
     fn store(&self, workspace: &str) -> Result<Arc<dyn StateStore>, StoreError> {
@@ -376,7 +384,8 @@ impl StateStore for PgStore {
     }
 
     async fn journal(&self) -> Result<Arc<dyn Journal>, JournalError> {
-        self.journal.open()
+        let lock = self.session.lock().await.held.as_ref().map(|(id, _)| id.clone());
+        self.journal.open_beside(PgJournal::open(&self.database, &self.workspace, lock)).await
     }
 }
 
