@@ -301,6 +301,28 @@ pub async fn open_state(
     Ok((snapshots, journal))
 }
 
+/// Reads the state of a plan. Without the lock, another run may be at work: what it has begun is told, not cleared up.
+pub async fn open_state_to_plan(
+    session: &Session,
+    prepared: &Prepared,
+    opened: &Opened,
+    hooks: &Arc<dyn Hooks>,
+) -> Result<Snapshots, Diagnostics> {
+    if opened.is_locked() {
+        return open_state(session, prepared, opened, hooks).await.map(|(snapshots, _)| snapshots);
+    }
+    let failure = |summary: &str, error: &dyn std::error::Error| {
+        Diagnostics::from(Diagnostic::error(summary, crate::session::chain(error)))
+    };
+    let snapshots = Snapshots::open(opened.store.clone()).await.map_err(|e| failure("Failed to load state", &e))?;
+    if opened.store.has_records().await.map_err(|e| failure("Failed to open the journal", &e))? {
+        let detail = "Another run is at work on this state, or has left something in the state's journal that is not cleared up \
+                      yet: the plan may show what is being done already.";
+        session.show(&Diagnostic::warning("Operations in flight", detail).into());
+    }
+    Ok(snapshots)
+}
+
 /// Plans.
 pub async fn plan(prepared: &Prepared, snapshots: &Snapshots, hooks: Arc<dyn Hooks>) -> Planned {
     let state = snapshots.stored().cloned().unwrap_or_default();

@@ -70,7 +70,7 @@ pub async fn run(session: &Session, args: &PlanArgs) -> Exit {
             return Exit::Failure;
         }
     };
-    let opened = match session.open(&args.state, None, "OperationTypePlan").await {
+    let opened = match session.open_to_plan(&args.state).await {
         Ok(opened) => opened,
         Err(diagnostics) => {
             session.show(&diagnostics);
@@ -78,8 +78,8 @@ pub async fn run(session: &Session, args: &PlanArgs) -> Exit {
         }
     };
     let hooks = operation::progress(session);
-    let planned = match operation::open_state(session, &prepared, &opened, &hooks).await {
-        Ok((snapshots, _)) => Ok(operation::plan(&prepared, &snapshots, hooks).await),
+    let planned = match operation::open_state_to_plan(session, &prepared, &opened, &hooks).await {
+        Ok(snapshots) => Ok(operation::plan(&prepared, &snapshots, hooks).await),
         Err(diagnostics) => Err(diagnostics),
     };
     let released = opened.close().await;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use net::Client;
 use serde_json::{Map, Value};
 
-use super::{Backend, StoreError, WriteCondition};
+use super::{Backend, LockId, StoreError, WriteCondition};
 use crate::journal::local::LocalJournal;
 use crate::journal::{Journal, JournalError};
 use crate::model::State;
@@ -207,16 +207,21 @@ impl Settings<'_> {
     }
 }
 
-/// The journal of a workspace whose state lives elsewhere: a file in the data directory.
+/// The journal of a workspace whose state lives elsewhere: a file in the data directory, and one for each run that holds
+/// parts of the state beside others.
 pub struct JournalFile {
-    path: PathBuf,
+    folder: PathBuf,
+    /// The name of the file, without its ending.
+    stem: String,
     opened: Mutex<Option<Arc<LocalJournal>>>,
 }
+
+const ENDING: &str = ".journal";
 
 impl JournalFile {
     /// The journal of a workspace, in this folder.
     pub fn new(folder: &std::path::Path, kind: &str, workspace: &str) -> JournalFile {
-        JournalFile { path: folder.join(format!("{kind}-{workspace}.journal")), opened: Mutex::default() }
+        JournalFile { folder: folder.to_owned(), stem: format!("{kind}-{workspace}"), opened: Mutex::default() }
     }
 
     /// The journal, opened with the state's lock held.
@@ -224,25 +229,83 @@ impl JournalFile {
     /// # Errors
     /// What the file system says.
     pub fn open(&self) -> Result<Arc<dyn Journal>, JournalError> {
-        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(journal) = &*opened {
-            return Ok(journal.clone());
-        }
-        if let Some(folder) = self.path.parent() {
-            std::fs::create_dir_all(folder).map_err(|source| JournalError::Io {
-                action: "create the folder of",
-                path: self.path.clone(),
+        self.open_file(self.path())
+    }
+
+    /// The journal of a run, opened with its lock on parts of the state held.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn open_of(&self, run: &LockId) -> Result<Arc<dyn Journal>, JournalError> {
+        self.open_file(self.folder.join(format!("{}.{run}{ENDING}", self.stem)))
+    }
+
+    /// The journal with all that runs with parts of the state have left, opened with the lock on the whole of it held.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub async fn open_after_runs(&self) -> Result<Arc<dyn Journal>, JournalError> {
+        let journal = self.open()?;
+        for run in self.runs() {
+            let path = self.folder.join(format!("{}.{run}{ENDING}", self.stem));
+            // Should this be cut off, a record stands in both, and what it is about is looked for twice.
+            for record in LocalJournal::open(&path)?.records().await? {
+                let id = journal.intend(record.intent).await?;
+                if let Some(object) = record.handed_over {
+                    journal.handed_over(id, object).await?;
+                }
+                if let Some(outcome) = record.outcome {
+                    journal.outcome(id, outcome).await?;
+                }
+            }
+            std::fs::remove_file(&path).map_err(|source| JournalError::Io {
+                action: "remove",
+                path,
                 source: Arc::new(source),
             })?;
         }
-        let journal = Arc::new(LocalJournal::open(self.path.clone())?);
-        *opened = Some(journal.clone());
         Ok(journal)
+    }
+
+    /// The runs that have a journal of their own: what they do is not settled.
+    pub fn runs(&self) -> Vec<LockId> {
+        let prefix = format!("{}.", self.stem);
+        let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let run = |name: String| {
+            let run = name.strip_prefix(&prefix)?.strip_suffix(ENDING)?;
+            uuid::Uuid::try_parse(run).is_ok().then(|| LockId(run.to_owned()))
+        };
+        names.filter_map(run).collect()
+    }
+
+    /// Whether there is one: it is gone when all of it is settled.
+    pub fn exists(&self) -> bool {
+        self.path().exists()
     }
 
     /// Closes it, as the lock is given back.
     pub fn close(&self) {
         *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join(format!("{}{ENDING}", self.stem))
+    }
+
+    fn open_file(&self, path: PathBuf) -> Result<Arc<dyn Journal>, JournalError> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(journal) = &*opened {
+            return Ok(journal.clone());
+        }
+        std::fs::create_dir_all(&self.folder).map_err(|source| JournalError::Io {
+            action: "create the folder of",
+            path: path.clone(),
+            source: Arc::new(source),
+        })?;
+        let journal = Arc::new(LocalJournal::open(path)?);
+        *opened = Some(journal.clone());
+        Ok(journal)
     }
 }
 
