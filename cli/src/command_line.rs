@@ -6,6 +6,8 @@ use crate::commands::{self, LIST};
 
 /// Commands below others, with what each does.
 const SUBCOMMANDS: &[(&str, &str, &str)] = &[
+    ("lock", "break", "Break the lock of another run"),
+    ("lock", "list", "List the locks of all workspaces"),
     ("metadata", "functions", "Show signatures and descriptions for the available functions"),
     ("providers", "lock", "Write out dependency locks for the configured providers"),
     ("providers", "mirror", "Save local copies of all required provider plugins"),
@@ -84,9 +86,10 @@ fn described_as(path: &str, name: &'static str, synopsis: &'static str) -> Comma
 /// The arguments of a command as it reads them; `None` for a mere group.
 fn arguments(path: &str) -> Option<Command> {
     use commands::{
-        apply, completions, console, fmt, force_unlock, get, graph, import, init, login, logout, manual, metadata,
-        modules, output, plan, providers, providers_lock, providers_mirror, refresh, show, state_journal, state_list,
-        state_mv, state_recover, state_replace_provider, state_rm, state_show, state_transfer, taint, test, validate,
+        apply, completions, console, fmt, force_unlock, get, graph, import, init, lock_break, lock_list, login, logout,
+        manual, metadata, modules, output, plan, providers, providers_lock, providers_mirror, refresh, show,
+        state_journal, state_list, state_mv, state_recover, state_replace_provider, state_rm, state_show, state_transfer,
+        taint, test, validate,
         version, workspace,
     };
     Some(match path {
@@ -99,6 +102,8 @@ fn arguments(path: &str) -> Option<Command> {
         "graph" => graph::GraphArgs::command(),
         "import" => import::ImportArgs::command(),
         "init" => init::InitArgs::command(),
+        "lock break" => lock_break::LockBreakArgs::command(),
+        "lock list" => lock_list::LockListArgs::command(),
         "login" => login::LoginArgs::command(),
         "logout" => logout::LogoutArgs::command(),
         "manual" => manual::ManualArgs::command(),

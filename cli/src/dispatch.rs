@@ -119,7 +119,7 @@ async fn help(command: &[String], mut ui: Ui, environment: Environment, provider
 }
 
 /// Commands that have subcommands.
-const GROUPS: [&str; 4] = ["metadata", "providers", "state", "workspace"];
+const GROUPS: [&str; 5] = ["lock", "metadata", "providers", "state", "workspace"];
 
 async fn dispatch(
     name: &str,
@@ -129,10 +129,10 @@ async fn dispatch(
     providers: ProviderRegistry,
 ) -> Result<Exit, Exit> {
     use commands::{
-        apply, completions, console, fmt, force_unlock, get, graph, import, init, login, logout, manual, metadata,
-        modules, output, plan, providers as needs, providers_lock, providers_mirror, refresh, show, state_journal,
-        state_list, state_mv, state_recover, state_replace_provider, state_rm, state_show, state_transfer, taint, test,
-        validate, version, workspace,
+        apply, completions, console, fmt, force_unlock, get, graph, import, init, lock_break, lock_list, login, logout,
+        manual, metadata, modules, output, plan, providers as needs, providers_lock, providers_mirror, refresh, show,
+        state_journal, state_list, state_mv, state_recover, state_replace_provider, state_rm, state_show, state_transfer,
+        taint, test, validate, version, workspace,
     };
     let session = |ui: &mut Ui| {
         let ui = std::mem::replace(ui, Ui::silent());
@@ -290,6 +290,15 @@ async fn dispatch(
             let args = prepare(ui, "force-unlock LOCK_ID", arguments, |_: &force_unlock::ForceUnlockArgs| text(false))?;
             force_unlock::run(&session(ui), &args).await
         }
+        "lock list" => {
+            let args = prepare(ui, "lock list [options]", arguments, |a: &lock_list::LockListArgs| text(a.no_color))?;
+            lock_list::run(&session(ui), &args).await
+        }
+        "lock break" => {
+            let usage = "lock break [options] [LOCK_ID]";
+            let args = prepare(ui, usage, arguments, |a: &lock_break::LockBreakArgs| text(a.no_color))?;
+            lock_break::run(&session(ui), &args).await
+        }
         "refresh" => {
             let args = prepare(ui, "refresh [options]", arguments, |a: &refresh::RefreshArgs| Settings {
                 no_color: a.view.no_color,
@@ -333,6 +342,7 @@ async fn dispatch(
                 Some("state") => include_str!("commands/usage/state.txt"),
                 Some("workspace") => workspace::USAGE,
                 Some("metadata") => METADATA_USAGE,
+                Some("lock") => LOCK_USAGE,
                 _ => PROVIDERS_USAGE,
             });
             let asked = arguments.iter().any(|a| matches!(a.as_str(), "-help" | "--help" | "-h"));
@@ -356,6 +366,15 @@ const METADATA_USAGE: &str = "Usage: terraform [global options] metadata <subcom
 
 Subcommands:
     functions    Show signatures and descriptions for the available functions
+";
+
+const LOCK_USAGE: &str = "Usage: terraform [global options] lock <subcommand> [options] [args]
+
+  This command has subcommands for the locks on states.
+
+Subcommands:
+    break    Break the lock of another run
+    list     List the locks of all workspaces
 ";
 
 const PROVIDERS_USAGE: &str = "Usage: terraform [global options] providers [options]

@@ -13,10 +13,11 @@ use lang::addr::ModulePath;
 use lang::functions::CallContext;
 use lang::{Diagnostic, Diagnostics, Sources};
 use planner::{ProviderRegistry, Workspace};
+use state::backend::Lease;
 use state::backend::local::{DEFAULT_WORKSPACE, LocalPaths, LocalStore};
-use state::{LockError, LockId, LockInfo, State, StateStore, StoreError};
+use state::{Heart, LockError, LockId, LockInfo, Parts, State, StateStore, StoreError};
 
-use crate::args::groups::{StateArgs, StateOutArgs};
+use crate::args::groups::{StateArgs, StateOutArgs, duration};
 use crate::backend::{LocalBackend, Place};
 use crate::io::Environment;
 use crate::ui::Ui;
@@ -37,7 +38,22 @@ pub struct Session {
 pub struct Opened {
     /// The place.
     pub store: Arc<dyn StateStore>,
-    lock: Option<LockId>,
+    lock: Option<Lock>,
+}
+
+/// A lock that is held.
+struct Lock {
+    id: LockId,
+    heart: Arc<Heart>,
+}
+
+/// What of a state is locked.
+#[derive(Clone, Copy, Debug)]
+pub enum Extent<'a> {
+    /// All of it.
+    Whole,
+    /// Parts, where the store can tell them apart.
+    Parts(&'a Parts),
 }
 
 /// A configuration with its tests.
@@ -160,9 +176,30 @@ impl Session {
         out: Option<&StateOutArgs>,
         operation: &str,
     ) -> Result<Opened, Diagnostics> {
-        let store = self.store(args.state.as_deref(), out).await?;
-        let lock = if args.lock { Some(self.lock(&store, operation, args.lock_timeout).await?) } else { None };
-        Ok(Opened { store, lock })
+        let mut opened = self.place(args, out).await?;
+        if args.lock {
+            self.lock(&mut opened, Extent::Whole, operation, args.lock_timeout).await?;
+        }
+        Ok(opened)
+    }
+
+    /// The state's place, without the lock.
+    pub async fn place(&self, args: &StateArgs, out: Option<&StateOutArgs>) -> Result<Opened, Diagnostics> {
+        Ok(Opened { store: self.store(args.state.as_deref(), out).await?, lock: None })
+    }
+
+    /// The state's place for a plan. A plan reads one snapshot and writes nothing, so that it takes the lock only to clear
+    /// up what an interrupted run has left, and not from a run that is under way.
+    pub async fn open_to_plan(&self, args: &StateArgs) -> Result<Opened, Diagnostics> {
+        let mut opened = self.place(args, None).await?;
+        let failed = |error: &dyn std::error::Error| Diagnostic::error("Failed to open the journal", chain(error));
+        if args.lock && opened.store.has_records().await.map_err(|error| failed(&error))? {
+            match self.try_lock(&mut opened, Extent::Whole, "OperationTypePlan", Duration::ZERO).await {
+                Ok(()) | Err(LockError::Held { .. }) => {}
+                Err(error) => return Err(lock_problem(&error).into()),
+            }
+        }
+        Ok(opened)
     }
 
     /// The state as stored, without a lock: for commands that only show it.
@@ -233,16 +270,52 @@ impl Session {
         paths
     }
 
-    async fn lock(
+    /// Takes the lock, and keeps it until [`Opened::close`].
+    pub async fn lock(
         &self,
-        store: &Arc<dyn StateStore>,
+        opened: &mut Opened,
+        extent: Extent<'_>,
         operation: &str,
         timeout: Duration,
-    ) -> Result<LockId, Diagnostics> {
+    ) -> Result<(), Diagnostics> {
+        self.try_lock(opened, extent, operation, timeout).await.map_err(|error| lock_problem(&error).into())
+    }
+
+    async fn try_lock(
+        &self,
+        opened: &mut Opened,
+        extent: Extent<'_>,
+        operation: &str,
+        timeout: Duration,
+    ) -> Result<(), LockError> {
+        let lease = self.lease();
+        let info = self.lock_info(operation).with_lease(lease);
+        let store = &opened.store;
+        let id = match extent {
+            Extent::Whole => store.lock(info, timeout).await?,
+            Extent::Parts(parts) => store.lock_parts(info, parts, timeout).await?,
+        };
+        let heart = Arc::new(Heart::start(store.clone(), id.clone(), lease));
+        opened.lock = Some(Lock { id, heart });
+        Ok(())
+    }
+
+    /// Who we are, and what for: `WINDLASS_LOCK_REASON` says more.
+    fn lock_info(&self, operation: &str) -> LockInfo {
         let user = self.environment.get("USER").unwrap_or("unknown");
         let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
-        let who = format!("{user}@{}", host.trim());
-        store.lock(LockInfo::new(operation, who), timeout).await.map_err(|error| lock_problem(&error).into())
+        let mut info = LockInfo::new(operation, format!("{user}@{}", host.trim()));
+        info.reason = self.environment.get("WINDLASS_LOCK_REASON").map(str::to_owned);
+        info.job = crate::ci::job(&self.environment);
+        let known: Vec<&str> = info.reason.iter().chain(&info.job).map(String::as_str).collect();
+        info.info = known.join("; ");
+        info
+    }
+
+    /// How long our locks hold without a sign of life (`WINDLASS_LOCK_LEASE`).
+    fn lease(&self) -> Duration {
+        let given = self.environment.get("WINDLASS_LOCK_LEASE").and_then(|text| duration(text).ok());
+        given.map_or(Lease::USUAL, |given| Lease::of(given).length())
     }
 }
 
@@ -252,10 +325,26 @@ impl Opened {
         self.lock.is_some()
     }
 
+    /// What keeps the lock, if it is held.
+    pub fn heart(&self) -> Option<Arc<Heart>> {
+        self.lock.as_ref().map(|lock| lock.heart.clone())
+    }
+
     /// Gives the lock back.
-    pub async fn close(self) -> Diagnostics {
-        let Some(lock) = self.lock else { return Diagnostics::new() };
-        match self.store.unlock(&lock).await {
+    pub async fn close(mut self) -> Diagnostics {
+        self.unlock().await
+    }
+
+    /// Gives the lock back, to take another one.
+    pub async fn unlock(&mut self) -> Diagnostics {
+        let Some(Lock { id, heart }) = self.lock.take() else { return Diagnostics::new() };
+        heart.stop().await;
+        if heart.is_lost().is_some() {
+            // There is nothing to give back; whatever failed because of it was told.
+            let _ = heart.bounded(self.store.unlock(&id)).await;
+            return Diagnostics::new();
+        }
+        match self.store.unlock(&id).await {
             Ok(()) => Diagnostics::new(),
             Err(error) => Diagnostic::error("Error releasing the state lock", chain(&error)).into(),
         }
@@ -285,7 +374,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 
 fn lock_problem(error: &LockError) -> Diagnostic {
     let (reason, info) = match error {
-        LockError::Held { info, reason } => (reason.clone(), info.as_deref()),
+        LockError::Held { info, reason, .. } => (reason.clone(), info.as_deref()),
         other => (chain(other), None),
     };
     let info = info.map_or(String::new(), |info| format!("\n{info}"));

@@ -1,56 +1,60 @@
-//! A PostgreSQL server of its own, and a proxy in front of it that kills.
+//! A server of PostgreSQL, from the machine's programs.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
 
-use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use crate::HarnessError;
 
-use crate::{HarnessError, victim, wire};
-
-/// Where distributions put its programs.
-const PROGRAMS: &[&str] = &[
-    "/usr/lib/postgresql/15/bin",
-    "/usr/lib/postgresql/16/bin",
+/// Where distributions put the programs.
+const FOLDERS: &[&str] = &[
     "/usr/lib/postgresql/17/bin",
+    "/usr/lib/postgresql/16/bin",
+    "/usr/lib/postgresql/15/bin",
     "/usr/local/bin",
     "/usr/bin",
 ];
 
-/// A running server on loopback, with a database `postgres` of the user `postgres`.
+/// A server in a folder of its own, which ends with this value.
 #[derive(Debug)]
 pub struct Postgres {
     process: Child,
-    port: u16,
+    /// Where it listens on loopback.
+    pub port: u16,
     // open, so that the server can go on telling
     _log: BufReader<ChildStderr>,
-    _folder: TempDir,
+    _folder: tempfile::TempDir,
 }
 
 impl Postgres {
-    /// Starts a server in a folder of its own; `None` where its programs are not installed.
+    /// Starts one. `None`, with a message, where its programs are not installed or cannot be run.
     pub fn start() -> Result<Option<Postgres>, HarnessError> {
-        let Some(bin) = PROGRAMS.iter().map(PathBuf::from).find(|bin| bin.join("initdb").exists()) else {
+        Postgres::start_with(|_| Ok(Vec::new()))
+    }
+
+    /// Starts one with settings (`ssl=on`); `prepare` makes the files in its data folder that they need.
+    pub fn start_with(
+        prepare: impl FnOnce(&Path) -> Result<Vec<String>, HarnessError>,
+    ) -> Result<Option<Postgres>, HarnessError> {
+        let Some(programs) = FOLDERS.iter().map(PathBuf::from).find(|folder| folder.join("initdb").exists()) else {
+            eprintln!("skipped: no PostgreSQL");
             return Ok(None);
         };
         let folder = tempfile::tempdir().map_err(HarnessError::file(std::env::temp_dir()))?;
         let data = folder.path().join("data");
         std::fs::create_dir(&data).map_err(HarnessError::file(&data))?;
         // The server refuses to run as root.
-        let root = rustix::process::geteuid().is_root();
-        if root {
-            let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-            std::fs::set_permissions(folder.path(), open).map_err(HarnessError::file(folder.path()))?;
-            Command::new("chown").arg("nobody").arg(&data).status().map_err(HarnessError::run("chown"))?;
+        let is_root = rustix::process::geteuid().is_root();
+        if is_root {
+            let readable = std::fs::Permissions::from_mode(0o755);
+            std::fs::set_permissions(folder.path(), readable).map_err(HarnessError::file(folder.path()))?;
+            give_away(&data)?;
         }
-        let command = |program: &str| {
-            let program = bin.join(program);
-            let mut command = match root {
+        let command = |name: &str| {
+            let program = programs.join(name);
+            let mut command = match is_root {
                 true => {
                     let mut command = Command::new("setpriv");
                     command.args(["--reuid=nobody", "--clear-groups"]).arg(program);
@@ -61,24 +65,30 @@ impl Postgres {
             command.current_dir("/").env("LC_ALL", "C").stdout(Stdio::null()).stderr(Stdio::null());
             command
         };
-        let step = "initdb -A trust -U postgres";
         let made = command("initdb").args(["-A", "trust", "-U", "postgres", "-N", "-D"]).arg(&data).status();
-        if !made.map_err(HarnessError::run(step))?.success() {
-            return Err(HarnessError::Install { step: step.to_owned(), output: String::new() });
+        if !made.is_ok_and(|status| status.success()) {
+            eprintln!("skipped: initdb failed");
+            return Ok(None);
         }
-        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let port = free.map_err(HarnessError::run("a free port"))?.port();
-        let mut process = command("postgres")
-            .arg("-D")
-            .arg(&data)
-            .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="])
-            .args(["-c", "fsync=off"])
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(HarnessError::run("postgres"))?;
-        let mut told = String::new();
-        let Some(stderr) = process.stderr.take() else { return Err(HarnessError::NoEmulator { output: told }) };
+        let settings = prepare(&data)?;
+        if is_root {
+            give_away(&data)?;
+        }
+        let port = free_port().map_err(HarnessError::run("postgres"))?;
+        let mut server = command("postgres");
+        server.arg("-D").arg(&data).args(["-p", &port.to_string()]);
+        for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off"] {
+            server.args(["-c", setting]);
+        }
+        for setting in &settings {
+            server.args(["-c", setting]);
+        }
+        let mut process = server.stderr(Stdio::piped()).spawn().map_err(HarnessError::run("postgres"))?;
+        let Some(stderr) = process.stderr.take() else {
+            return Err(HarnessError::NoEmulator { output: String::new() });
+        };
         let mut log = BufReader::new(stderr);
+        let mut told = String::new();
         while !told.contains("ready to accept connections") {
             if log.read_line(&mut told).map_err(HarnessError::run("postgres"))? == 0 {
                 return Err(HarnessError::NoEmulator { output: told });
@@ -91,6 +101,16 @@ impl Postgres {
     pub fn authority(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
+
+    /// Its connection string, without TLS.
+    pub fn address(&self) -> String {
+        connection_string(&self.authority())
+    }
+
+    /// The same for another port in front of it.
+    pub fn address_at(port: u16) -> String {
+        connection_string(&format!("127.0.0.1:{port}"))
+    }
 }
 
 /// What reaches its database by way of this address.
@@ -98,163 +118,18 @@ pub fn connection_string(authority: &str) -> String {
     format!("postgres://postgres@{authority}/postgres?sslmode=disable")
 }
 
+fn give_away(folder: &Path) -> Result<(), HarnessError> {
+    let given = Command::new("chown").args(["-R", "nobody"]).arg(folder).status();
+    given.map(drop).map_err(HarnessError::run("chown"))
+}
+
+fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
 impl Drop for Postgres {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
-    }
-}
-
-/// When the proxy kills.
-#[derive(Debug, Clone)]
-pub struct KillAt {
-    /// Statements that have one of these in them count.
-    pub statements: &'static [&'static str],
-    /// Which of them, from 1.
-    pub nth: usize,
-    /// How many messages of the connection come after it first: a statement is sent before its parameters.
-    pub later: usize,
-    /// Whether the server gets that message and acts.
-    pub acts: bool,
-}
-
-#[derive(Debug)]
-struct Shared {
-    upstream: String,
-    rule: Mutex<Option<KillAt>>,
-    victim: watch::Sender<Option<u32>>,
-}
-
-/// A proxy in front of a server. Its task ends with this value.
-#[derive(Debug)]
-pub struct PostgresProxy {
-    authority: String,
-    shared: Arc<Shared>,
-    task: JoinHandle<()>,
-}
-
-impl PostgresProxy {
-    /// Starts a proxy on a free port of the loopback interface.
-    pub fn start(upstream: &str) -> Result<PostgresProxy, HarnessError> {
-        let failed = |reason: String| HarnessError::Request { request: "proxy".to_owned(), reason };
-        let shared = Arc::new(Shared {
-            upstream: upstream.to_owned(),
-            rule: Mutex::default(),
-            victim: watch::Sender::new(None),
-        });
-        let runtime = wire::runtime().map_err(failed)?;
-        let bound = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)));
-        let listener = bound.map_err(|error| failed(error.to_string()))?;
-        let address = listener.local_addr().map_err(|error| failed(error.to_string()))?;
-        let task = runtime.spawn(serve(listener, Arc::clone(&shared)));
-        Ok(PostgresProxy { authority: address.to_string(), shared, task })
-    }
-
-    /// Where it listens.
-    pub fn authority(&self) -> &str {
-        &self.authority
-    }
-
-    /// Kills a process at a statement of the connections that follow.
-    pub fn inject(&self, rule: KillAt) {
-        *self.shared.rule.lock().unwrap_or_else(PoisonError::into_inner) = Some(rule);
-    }
-
-    /// Names the process. A statement that would kill before one is named waits for the name.
-    pub fn set_victim(&self, process_id: u32) {
-        self.shared.victim.send_replace(Some(process_id));
-    }
-
-    /// Forgets rule and victim.
-    pub fn reset(&self) {
-        *self.shared.rule.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.shared.victim.send_replace(None);
-    }
-}
-
-impl Drop for PostgresProxy {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-impl Shared {
-    /// Whether this message has the statement at which to kill; how many follow first, and whether the server acts.
-    fn hit(&self, message: &[u8]) -> Option<(usize, bool)> {
-        let mut rule = self.rule.lock().unwrap_or_else(PoisonError::into_inner);
-        let current = rule.as_mut()?;
-        let has = |text: &&str| message.windows(text.len()).any(|window| window == text.as_bytes());
-        if !current.statements.iter().any(has) {
-            return None;
-        }
-        current.nth = current.nth.saturating_sub(1);
-        if current.nth > 0 {
-            return None;
-        }
-        rule.take().map(|rule| (rule.later, rule.acts))
-    }
-
-    async fn kill(&self) {
-        let mut victim = self.victim.subscribe();
-        let Ok(process_id) = victim.wait_for(Option::is_some).await else { return };
-        if let Some(id) = *process_id {
-            victim::kill(id);
-        }
-    }
-}
-
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
-    // Connections end with the listener: the tasks are children of this set.
-    let mut connections = JoinSet::new();
-    while let Ok((client, _)) = listener.accept().await {
-        let shared = Arc::clone(&shared);
-        // a connection that breaks was cut by a kill
-        connections.spawn(async move { relay(client, &shared).await.ok() });
-        while connections.try_join_next().is_some() {}
-    }
-}
-
-/// Hands everything on, in both directions, until one side closes or the victim is killed.
-async fn relay(mut client: TcpStream, shared: &Shared) -> std::io::Result<()> {
-    let mut server = TcpStream::connect(&shared.upstream).await?;
-    client.set_nodelay(true)?;
-    server.set_nodelay(true)?;
-    let (mut asked, mut answered) = (vec![0; 65536], vec![0; 65536]);
-    // How many messages there are until the kill, and whether the server gets the last one.
-    let mut countdown: Option<(usize, bool)> = None;
-    loop {
-        tokio::select! {
-            read = client.read(&mut asked) => {
-                let message = asked.get(..read?).unwrap_or_default();
-                if message.is_empty() {
-                    return Ok(());
-                }
-                countdown = match countdown {
-                    Some((left, acts)) => Some((left.saturating_sub(1), acts)),
-                    None => shared.hit(message),
-                };
-                match countdown {
-                    Some((0, true)) => {
-                        server.write_all(message).await?;
-                        // It has acted when it answers.
-                        server.readable().await?;
-                        shared.kill().await;
-                        return Ok(());
-                    }
-                    Some((0, false)) => {
-                        shared.kill().await;
-                        return Ok(());
-                    }
-                    _ => server.write_all(message).await?,
-                }
-            }
-            read = server.read(&mut answered) => {
-                let message = answered.get(..read?).unwrap_or_default();
-                if message.is_empty() {
-                    return Ok(());
-                }
-                client.write_all(message).await?;
-            }
-        }
     }
 }

@@ -104,6 +104,13 @@ impl Workspace {
         command.spawn().map_err(HarnessError::run(line(tool, arguments)))
     }
 
+    /// Starts a command and doesn't wait; [`Outcome::wait`] has its output.
+    pub fn start(&self, tool: &Tool, arguments: &[&str]) -> Result<Child, HarnessError> {
+        let mut command = self.command(tool, arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().map_err(HarnessError::run(line(tool, arguments)))
+    }
+
     fn command(&self, tool: &Tool, arguments: &[&str]) -> std::process::Command {
         let mut environment: Vec<(String, String)> =
             self.environment.iter().map(|(name, value)| (name.clone(), value.clone())).collect();

@@ -212,6 +212,7 @@ impl Running<'_> {
             }
         };
         let apply = ApplyOptions {
+            heart: None,
             parallelism: self.suite.parallelism,
             interrupt: self.suite.interrupt.clone(),
             variables: given.clone(),
@@ -455,6 +456,7 @@ impl Running<'_> {
         };
         // An interrupted test is cleaned up all the same.
         let apply = ApplyOptions {
+            heart: None,
             parallelism: self.suite.parallelism,
             interrupt: Interrupt::default(),
             variables: kept.given,

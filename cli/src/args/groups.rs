@@ -139,7 +139,7 @@ impl Args for VariableArgs {
 }
 
 /// A duration in Go's notation: `0s`, `1m30s`, `500ms`.
-fn duration(text: &str) -> Result<std::time::Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
     if text == "0" {
         return Ok(std::time::Duration::ZERO);
     }

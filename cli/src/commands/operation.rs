@@ -314,14 +314,11 @@ pub async fn open_state_to_plan(
     if opened.is_locked() {
         return open_state(session, prepared, opened, hooks).await.map(|(snapshots, _)| snapshots);
     }
-    let (snapshots, journal) = open_journal(opened).await?;
-    let count = journal.records().await.map_err(|e| failure("Failed to read the journal", &e))?.len();
-    if count > 0 {
-        let detail = format!(
-            "The state's journal names {count} operation(s) of a run that is under way or was interrupted, and without the \
-             lock they are left alone: the plan may show what is done already. \"windlass state journal\" lists them; \
-             \"windlass state recover\" clears up after an interrupted run."
-        );
+    let snapshots = Snapshots::open(opened.store.clone()).await.map_err(|e| failure("Failed to load state", &e))?;
+    if opened.store.has_records().await.map_err(|e| failure("Failed to open the journal", &e))? {
+        let detail = "Another run is at work on this state, or has left something in the state's journal that is not cleared up \
+                      yet: the plan may show what is being done already. \"windlass state journal\" lists it; \"windlass state \
+                      recover\" clears up after an interrupted run.";
         session.show(&Diagnostic::warning("Operations in flight", detail).into());
     }
     Ok(snapshots)

@@ -71,7 +71,7 @@ pub async fn run(session: &Session, args: &PlanArgs) -> Exit {
             return Exit::Failure;
         }
     };
-    let opened = match session.open(&args.state, None, "OperationTypePlan").await {
+    let opened = match session.open_to_plan(&args.state).await {
         Ok(opened) => opened,
         Err(diagnostics) => {
             session.show(&diagnostics);

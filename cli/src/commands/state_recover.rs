@@ -41,7 +41,7 @@ pub async fn run(session: &Session, args: StateRecoverArgs) -> Exit {
     if args.json {
         session.ui.event(&Event::version());
     }
-    let planning = PlanningArgs { variables: args.variables, ..PlanningArgs::refresh_only() };
+    let planning = PlanningArgs { variables: args.variables, refresh_only: true, ..PlanningArgs::default() };
     let result = async {
         let forget = addresses(&args.forget)?;
         let prepared = operation::prepare(session, &planning, args.input && !args.json, Verb::Refresh)?;

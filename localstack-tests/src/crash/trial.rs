@@ -8,7 +8,8 @@ use rustix::fs::inotify::ReadFlags;
 
 use super::{Dice, Operation, Point, Store, Trial};
 use crate::inventory::Inventory;
-use crate::postgres::{KillAt, connection_string};
+use crate::postgres::connection_string;
+use crate::postgres_proxy::KillAt;
 use crate::victim::{FolderWatch, Killer};
 use crate::{
     Account, Call, Emulator, Fault, HarnessError, Outcome, Postgres, PostgresProxy, Proxy, Rule, Tool, Workspace,

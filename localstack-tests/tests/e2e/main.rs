@@ -13,6 +13,8 @@ mod calls;
 mod crash;
 mod harness;
 mod lifecycle;
+mod locks;
+mod many_at_once;
 mod readme;
 mod recovery;
 mod s3_states;

@@ -157,7 +157,7 @@ fn a_lock_of_somebody_else_keeps_out() {
     let lock = r#"{"ID":"5d4f","Operation":"OperationTypeApply","Info":"","Who":"you@there","Version":"1.11.4","Created":"2026-01-02T03:04:05.000000006Z","Path":"x/a/b.tfstate"}"#;
     let bucket = format!("bucket-{}", account.id);
     account.put_object(&bucket, "a/b.tfstate.tflock", lock).unwrap();
-    let refused = workspace.run(&tool, &["plan", "-no-color", "-input=false"]).unwrap().expect(1);
+    let refused = workspace.run(&tool, APPLY).unwrap().expect(1);
     refused.shows("Error acquiring the state lock").shows("StatusCode: 412").shows("PreconditionFailed");
     refused
         .shows("ID:        5d4f")

@@ -139,6 +139,7 @@ impl Stack {
             *hooks.1.lock().unwrap() = Some(interrupt.clone());
         }
         let options = ApplyOptions {
+            heart: None,
             parallelism: options.parallelism,
             interrupt,
             variables: Default::default(),

@@ -7,17 +7,18 @@ use async_trait::async_trait;
 use aws_session::CallError;
 use md5::{Digest, Md5};
 use state::backend::remote::{JournalFile, check};
-use state::journal::object::ObjectJournal;
-use state::{Journal, JournalError, LockError, LockId, LockInfo, State, StateStore, StoreError, WriteCondition, v4};
+use state::backend::{fence, wait_for_lock};
+use state::journal::object::{JournalObject, ObjectJournal};
+use state::{
+    HeldLock, Journal, JournalError, LockError, LockId, LockInfo, Renewal, State, StateStore, StoreError,
+    WriteCondition, v4,
+};
 
 use crate::journal::S3Journal;
-use crate::lock::Locks;
+use crate::lock::{Locks, Taken};
 use crate::objects::{Bucket, If, Object, Replaced};
 use crate::service::{Clients, Service};
 use crate::table::Table;
-
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// How long the table may be ahead of the bucket, or behind, and how often both are asked until then.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(2));
@@ -34,10 +35,17 @@ pub(crate) struct S3Store {
 
 #[derive(Default)]
 struct Session {
-    /// The lock that is held.
-    held: Option<LockId>,
+    held: Option<Held>,
     /// What was last read or written here.
     seen: Option<Seen>,
+}
+
+/// The lock that is held.
+#[derive(Clone)]
+struct Held {
+    info: LockInfo,
+    /// The version of the lock file.
+    version: Option<String>,
 }
 
 /// A version of the object.
@@ -198,31 +206,42 @@ impl StateStore for S3Store {
         }
         let locks = Locks::new(&self.service, &self.object).await?;
         info.path = self.place();
-        let start = Instant::now();
-        let mut pause = FIRST_PAUSE;
-        loop {
-            info.created = jiff::Timestamp::now().to_string();
-            let error = match locks.take(&info).await {
-                Ok(()) => {
-                    let mut session = self.session();
-                    session.held = Some(info.id.clone());
-                    session.seen = None;
-                    return Ok(info.id);
-                }
-                Err(error @ LockError::Held { .. }) => error,
-                Err(error) => return Err(error),
-            };
-            let left = timeout.saturating_sub(start.elapsed());
-            if left.is_zero() {
-                return Err(error);
-            }
-            tokio::time::sleep(pause.min(left)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+        let (locks, base) = (&locks, &info);
+        let (info, taken) = wait_for_lock(timeout, |dead| async move {
+            let info = LockInfo { created: jiff::Timestamp::now().to_string(), ..base.clone() };
+            let taken = locks.take(&info, dead.as_deref()).await?;
+            Ok((info, taken))
+        })
+        .await?;
+        let id = info.id.clone();
+        let Taken { version, over } = taken;
+        *self.session() = Session { held: Some(Held { info, version }), seen: None };
+        if over && let Err(error) = fence(self).await {
+            self.unlock(&id).await?;
+            return Err(error.into());
         }
+        Ok(id)
+    }
+
+    async fn renew(&self, id: &LockId) -> Result<Renewal, LockError> {
+        let held = self.session().held.clone().filter(|held| held.info.id == *id);
+        let Some(Held { info: earlier, version }) = held else { return Err(LockError::NotLocked) };
+        let Some(lease) = &earlier.lease else { return Ok(Renewal::NotNeeded) };
+        let info = LockInfo { lease: Some(lease.renewed(self.service.clock.now())), ..earlier.clone() };
+        let locks = Locks::new(&self.service, &self.object).await?;
+        let version = locks.renew(&info, &earlier, version.as_deref()).await?;
+        self.session().held = Some(Held { info, version });
+        Ok(Renewal::Done)
+    }
+
+    async fn locks(&self) -> Result<Vec<HeldLock>, LockError> {
+        let holders = Locks::new(&self.service, &self.object).await?.held_by().await?;
+        let now = self.service.clock.now();
+        Ok(holders.into_iter().map(|info| HeldLock::whole(info, now)).collect())
     }
 
     async fn unlock(&self, id: &LockId) -> Result<(), LockError> {
-        match self.session().held.clone() {
+        match self.session().held.as_ref().map(|held| held.info.id.clone()) {
             Some(held) if held == *id => {}
             Some(held) => return Err(LockError::WrongId { given: id.0.clone(), current: held.0, info: None }),
             None => return Err(LockError::NotLocked),
@@ -241,6 +260,15 @@ impl StateStore for S3Store {
         let object = S3Journal::beside(self.service.clone(), &self.object);
         let open = async { ObjectJournal::open(object).await.map(|journal| Arc::new(journal) as Arc<dyn Journal>) };
         self.journal.open_beside(open).await
+    }
+
+    async fn has_records(&self) -> Result<bool, JournalError> {
+        let object = S3Journal::beside(self.service.clone(), &self.object);
+        match object.read().await {
+            Ok(stored) => Ok(self.journal.exists() || stored.is_some_and(|stored| !stored.bytes.is_empty())),
+            Err(JournalError::Refused { .. }) => Ok(self.journal.exists()),
+            Err(error) => Err(error),
+        }
     }
 }
 

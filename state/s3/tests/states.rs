@@ -7,14 +7,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use localstack_tests::{Account, Call, Emulator, Fault, Proxy, Rule};
+use localstack_tests::{Account, Call, Emulator, Fault, Gate, Proxy, Rule};
 use net::tls::{Tls, TlsOptions};
 use net::{Client, Proxies};
 use serde_json::{Value, json};
 use state::backend::remote::{Finding, Kinds, Surroundings};
 use state::model::Serial;
 use state::{
-    Backend, Intent, JournalError, Json, LockError, LockInfo, Operation, Outcome, State, StateStore, StoreError,
+    Backend, Heart, Intent, JournalError, Json, LockError, LockInfo, Operation, Outcome, State, StateStore, StoreError,
     WriteCondition,
 };
 
@@ -130,7 +130,7 @@ async fn a_file_is_a_lock() {
     let lock = place.object("a/b.tfstate.tflock").unwrap();
     assert_eq!((&lock["ID"], &lock["Path"]), (&json!(id.0), &json!(format!("{}/a/b.tfstate", place.bucket))));
     match theirs.lock(info(), Duration::ZERO).await {
-        Err(LockError::Held { info: Some(info), reason }) => {
+        Err(LockError::Held { info: Some(info), reason, .. }) => {
             assert_eq!((info.id, info.who.as_str()), (id.clone(), "me@here"));
             assert!(reason.contains("StatusCode: 412") && reason.contains("PreconditionFailed"), "{reason}");
         }
@@ -191,7 +191,7 @@ async fn a_table_is_a_lock_and_keeps_checksums() {
     let id = ours.lock(info(), Duration::ZERO).await.unwrap();
     assert!(place.item(&name, "Info").unwrap().starts_with(&format!("{{\"ID\":\"{id}\"")));
     match theirs.lock(info(), Duration::ZERO).await {
-        Err(LockError::Held { info: Some(info), reason }) => {
+        Err(LockError::Held { info: Some(info), reason, .. }) => {
             assert_eq!(info.id, id);
             assert!(reason.contains("ConditionalCheckFailedException"), "{reason}");
         }
@@ -267,6 +267,51 @@ async fn both_locks_are_taken_or_none() {
     assert!(refused.contains("failed to retrieve lock info for lock ID"), "{refused}");
 }
 
+/// A runner that was cut off, and did not notice, is kept from writing by the bucket itself.
+#[tokio::test]
+async fn locks_of_dead_holders_are_taken_over_and_late_writes_refused() {
+    for locks in [
+        json!({"use_lockfile": true}),
+        json!({"dynamodb_table": "locks"}),
+        json!({"use_lockfile": true, "dynamodb_table": "locks"}),
+    ] {
+        let place = Place::new();
+        let gate = Gate::start(place.account.endpoint.rsplit(':').next().unwrap().parse().unwrap()).unwrap();
+        let through = format!("http://127.0.0.1:{}", gate.port);
+        let mut config = locks.clone();
+        config["endpoints"] = json!({"s3": through, "dynamodb": through, "sts": through});
+        let (cut_off, other) = (place.store(config), place.store(locks.clone()));
+        let leased = |who: &str| LockInfo::new("OperationTypeApply", who).with_lease(Duration::from_secs(1));
+        let id = cut_off.lock(leased("cut@off"), Duration::ZERO).await.unwrap();
+        cut_off.write(&snapshot(1), &WriteCondition::Absent).await.unwrap();
+        let heart = Heart::start(cut_off.clone(), id.clone(), Duration::from_secs(1));
+        heart.confirm().await.unwrap();
+        assert!(matches!(other.lock(leased("other@there"), Duration::ZERO).await, Err(LockError::Held { .. })));
+        gate.close();
+        let late = tokio::spawn({
+            let store = cut_off.clone();
+            async move { store.write(&snapshot(9), &after(1)).await }
+        });
+        let taken = other.lock(leased("other@there"), Duration::from_secs(60)).await.unwrap();
+        let listed = other.locks().await.unwrap();
+        assert_eq!((listed.len(), listed[0].info.who.as_str()), (1, "other@there"));
+        heart.lost().await;
+        gate.open();
+        // Nothing was written since: but the snapshot that the late write replaces is gone.
+        let refused = late.await.unwrap();
+        assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
+        assert!(matches!(cut_off.renew(&id).await, Err(LockError::Lost { .. })));
+        assert_eq!(other.read().await.unwrap().unwrap(), snapshot(2));
+        assert!(cut_off.unlock(&id).await.is_err());
+        other.unlock(&taken).await.unwrap();
+        assert!(other.locks().await.unwrap().is_empty());
+        // Terraform's have no lease.
+        let forever = place.store(locks.clone()).lock(info(), Duration::ZERO).await.unwrap();
+        let waited = other.lock(leased("other@there"), Duration::from_secs(3)).await;
+        assert!(matches!(waited, Err(LockError::Held { .. })));
+        other.force_unlock(&forever).await.unwrap();
+    }
+}
 /// What is repeated because its answer was lost meets what it has made itself.
 #[tokio::test]
 async fn an_answer_that_was_lost_is_no_conflict() {

@@ -23,6 +23,33 @@ pub(super) struct PgJournal {
     workspace: String,
     /// The lock under which records are written.
     lock: Option<String>,
+    reads: Records,
+}
+
+/// Which records a run sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Records {
+    /// All: nobody else is at work.
+    All,
+    /// Its own: others that hold other parts of the state write theirs beside them.
+    OfThisRun,
+}
+
+/// The locks under which a workspace's records were written; none for a run without a lock.
+pub(super) async fn writers(database: &Database, workspace: &str) -> Result<Vec<Option<LockId>>, JournalError> {
+    let (client, _) = database.connect().await?;
+    let table = table(database);
+    let failed = |error: Error| JournalError::Remote {
+        action: "read",
+        place: format!("the table journal of {}", database.place()),
+        reason: reason(&error),
+    };
+    if !exists(&client, &table).await.map_err(failed)? {
+        return Ok(Vec::new());
+    }
+    let query = format!("SELECT DISTINCT lock FROM {table} WHERE workspace = $1");
+    let rows = client.query(&query, &[&workspace]).await.map_err(failed)?;
+    rows.iter().map(|row| Ok(row.try_get::<_, Option<String>>(0).map_err(failed)?.map(LockId))).collect()
 }
 
 /// The table of a schema, quoted.
@@ -49,14 +76,16 @@ impl PgJournal {
         database: &Database,
         workspace: &str,
         lock: Option<LockId>,
+        reads: Records,
     ) -> Result<Arc<dyn Journal>, JournalError> {
-        let client = database.connect().await?;
+        let (client, _) = database.connect().await?;
         let journal = PgJournal {
             client,
             table: table(database),
             place: format!("the table journal of {}", database.place()),
             workspace: workspace.to_owned(),
             lock: lock.map(|lock| lock.0),
+            reads,
         };
         journal.make_table(database.make_table).await?;
         Ok(Arc::new(journal))
@@ -131,12 +160,14 @@ impl Journal for PgJournal {
 
     async fn records(&self) -> Result<Vec<JournalRecord>, JournalError> {
         let query = format!(
-            "SELECT id, intent::text, handed_over::text, outcome::text FROM {} WHERE workspace = $1 ORDER BY id",
+            "SELECT id, intent::text, handed_over::text, outcome::text FROM {} WHERE workspace = $1 AND ($2 OR lock = $3) ORDER \
+             BY id",
             self.table
         );
+        let all = self.reads == Records::All;
         let failed = |error: Error| self.failed("read", &error);
         let mut records = Vec::new();
-        let rows = self.client.query(&query, &[&self.workspace]).await.map_err(failed)?;
+        let rows = self.client.query(&query, &[&self.workspace, &all, &self.lock]).await.map_err(failed)?;
         for (index, row) in rows.iter().enumerate() {
             let id: i64 = row.try_get(0).map_err(failed)?;
             let part = |column: usize| row.try_get::<_, Option<&str>>(column).map_err(failed);

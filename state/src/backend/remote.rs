@@ -256,6 +256,17 @@ impl JournalFile {
         self.opened().get_or_try_init(|| open).await.cloned()
     }
 
+    /// The journal beside the state of a run that holds parts of it: what others have left is none of its business.
+    ///
+    /// # Errors
+    /// What the service says.
+    pub async fn open_alone(
+        &self,
+        open: impl Future<Output = Result<Arc<dyn Journal>, JournalError>> + Send,
+    ) -> Result<Arc<dyn Journal>, JournalError> {
+        self.opened().get_or_try_init(|| open).await.cloned()
+    }
+
     /// Closes it, as the lock is given back.
     pub fn close(&self) {
         *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
@@ -274,6 +285,11 @@ impl JournalFile {
             })?;
         }
         Ok(Arc::new(LocalJournal::open(self.path.clone())?))
+    }
+
+    /// Whether there is a file: it is gone when all of it is settled.
+    pub fn exists(&self) -> bool {
+        self.path.exists()
     }
 }
 

@@ -248,6 +248,12 @@ pub enum JournalError {
         /// The object.
         place: String,
     },
+    /// This run must not begin anything more.
+    #[error("the state's lock was lost: {0}")]
+    LockLost(String),
+    /// Nobody knows whether the run that a record is of has ended.
+    #[error("cannot find out whether another run is under way: {0}")]
+    LockUnknown(String),
     /// The intent was settled before, or never recorded.
     #[error("the journal has no intent {0:?}")]
     Unknown(IntentId),
