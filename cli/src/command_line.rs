@@ -88,9 +88,8 @@ fn arguments(path: &str) -> Option<Command> {
     use commands::{
         apply, completions, console, fmt, force_unlock, get, graph, import, init, lock_break, lock_list, login, logout,
         manual, metadata, modules, output, plan, providers, providers_lock, providers_mirror, refresh, show,
-        state_journal, state_list, state_mv, state_recover, state_replace_provider, state_rm, state_show, state_transfer,
-        taint, test, validate,
-        version, workspace,
+        state_journal, state_list, state_mv, state_recover, state_replace_provider, state_rm, state_show,
+        state_transfer, taint, test, validate, version, workspace,
     };
     Some(match path {
         "apply" | "destroy" => apply::ApplyArgs::command(),

@@ -131,8 +131,8 @@ async fn dispatch(
     use commands::{
         apply, completions, console, fmt, force_unlock, get, graph, import, init, lock_break, lock_list, login, logout,
         manual, metadata, modules, output, plan, providers as needs, providers_lock, providers_mirror, refresh, show,
-        state_journal, state_list, state_mv, state_recover, state_replace_provider, state_rm, state_show, state_transfer,
-        taint, test, validate, version, workspace,
+        state_journal, state_list, state_mv, state_recover, state_replace_provider, state_rm, state_show,
+        state_transfer, taint, test, validate, version, workspace,
     };
     let session = |ui: &mut Ui| {
         let ui = std::mem::replace(ui, Ui::silent());

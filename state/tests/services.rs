@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use state::backend::remote::{ConfigError, Kinds, Surroundings};
 use state::model::Serial;
 use state::{
-    Backend, Heart, InstanceObject, Intent, IntentId, JournalError, Json, LockError, LockInfo, Operation, Outcome, Parts,
-    Renewal, Snapshots, State, StoreError, WriteCondition,
+    Backend, Heart, InstanceObject, Intent, IntentId, JournalError, Json, LockError, LockInfo, Operation, Outcome,
+    Parts, Renewal, Snapshots, State, StoreError, WriteCondition,
 };
 
 fn surroundings(folder: &Path, variables: &[(&str, &str)]) -> Surroundings {

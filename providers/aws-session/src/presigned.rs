@@ -99,7 +99,7 @@ mod tests {
         let ask = |sts: Sts| {
             let header = ("x-k8s-aws-id", "cluster");
             let asked = sts.presigned_identity(&sdk, header, Duration::from_secs(60));
-            tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async { asked.await }).unwrap()
+            tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(asked).unwrap()
         };
         let url = ask(Sts::default());
         let head = "https://sts.eu-central-1.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15&";

@@ -443,8 +443,14 @@ impl StateStore for PgStore {
         let held = self.session.lock().await.held.clone();
         let lock = held.as_ref().map(|held| held.info.id.clone());
         match held.is_some_and(|held| held.parts.is_some()) {
-            true => self.journal.open_alone(PgJournal::open(&self.database, &self.workspace, lock, Records::OfThisRun)).await,
-            false => self.journal.open_beside(PgJournal::open(&self.database, &self.workspace, lock, Records::All)).await,
+            true => {
+                self.journal
+                    .open_alone(PgJournal::open(&self.database, &self.workspace, lock, Records::OfThisRun))
+                    .await
+            }
+            false => {
+                self.journal.open_beside(PgJournal::open(&self.database, &self.workspace, lock, Records::All)).await
+            }
         }
     }
 
