@@ -87,7 +87,7 @@ fn trials(arguments: &Arguments) -> Result<(), TaskError> {
             }
             lock(&table).entry((trial.point, trial.operation, trial.store)).or_default().add(&verdict);
             let done = number - arguments.from + 1;
-            if done % PROGRESS == 0 {
+            if done.is_multiple_of(PROGRESS) {
                 eprintln!("{done} of {} trials, {} failed", arguments.trials, lock(&failures).len());
             }
         }

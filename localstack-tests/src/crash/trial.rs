@@ -131,7 +131,7 @@ impl<'a> Crashes<'a> {
 
     /// Runs a trial.
     pub fn run(&mut self, trial: Trial) -> Result<Verdict, HarnessError> {
-        if self.trials % TRIALS_PER_RESET == 0 {
+        if self.trials.is_multiple_of(TRIALS_PER_RESET) {
             self.emulator.reset()?;
         }
         self.trials += 1;
@@ -208,7 +208,8 @@ impl<'a> Place<'a> {
                 account.make_lock_table(TABLE)?;
                 let table = format!("    dynamodb_table = {TABLE:?}\n");
                 // The older lock keeps a checksum of the state, too.
-                let lock = if trial.number / 96 % 2 == 0 { "    use_lockfile = true\n" } else { table.as_str() };
+                let lock =
+                    if (trial.number / 96).is_multiple_of(2) { "    use_lockfile = true\n" } else { table.as_str() };
                 format!(
                     "  backend \"s3\" {{\n    bucket = {name:?}\n    key = {KEY:?}\n    use_path_style = true\n{lock}  }}\n"
                 )
