@@ -131,6 +131,9 @@ impl Account {
 }
 
 fn parse(what: &str, text: &str) -> Result<Value, HarnessError> {
+    if text.is_empty() {
+        return Ok(Value::Null);
+    }
     serde_json::from_str(text)
         .map_err(|error| HarnessError::Request { request: what.to_owned(), reason: format!("{error}: {text}") })
 }

@@ -240,8 +240,7 @@ async fn postgres_keeps_the_journal_beside_the_states() {
     let journal = ours.store("default").unwrap().journal().await.unwrap();
     assert_eq!(journal.warning(), None);
     assert_eq!(journal.records().await.unwrap(), []);
-    let (a, b) = tokio::join!(journal.intend(intent("a")), journal.intend(intent("b")));
-    let (a, b) = (a.unwrap(), b.unwrap());
+    let [a, b] = [journal.intend(intent("a")).await.unwrap(), journal.intend(intent("b")).await.unwrap()];
     let object =
         Arc::new(InstanceObject { attributes: Json::parse("{\"id\":\"vpc-1\"}").unwrap(), ..Default::default() });
     journal.handed_over(a, object.clone()).await.unwrap();

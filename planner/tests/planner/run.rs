@@ -161,11 +161,16 @@ impl Stack {
         files.map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()).collect()
     }
 
-    /// Records an intent, as a run did that died before the outcome was recorded.
-    pub fn intend(&self, intent: Intent) {
+    /// Records an intent and what came of it, as a run that died then.
+    pub fn record(&self, intent: Intent, outcome: Option<Outcome>) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let journal = LocalJournal::open(self.path("journal")).unwrap();
-        runtime.block_on(journal.intend(intent)).unwrap();
+        runtime.block_on(async {
+            let id = journal.intend(intent).await.unwrap();
+            if let Some(outcome) = outcome {
+                journal.outcome(id, outcome).await.unwrap();
+            }
+        });
     }
 
     /// The state as stored.

@@ -152,7 +152,7 @@ impl Bucket<'_> {
         if is_unknown(&error) {
             return self.delete(key).await.map(|()| true);
         }
-        if !is_conflict(&error) {
+        if !is_conflict(&error) && error.code() != Some("NoSuchKey") {
             return Err(error);
         }
         // The repetition of a request whose answer was lost finds nothing.

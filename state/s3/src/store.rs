@@ -155,18 +155,24 @@ impl S3Store {
         Ok(seen)
     }
 
+    /// The checksum by which the table knows a version, if there is a table.
+    fn known_to_table(&self, seen: &Seen) -> Option<String> {
+        seen.digest.clone().filter(|_| self.service.config.table.is_some())
+    }
+
     /// Replaces the object, if it is the one that the condition speaks of.
     async fn replace(&self, bytes: &[u8], condition: &WriteCondition) -> Result<Option<String>, StoreError> {
         let clients = self.service.clients().await?;
         let bucket = self.bucket(clients);
         let failed = |error: CallError| self.failed("write", &error);
         if *condition == WriteCondition::Any {
-            let replaced = self.session().seen.as_ref().and_then(|seen| seen.digest.clone());
+            let replaced = self.session().seen.as_ref().and_then(|seen| self.known_to_table(seen));
             let put = bucket.put_after(&self.object, bytes, If::Anything, replaced.as_deref());
             return put.await.map_err(failed);
         }
         let seen = self.version(condition).await?;
-        let replaced = bucket.replace(&self.object, bytes, seen.etag.as_deref(), seen.digest.as_deref());
+        let known = self.known_to_table(&seen);
+        let replaced = bucket.replace(&self.object, bytes, seen.etag.as_deref(), known.as_deref());
         let stored = match replaced.await.map_err(failed)? {
             Replaced::Yes(etag) => return Ok(etag),
             Replaced::No(stored) => stored.map_or(Vec::new(), |stored| stored.bytes),
