@@ -94,8 +94,8 @@ fn trials(arguments: &Arguments) -> Result<(), TaskError> {
     };
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..arguments.jobs.max(1)).map(|_| scope.spawn(work)).collect();
-        let joined = workers.into_iter().map(|worker| worker.join());
-        joined.map(|result| result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect::<Result<(), _>>()
+        let mut joined = workers.into_iter().map(|worker| worker.join());
+        joined.try_for_each(|result| result.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })?;
     print(&lock(&table));
     let failures = lock(&failures);
