@@ -284,7 +284,7 @@ impl Applying<'_> {
         if let Some(lost) = self.recorder.is_lock_lost() {
             let detail = format!(
                 "This run no longer holds the state's lock: {}. Nothing more was begun after that. What was under way is in \
-                 the state's journal, and so is what came of it; the next run takes it up.",
+                 the state's journal: the next run takes it up.",
                 lost.reason
             );
             diagnostics.push(Diagnostic::error("State lock lost", detail));

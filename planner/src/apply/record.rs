@@ -63,7 +63,13 @@ impl Recorder {
         if let Some(heart) = &self.heart {
             heart.confirm().await.map_err(|lost| JournalError::LockLost(lost.reason))?;
         }
-        self.journal.intend(intent).await
+        self.written(self.journal.intend(intent)).await
+    }
+
+    /// Waits for the journal. A place that let the lock get lost may never answer.
+    async fn written<T>(&self, work: impl Future<Output = Result<T, JournalError>>) -> Result<T, JournalError> {
+        let Some(heart) = &self.heart else { return work.await };
+        heart.bounded(work).await.unwrap_or_else(|lost| Err(JournalError::LockLost(lost.reason)))
     }
 
     /// Returns how the state's lock was lost, when it is; never, if none is held.
@@ -88,7 +94,7 @@ impl Recorder {
         object: Arc<InstanceObject>,
     ) -> Result<(), JournalError> {
         self.change(|state| state.set_current(address, provider, Some(object.clone())));
-        self.journal.handed_over(id, object).await
+        self.written(self.journal.handed_over(id, object)).await
     }
 
     /// Records what a creation made, durably, while more is to be done to it before it has come to its end.
@@ -100,7 +106,7 @@ impl Recorder {
         object: Arc<InstanceObject>,
     ) -> Result<(), JournalError> {
         self.change(|state| state.set_current(address, provider, Some(object.clone())));
-        self.journal.outcome(id, Outcome::Object(object)).await
+        self.written(self.journal.outcome(id, Outcome::Object(object))).await
     }
 
     /// Records how an operation ended and what the state holds now. `object`: the instance's object after it.
@@ -123,7 +129,7 @@ impl Recorder {
                 None => state.set_current(address, provider, object),
             });
         }
-        let recorded = self.journal.outcome(id, outcome).await;
+        let recorded = self.written(self.journal.outcome(id, outcome)).await;
         lock(&self.settling).push(id);
         self.changed.notify_one();
         recorded
@@ -177,13 +183,13 @@ impl Recorder {
         let stored = match &self.heart {
             None => Some(saving.await),
             // A store that let the lock get lost may never answer.
-            Some(heart) => heart.bounded(saving).await,
+            Some(heart) => heart.bounded(saving).await.ok(),
         };
         drop(snapshots);
         match stored {
             Some(Ok(_)) => {
                 // A record that stays although the state holds its outcome is settled by the next run.
-                let _ = self.journal.settle(&settled).await;
+                let _ = self.written(self.journal.settle(&settled)).await;
                 true
             }
             failed => {

@@ -1,6 +1,5 @@
 //! The heartbeat of a lock: renews its lease, and notices when it is lost.
 
-use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -99,17 +98,21 @@ impl Heart {
     }
 
     /// Waits for something that needs the store. Once the lock is lost it gets one more lease's time, since a store that has
-    /// not answered for so long may never do; `None` when that has passed.
-    pub async fn bounded<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    /// not answered for so long may never do.
+    ///
+    /// # Errors
+    /// That time has passed.
+    pub async fn bounded<T>(&self, work: impl Future<Output = T>) -> Result<T, LostLock> {
         let begun = Instant::now();
         let over = async {
             let lost = self.lost().await;
             tokio::time::sleep_until((lost.since.max(begun) + self.shared.lease).into()).await;
+            lost
         };
         tokio::select! {
             biased;
-            done = work => Some(done),
-            () = over => None,
+            done = work => Ok(done),
+            lost = over => Err(lost),
         }
     }
 
@@ -263,10 +266,10 @@ mod tests {
         let lost = heart.lost().await;
         assert_eq!(lost.reason, "the lock was broken by somebody else");
         assert_eq!(heart.confirm().await, Err(lost.clone()));
-        assert_eq!(heart.is_lost(), Some(lost));
+        assert_eq!(heart.is_lost(), Some(lost.clone()));
         // What still works goes through; what hangs is given up.
-        assert_eq!(heart.bounded(async { 1 }).await, Some(1));
-        assert_eq!(heart.bounded(std::future::pending::<()>()).await, None);
+        assert_eq!(heart.bounded(async { 1 }).await, Ok(1));
+        assert_eq!(heart.bounded(std::future::pending::<()>()).await, Err(lost));
         heart.stop().await;
     }
 
@@ -280,7 +283,7 @@ mod tests {
     #[tokio::test]
     async fn a_lock_that_needs_no_renewal_is_held() {
         let heart = heart(0, Then::NotNeeded, Duration::from_millis(10));
-        assert_eq!(heart.bounded(async { 1 }).await, Some(1));
+        assert_eq!(heart.bounded(async { 1 }).await, Ok(1));
         assert_eq!(heart.confirm().await, Ok(()));
         assert_eq!(heart.is_lost(), None);
         heart.stop().await;
