@@ -18,7 +18,8 @@ use crate::workspace::module_at;
 impl Planning<'_> {
     /// Whether one of these has changes to come: a managed resource that the block refers to, since it may change what is
     /// there to read even where the reference itself is known; something in `depends_on`, the block's own or that of a module
-    /// around it; what all of them stand on. Where conditions decide, everything that the block needs.
+    /// around it; for a module in `depends_on`, also what its resources stand on. Where conditions decide, everything that the
+    /// block needs.
     pub(crate) fn waits_for_pending(&self, module: &ModuleScope, block: &ResourceBlock) -> bool {
         let provider = self.world.workspace.providers.get(&block.provider_source);
         if provider.is_some_and(|provider| provider.is_pure(&block.address.kind)) {
@@ -39,6 +40,7 @@ impl Planning<'_> {
         };
         let schema = self.world.workspace.providers.block(&block.provider_source, &block.address);
         visit_references(&block.body, schema, &mut refer);
+        let mut in_modules = HashSet::new();
         let repetition = [&block.count, &block.for_each];
         repetition.into_iter().flatten().flat_map(|expr| expr.traversals()).for_each(&mut refer);
         for (path, traversal) in self.awaited(module, block) {
@@ -49,16 +51,14 @@ impl Planning<'_> {
                 }
                 (None, Some(call)) => {
                     let called = module_at(&self.world.workspace.config, &path.child(call.clone()));
-                    called.into_iter().for_each(|called| add_resources(called, &mut named));
+                    called.into_iter().for_each(|called| add_resources(called, &mut in_modules));
                 }
                 (None, None) => {}
             }
         }
-        named.iter().any(|resource| {
-            let stands_on = self.dependencies.get(resource);
-            self.is_pending(module, resource)
-                || stands_on.into_iter().flat_map(|all| all.iter()).any(|needed| self.is_pending(module, needed))
-        })
+        let stands_on = in_modules.iter().filter_map(|resource| self.dependencies.get(resource));
+        let mut all = named.iter().chain(&in_modules).chain(stands_on.flat_map(|all| all.iter().map(AsRef::as_ref)));
+        all.any(|resource| self.is_pending(module, resource))
     }
 
     /// `depends_on` of a block and of the modules around it, each with the module that it stands in.
