@@ -7,7 +7,7 @@
 
 mod locks;
 mod rows;
-mod tables;
+pub(super) mod tables;
 mod tls;
 
 use std::path::{Path, PathBuf};

@@ -10,6 +10,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 
 use super::LockId;
+use super::pg::tables::MAKING;
 use super::pg::{Database, reason};
 use crate::journal::{Intent, IntentId, Journal, JournalError, JournalRecord, Outcome, parts};
 use crate::model::InstanceObject;
@@ -106,11 +107,7 @@ impl PgJournal {
                 "there is no such table, and skip_table_creation is set. Make it: {statement}"
             )));
         }
-        match self.client.batch_execute(&statement).await {
-            // Another run makes it at this moment.
-            Err(error) if matches!(error.code(), Some(&SqlState::UNIQUE_VIOLATION | &SqlState::DUPLICATE_TABLE)) => {
-                Ok(())
-            }
+        match self.client.batch_execute(&format!("{MAKING}; {statement}")).await {
             Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Err(refused(reason(&error))),
             other => other.map_err(|error| self.failed("make", &error)),
         }

@@ -15,7 +15,7 @@ use super::Database;
 use crate::backend::StoreError;
 
 /// Keeps two runs from making the tables at once, at which the server would refuse one of them.
-const MAKING: &str = "SELECT pg_advisory_xact_lock(hashtext('windlass'), hashtext('tables'))";
+pub(in crate::backend) const MAKING: &str = "SELECT pg_advisory_xact_lock(hashtext('windlass'), hashtext('tables'))";
 
 /// How long the server waits for a sign of life of a session before it ends it, and with it its locks: after 20 seconds of
 /// silence it asks four times.
