@@ -1,4 +1,5 @@
-//! Installs and starts the AWS emulator: moto, pinned in `emulator/requirements.txt`, by `emulator/launch.py`.
+//! Installs and starts emulators: moto for AWS, pinned in `emulator/requirements.txt` and started by `emulator/launch.py`, and
+//! fake-gcs-server for Cloud Storage.
 
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
@@ -9,8 +10,27 @@ use std::sync::OnceLock;
 
 use crate::{Account, HarnessError};
 
-const REQUIREMENTS: &str = include_str!("../emulator/requirements.txt");
-const LAUNCHER: &str = include_str!("../emulator/launch.py");
+/// What an emulator is made of.
+pub struct Package {
+    /// What its folder begins with.
+    name: &'static str,
+    requirements: &'static str,
+    launcher: &'static str,
+}
+
+/// The emulator of AWS.
+pub const AWS: Package = Package {
+    name: "aws",
+    requirements: include_str!("../emulator/requirements.txt"),
+    launcher: include_str!("../emulator/launch.py"),
+};
+
+/// The emulator of Google Cloud Storage.
+pub const CLOUD_STORAGE: Package = Package {
+    name: "storage",
+    requirements: include_str!("../emulator/storage-requirements.txt"),
+    launcher: include_str!("../emulator/storage-launch.py"),
+};
 
 /// The folder for what is installed once and used by all clones: `WINDLASS_CACHE`, or `windlass` in the user's cache.
 pub fn cache_dir() -> PathBuf {
@@ -21,7 +41,7 @@ pub fn cache_dir() -> PathBuf {
         .unwrap_or_else(|| std::env::temp_dir().join("windlass"))
 }
 
-/// The emulator as installed: an interpreter with moto, and the launcher.
+/// An emulator as installed: an interpreter with its package, and the launcher.
 #[derive(Debug, Clone)]
 pub struct Installation {
     /// The virtual environment's Python.
@@ -36,19 +56,20 @@ impl Installation {
     ///
     /// Names contain a digest of what they hold, the pinned versions or the launcher's text: a clone that is a month older
     /// finds its own.
-    pub fn ensure(cache: &Path) -> Result<Installation, HarnessError> {
+    pub fn ensure(cache: &Path, package: &Package) -> Result<Installation, HarnessError> {
+        let Package { name, requirements, launcher } = package;
         let emulators = cache.join("emulators");
-        let folder = emulators.join(format!("aws-{:016x}", digest(REQUIREMENTS)));
+        let folder = emulators.join(format!("{name}-{:016x}", digest(requirements)));
         let installation = Installation {
             python: folder.join("venv/bin/python"),
-            launcher: folder.join(format!("launch-{:016x}.py", digest(LAUNCHER))),
+            launcher: folder.join(format!("launch-{:016x}.py", digest(launcher))),
         };
         if installation.launcher.exists() {
             return Ok(installation);
         }
 
         fs::create_dir_all(&emulators).map_err(HarnessError::file(&emulators))?;
-        let lock_path = emulators.join("aws.lock");
+        let lock_path = emulators.join(format!("{name}.lock"));
         let lock = File::create(&lock_path).map_err(HarnessError::file(&lock_path))?;
         lock.lock().map_err(HarnessError::file(&lock_path))?;
         if !folder.exists() {
@@ -58,21 +79,21 @@ impl Installation {
                 .prefix("partial-")
                 .tempdir_in(&emulators)
                 .map_err(HarnessError::file(&emulators))?;
-            install(partial.path())?;
+            install(partial.path(), requirements)?;
             fs::rename(partial.keep(), &folder).map_err(HarnessError::file(&folder))?;
         }
         // likewise: those who don't lock must not see half of it
         let partial = folder.join("launch.partial");
-        fs::write(&partial, LAUNCHER).map_err(HarnessError::file(&partial))?;
+        fs::write(&partial, launcher).map_err(HarnessError::file(&partial))?;
         fs::rename(&partial, &installation.launcher).map_err(HarnessError::file(&installation.launcher))?;
         Ok(installation)
     }
 }
 
 /// Makes the virtual environment. Only its interpreter is used, which finds its packages wherever the folder is moved to.
-fn install(folder: &Path) -> Result<(), HarnessError> {
+fn install(folder: &Path, text: &str) -> Result<(), HarnessError> {
     let requirements = folder.join("requirements.txt");
-    fs::write(&requirements, REQUIREMENTS).map_err(HarnessError::file(&requirements))?;
+    fs::write(&requirements, text).map_err(HarnessError::file(&requirements))?;
     step(Command::new("python3").args(["-m", "venv"]).arg(folder.join("venv")))?;
     let pip = ["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "-r"];
     step(Command::new(folder.join("venv/bin/python")).args(pip).arg(&requirements))
@@ -108,7 +129,12 @@ impl Emulator {
     /// Installs the emulator if need be and starts it on a free port of the loopback interface, or on `port`.
     /// Returns as soon as it accepts connections.
     pub fn start(cache: &Path, port: Option<u16>) -> Result<Emulator, HarnessError> {
-        let installation = Installation::ensure(cache)?;
+        Emulator::start_package(cache, &AWS, port)
+    }
+
+    /// The same with another package.
+    pub fn start_package(cache: &Path, package: &Package, port: Option<u16>) -> Result<Emulator, HarnessError> {
+        let installation = Installation::ensure(cache, package)?;
         let mut log = tempfile::tempfile().map_err(HarnessError::file(std::env::temp_dir()))?;
         let log_for_process = log.try_clone().map_err(HarnessError::file(std::env::temp_dir()))?;
         // The launcher binds the port itself and says which: a port that we chose could be taken in between.

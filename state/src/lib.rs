@@ -4,6 +4,7 @@
 //! This crate knows neither configurations nor providers: attributes of objects are JSON here. It never prints.
 
 pub mod backend;
+pub mod codec;
 mod files;
 pub mod journal;
 pub mod json;
@@ -11,6 +12,7 @@ pub mod model;
 pub mod v4;
 
 pub use backend::{Backend, LockError, LockId, LockInfo, Snapshots, StateStore, StoreError, WriteCondition};
+pub use codec::{Codec, Seal, SealError};
 pub use journal::{Intent, IntentId, Journal, JournalError, JournalRecord, Operation, Outcome};
 pub use json::Json;
 pub use model::{

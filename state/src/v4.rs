@@ -13,6 +13,7 @@ use lang::addr_parse::AddressError;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::codec::{SealError, sealed};
 use crate::json::{Json, push_indented, push_line, push_string};
 use crate::model::{
     AttributePath, AttributeStep, CheckObject, CheckResult, CheckStatus, Dependencies, DeposedKey, InstanceObject,
@@ -69,6 +70,9 @@ pub enum ReadError {
         #[source]
         source: AddressError,
     },
+    /// Encrypted, and it can't be decrypted.
+    #[error(transparent)]
+    Sealed(#[from] SealError),
     /// Contents that make no sense.
     #[error("{place} in the state file {problem}")]
     Invalid {
@@ -211,7 +215,10 @@ pub fn read(bytes: &[u8]) -> Result<Option<State>, ReadError> {
             return Err(error.into());
         }
     };
-    check_version(file.version, &file.terraform_version)?;
+    check_version(file.version, &file.terraform_version).map_err(|error| match error {
+        ReadError::NoVersion if sealed(bytes).is_some() => SealError::NotConfigured.into(),
+        error => error,
+    })?;
     let mut dependencies = KnownDependencies::default();
     let mut resources = BTreeMap::new();
     for resource in file.resources.unwrap_or_default() {

@@ -73,6 +73,7 @@ pub async fn run(session: &Session, args: &ApplyArgs, verb: Verb) -> Exit {
     if args.json {
         session.ui.event(&Event::version());
     }
+    session.environment.give(&args.planning.variables.given);
     let command = if verb == Verb::Destroy { "destroy" } else { "apply" };
     let saved = match args.plan.as_slice() {
         [] => None,

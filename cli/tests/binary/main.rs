@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod deferral;
+mod encryption;
 mod graphs;
 mod interrupts;
 mod logins;

@@ -108,7 +108,8 @@ impl Applying<'_> {
         self.hooks.data_read_start(&step.change.address);
         let started = Instant::now();
         let kind = &step.change.address.resource.kind;
-        let read = step.configured.read_data(DataRequest { type_name: kind, config: &plain }).await;
+        let request = DataRequest { type_name: kind, address: &step.text, config: &plain };
+        let read = step.configured.read_data(request).await;
         let value = match read {
             Ok(value) => value,
             Err(problems) => {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use aws_session::CallError;
 use md5::{Digest, Md5};
 use state::backend::remote::{JournalFile, check};
-use state::{Journal, JournalError, LockError, LockId, LockInfo, State, StateStore, StoreError, WriteCondition, v4};
+use state::{Codec, Journal, JournalError, LockError, LockId, LockInfo, State, StateStore, StoreError, WriteCondition};
 
 use crate::lock::Locks;
 use crate::objects::{self, Bucket, If, Object};
@@ -28,6 +28,7 @@ pub(crate) struct S3Store {
     object: String,
     session: Mutex<Session>,
     journal: JournalFile,
+    codec: Codec,
 }
 
 #[derive(Default)]
@@ -49,8 +50,9 @@ struct Seen {
 
 impl S3Store {
     pub(crate) fn new(service: Arc<Service>, workspace: &str) -> S3Store {
-        let journal = JournalFile::new(&service.config.journal_folder, "s3", workspace);
-        S3Store { object: service.config.object(workspace), service, session: Mutex::default(), journal }
+        let codec = service.config.codec.for_another();
+        let journal = JournalFile::new(&service.config.journal_folder, "s3", workspace, codec.clone());
+        S3Store { object: service.config.object(workspace), service, session: Mutex::default(), journal, codec }
     }
 
     fn session(&self) -> MutexGuard<'_, Session> {
@@ -116,7 +118,7 @@ impl S3Store {
     async fn look(&self) -> Result<(Option<State>, Seen), StoreError> {
         let object = self.fetch().await?;
         let (bytes, etag) = object.map_or((Vec::new(), None), |object| (object.bytes, object.etag));
-        let state = v4::read(&bytes).map_err(|source| StoreError::Read { place: self.place(), source })?;
+        let state = self.codec.read(&bytes).map_err(|source| StoreError::Read { place: self.place(), source })?;
         let seen = Seen { content: WriteCondition::replacing(state.as_ref()), etag };
         self.session().seen = Some(seen.clone());
         Ok((state, seen))
@@ -162,7 +164,7 @@ impl S3Store {
             return bucket.put(&self.object, bytes, If::Anything).await.map_err(failed);
         }
         self.session().seen = None;
-        let found = match v4::read(&stored) {
+        let found = match self.codec.read(&stored) {
             Ok(state) => WriteCondition::replacing(state.as_ref()).to_string(),
             Err(_) => "something unreadable".to_owned(),
         };
@@ -177,7 +179,7 @@ impl StateStore for S3Store {
     }
 
     async fn write(&self, state: &State, condition: &WriteCondition) -> Result<(), StoreError> {
-        let bytes = v4::write(state);
+        let bytes = self.codec.write(state).map_err(|source| StoreError::Sealed { place: self.place(), source })?;
         let etag = self.replace(&bytes, condition).await?;
         // A server that names no versions has to be asked again.
         self.session().seen =
@@ -236,6 +238,10 @@ impl StateStore for S3Store {
 
     async fn journal(&self) -> Result<Arc<dyn Journal>, JournalError> {
         self.journal.open()
+    }
+
+    fn is_outdated(&self) -> bool {
+        self.codec.is_outdated()
     }
 }
 

@@ -17,9 +17,9 @@ use super::local::DEFAULT_WORKSPACE;
 use super::remote::ArgumentType::{Flag, Number, Text};
 use super::remote::{Argument, ConfigError, JournalFile, Settings, argument, check};
 use super::{Backend, LockError, LockId, LockInfo, StateStore, StoreError, WriteCondition};
+use crate::codec::Codec;
 use crate::journal::{Journal, JournalError};
 use crate::model::State;
-use crate::v4;
 
 pub(super) const ARGUMENTS: &[Argument] = &[
     argument("address", Text, Some("TF_HTTP_ADDRESS")),
@@ -49,6 +49,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 pub struct HttpBackend {
     service: Arc<Service>,
     journal_folder: std::path::PathBuf,
+    codec: Codec,
 }
 
 /// How the service is asked.
@@ -110,7 +111,7 @@ impl HttpBackend {
             longest_wait: seconds("retry_wait_max", 30)?,
         };
         let journal_folder = settings.surroundings.journal_folder.clone();
-        Ok(HttpBackend { service: Arc::new(service), journal_folder })
+        Ok(HttpBackend { service: Arc::new(service), journal_folder, codec: settings.surroundings.codec.clone() })
     }
 }
 
@@ -148,10 +149,12 @@ impl Backend for HttpBackend {
         if workspace != DEFAULT_WORKSPACE {
             return Err(StoreError::NoWorkspaces);
         }
+        let codec = self.codec.for_another();
         Ok(Arc::new(HttpStore {
             service: self.service.clone(),
             held: Mutex::default(),
-            journal: JournalFile::new(&self.journal_folder, "http", workspace),
+            journal: JournalFile::new(&self.journal_folder, "http", workspace, codec.clone()),
+            codec,
         }))
     }
 }
@@ -161,6 +164,7 @@ struct HttpStore {
     /// The lock that is held.
     held: Mutex<Option<LockInfo>>,
     journal: JournalFile,
+    codec: Codec,
 }
 
 impl HttpStore {
@@ -194,7 +198,7 @@ impl StateStore for HttpStore {
         if expected.is_some_and(|expected| expected != BASE64_STANDARD.encode(Md5::digest(&bytes))) {
             return Err(service.remote("read", "the answer was damaged on its way".to_owned()));
         }
-        v4::read(&bytes).map_err(|source| StoreError::Read { place: service.place(), source })
+        self.codec.read(&bytes).map_err(|source| StoreError::Read { place: service.place(), source })
     }
 
     async fn write(&self, state: &State, condition: &WriteCondition) -> Result<(), StoreError> {
@@ -207,7 +211,7 @@ impl StateStore for HttpStore {
         if let Some(id) = lock {
             url.query_pairs_mut().append_pair("ID", &id);
         }
-        let body = v4::write(state);
+        let body = self.codec.write(state).map_err(|source| StoreError::Sealed { place: service.place(), source })?;
         let response = service.send(&service.update_method, &url, Some(&body), "write").await?;
         match response.status {
             200 | 201 | 204 => Ok(()),
@@ -279,6 +283,10 @@ impl StateStore for HttpStore {
 
     async fn journal(&self) -> Result<Arc<dyn Journal>, JournalError> {
         self.journal.open()
+    }
+
+    fn is_outdated(&self) -> bool {
+        self.codec.is_outdated()
     }
 }
 

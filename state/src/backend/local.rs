@@ -32,11 +32,12 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 
 use super::{LockError, LockId, LockInfo, StateStore, StoreError, WriteCondition};
+use crate::codec::{Codec, SealError};
 use crate::files;
 use crate::journal::local::LocalJournal;
 use crate::journal::{Journal, JournalError};
 use crate::model::State;
-use crate::v4::{self, ReadError};
+use crate::v4::ReadError;
 
 /// The name of the workspace that always exists.
 pub const DEFAULT_WORKSPACE: &str = "default";
@@ -139,6 +140,7 @@ pub struct LocalStore {
 
 struct Inner {
     paths: LocalPaths,
+    codec: Codec,
     redo: PathBuf,
     lock_info: PathBuf,
     session: Mutex<Session>,
@@ -162,9 +164,15 @@ struct Held {
 impl LocalStore {
     /// A store; nothing is touched yet.
     pub fn new(paths: LocalPaths) -> LocalStore {
+        LocalStore::with_codec(paths, &Codec::default())
+    }
+
+    /// The same with files that are written so.
+    pub fn with_codec(paths: LocalPaths, codec: &Codec) -> LocalStore {
         let redo = files::hidden_sibling(&paths.write, "redo");
         let lock_info = files::hidden_sibling(&paths.write, "lock.info");
-        LocalStore { inner: Arc::new(Inner { paths, redo, lock_info, session: Mutex::default() }) }
+        let codec = codec.for_another();
+        LocalStore { inner: Arc::new(Inner { paths, codec, redo, lock_info, session: Mutex::default() }) }
     }
 
     /// Its files.
@@ -193,9 +201,8 @@ impl StateStore for LocalStore {
     }
 
     async fn write(&self, state: &State, condition: &WriteCondition) -> Result<(), StoreError> {
-        let bytes = v4::write(state);
-        let condition = condition.clone();
-        self.blocking(move |inner| inner.write(&bytes, &condition)).await
+        let (state, condition) = (state.clone(), condition.clone());
+        self.blocking(move |inner| inner.write(&state, &condition)).await
     }
 
     async fn lock(&self, info: LockInfo, timeout: Duration) -> Result<LockId, LockError> {
@@ -236,9 +243,13 @@ impl StateStore for LocalStore {
             return Ok(journal.clone());
         }
         let path = files::hidden_sibling(&self.inner.paths.write, "journal");
-        let journal = Arc::new(LocalJournal::open(path)?);
+        let journal = Arc::new(LocalJournal::open_with(path, self.inner.codec.clone())?);
         session.journal = Some(journal.clone());
         Ok(journal)
+    }
+
+    fn is_outdated(&self) -> bool {
+        self.inner.codec.is_outdated()
     }
 }
 
@@ -262,7 +273,7 @@ impl Inner {
         if !session.written && self.paths.read != self.paths.write {
             let path = &self.paths.read;
             let bytes = files::read(path).map_err(io_error("read", path))?.unwrap_or_default();
-            return v4::read(&bytes).map_err(|source| read_error(path, source));
+            return self.codec.read(&bytes).map_err(|source| read_error(path, source));
         }
         self.newest(session)
     }
@@ -272,13 +283,13 @@ impl Inner {
     fn newest(&self, session: &Session) -> Result<Option<State>, StoreError> {
         let path = &self.paths.write;
         let read = || self.content(session.lock.as_ref());
-        let mut state = v4::read(&read()?);
+        let mut state = self.codec.read(&read()?);
         if let Some(redo) = self.unfinished(&state)? {
             return Ok(Some(redo));
         }
         if state.is_err() {
             // A writer may have finished between our two looks; then the file is in order now.
-            state = v4::read(&read()?);
+            state = self.codec.read(&read()?);
         }
         state.map_err(|source| read_error(path, source))
     }
@@ -298,7 +309,8 @@ impl Inner {
     /// has the same serial as ours or a later one, and wins (the journal still holds what ours knew).
     fn unfinished(&self, current: &Result<Option<State>, ReadError>) -> Result<Option<State>, StoreError> {
         let Some(bytes) = files::read(&self.redo).map_err(io_error("read", &self.redo))? else { return Ok(None) };
-        let Some(redo) = v4::read(&bytes).map_err(|source| read_error(&self.redo, source))? else { return Ok(None) };
+        let redo = self.codec.read(&bytes).map_err(|source| read_error(&self.redo, source))?;
+        let Some(redo) = redo else { return Ok(None) };
         let newer = match current {
             Ok(Some(current)) => current.lineage == redo.lineage && current.serial < redo.serial,
             Ok(None) | Err(ReadError::Syntax { .. } | ReadError::Encoding { .. }) => true,
@@ -307,7 +319,7 @@ impl Inner {
         Ok(newer.then_some(redo))
     }
 
-    fn write(&self, bytes: &[u8], condition: &WriteCondition) -> Result<(), StoreError> {
+    fn write(&self, state: &State, condition: &WriteCondition) -> Result<(), StoreError> {
         let mut session = self.session();
         let path = &self.paths.write;
         if *condition != WriteCondition::Any {
@@ -329,8 +341,9 @@ impl Inner {
             }
         };
         if !session.backed_up {
-            self.back_up(file, bytes)?;
+            self.back_up(file, state)?;
         }
+        let bytes = &self.codec.write(state).map_err(sealed_error(path))?;
         files::replace(&self.redo, bytes).map_err(io_error("write", &self.redo))?;
         overwrite(file, bytes).map_err(|source| StoreError::Unfinished {
             path: path.clone(),
@@ -343,11 +356,15 @@ impl Inner {
         Ok(())
     }
 
-    /// Keeps what the first write of a run replaces, if it is a readable state: a backup is never overwritten by damage.
-    fn back_up(&self, file: &File, new: &[u8]) -> Result<(), StoreError> {
+    /// Keeps what the first write of a run replaces, if it is a readable state: a backup is never overwritten by damage, and
+    /// is as secret as the state.
+    fn back_up(&self, file: &File, new: &State) -> Result<(), StoreError> {
         let Some(backup) = &self.paths.backup else { return Ok(()) };
-        let old = read_all(file).map_err(io_error("read", &self.paths.write))?;
-        if old == new || !matches!(v4::read(&old), Ok(Some(_))) {
+        let mut old = read_all(file).map_err(io_error("read", &self.paths.write))?;
+        let Ok(Some(state)) = self.codec.read(&old) else { return Ok(()) };
+        if self.codec.is_outdated() {
+            old = self.codec.write(&state).map_err(sealed_error(backup))?;
+        } else if state == *new {
             return Ok(());
         }
         files::replace(backup, &old).map_err(io_error("write", backup))
@@ -414,8 +431,9 @@ impl Inner {
             return Ok(());
         }
         let current = self.content(Some(held))?;
-        if let Some(redo) = self.unfinished(&v4::read(&current))? {
-            overwrite(&held.file, &v4::write(&redo)).map_err(|source| StoreError::Unfinished {
+        if let Some(redo) = self.unfinished(&self.codec.read(&current))? {
+            let bytes = self.codec.write(&redo).map_err(sealed_error(path))?;
+            overwrite(&held.file, &bytes).map_err(|source| StoreError::Unfinished {
                 path: path.clone(),
                 redo: self.redo.clone(),
                 source,
@@ -447,6 +465,11 @@ impl Inner {
     fn holder(&self) -> Option<Box<LockInfo>> {
         serde_json::from_slice(&std::fs::read(&self.lock_info).ok()?).ok()
     }
+}
+
+fn sealed_error(path: &Path) -> impl FnOnce(SealError) -> StoreError {
+    let place = path.display().to_string();
+    |source| StoreError::Sealed { place, source }
 }
 
 fn read_error(path: &Path, source: ReadError) -> StoreError {

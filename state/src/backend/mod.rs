@@ -12,6 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::codec::SealError;
 use crate::journal::{Journal, JournalError};
 use crate::model::{Lineage, Serial, State, TERRAFORM_VERSION};
 use crate::v4::ReadError;
@@ -53,6 +54,11 @@ pub trait StateStore: Send + Sync {
 
     /// The journal that belongs to the state; to be opened with the lock held.
     async fn journal(&self) -> Result<Arc<dyn Journal>, JournalError>;
+
+    /// Whether what was last read is to be written again although nothing has changed: its key is no longer the one to use.
+    fn is_outdated(&self) -> bool {
+        false
+    }
 }
 
 /// What must be stored for a write to be done.
@@ -107,6 +113,15 @@ pub enum StoreError {
         /// What is wrong with it.
         #[source]
         source: ReadError,
+    },
+    /// The snapshot can't be encrypted.
+    #[error("cannot encrypt the state for `{place}`")]
+    Sealed {
+        /// The file or object.
+        place: String,
+        /// Why not.
+        #[source]
+        source: SealError,
     },
     /// Something else is stored than the condition says: another run wrote in between.
     #[error("the state in `{place}` was changed by another run: expected {expected}, found {found}")]
@@ -298,10 +313,11 @@ impl Snapshots {
         &self.store
     }
 
-    /// Stores the state as the next snapshot of the lineage, unless its content is what is stored (`false`). The
+    /// Stores the state as the next snapshot of the lineage, unless it is stored as it would be (`false`). The
     /// state's own serial, lineage and version do not matter, but for the lineage of the very first snapshot.
     pub async fn save(&mut self, state: &State) -> Result<bool, StoreError> {
-        if self.stored.as_ref().is_some_and(|stored| stored.same_content(state)) {
+        let is_stored = self.stored.as_ref().is_some_and(|stored| stored.same_content(state));
+        if is_stored && !self.store.is_outdated() {
             return Ok(false);
         }
         let mut next = state.clone();

@@ -17,9 +17,9 @@ use super::local::DEFAULT_WORKSPACE;
 use super::remote::ArgumentType::{Flag, Text};
 use super::remote::{Argument, ConfigError, JournalFile, Settings, argument, check};
 use super::{Backend, LockError, LockId, LockInfo, StateStore, StoreError, WriteCondition};
+use crate::codec::Codec;
 use crate::journal::{Journal, JournalError};
 use crate::model::State;
-use crate::v4;
 
 pub(super) const ARGUMENTS: &[Argument] = &[
     argument("conn_str", Text, Some("PG_CONN_STR")),
@@ -38,6 +38,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub struct PgBackend {
     database: Arc<Database>,
     journal_folder: PathBuf,
+    codec: Codec,
 }
 
 struct Database {
@@ -95,7 +96,7 @@ impl PgBackend {
             make_index: !settings.flag("skip_index_creation")?,
         };
         let journal_folder = settings.surroundings.journal_folder.clone();
-        Ok(PgBackend { database: Arc::new(database), journal_folder })
+        Ok(PgBackend { database: Arc::new(database), journal_folder, codec: settings.surroundings.codec.clone() })
     }
 }
 
@@ -204,11 +205,13 @@ impl Backend for PgBackend {
     }
 
     fn store(&self, workspace: &str) -> Result<Arc<dyn StateStore>, StoreError> {
+        let codec = self.codec.for_another();
         Ok(Arc::new(PgStore {
             database: self.database.clone(),
             workspace: workspace.to_owned(),
             session: Mutex::default(),
-            journal: JournalFile::new(&self.journal_folder, "pg", workspace),
+            journal: JournalFile::new(&self.journal_folder, "pg", workspace, codec.clone()),
+            codec,
         }))
     }
 }
@@ -218,6 +221,7 @@ struct PgStore {
     workspace: String,
     session: Mutex<Session>,
     journal: JournalFile,
+    codec: Codec,
 }
 
 /// The connection, and the lock that it holds.
@@ -245,7 +249,7 @@ impl Session {
 impl PgStore {
     fn parse(&self, data: Option<String>) -> Result<Option<State>, StoreError> {
         let bytes = data.unwrap_or_default();
-        v4::read(bytes.as_bytes()).map_err(|source| StoreError::Read { place: self.database.place(), source })
+        self.codec.read(bytes.as_bytes()).map_err(|source| StoreError::Read { place: self.database.place(), source })
     }
 
     /// One attempt to take the lock: its number, or why not.
@@ -299,7 +303,9 @@ impl StateStore for PgStore {
     }
 
     async fn write(&self, state: &State, condition: &WriteCondition) -> Result<(), StoreError> {
-        let text = String::from_utf8_lossy(&v4::write(state)).into_owned();
+        let sealed =
+            self.codec.write(state).map_err(|source| StoreError::Sealed { place: self.database.place(), source })?;
+        let text = String::from_utf8_lossy(&sealed).into_owned();
         let failed = |error: tokio_postgres::Error| self.database.remote("write", &error);
         let schema = &self.database.schema;
         let mut session = self.session.lock().await;
@@ -377,6 +383,10 @@ impl StateStore for PgStore {
 
     async fn journal(&self) -> Result<Arc<dyn Journal>, JournalError> {
         self.journal.open()
+    }
+
+    fn is_outdated(&self) -> bool {
+        self.codec.is_outdated()
     }
 }
 

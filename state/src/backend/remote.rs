@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use lang::Type;
+use lang::types::ObjectType;
 use net::Client;
 use serde_json::{Map, Value};
 
 use super::{Backend, StoreError, WriteCondition};
+use crate::codec::Codec;
 use crate::journal::local::LocalJournal;
 use crate::journal::{Journal, JournalError};
 use crate::model::State;
@@ -35,10 +38,34 @@ pub enum ArgumentType {
     Flag,
     /// A set of strings.
     Texts,
+    /// A list of strings.
+    TextList,
     /// A map of strings.
     TextMap,
     /// An object.
     Object(&'static [Attribute]),
+}
+
+impl ArgumentType {
+    /// The type of values that the argument takes.
+    pub fn value_type(self) -> Type {
+        match self {
+            ArgumentType::Text => Type::String,
+            ArgumentType::Number => Type::Number,
+            ArgumentType::Flag => Type::Bool,
+            ArgumentType::Texts => Type::set(Type::String),
+            ArgumentType::TextList => Type::list(Type::String),
+            ArgumentType::TextMap => Type::map(Type::String),
+            ArgumentType::Object(attributes) => {
+                let types = attributes.iter().map(|attribute| (attribute.name.into(), attribute.ty.value_type()));
+                let optional = attributes.iter().filter(|attribute| !attribute.required);
+                Type::Object(Arc::new(ObjectType {
+                    attributes: types.collect(),
+                    optional: optional.map(|attribute| attribute.name.into()).collect(),
+                }))
+            }
+        }
+    }
 }
 
 /// An attribute of an argument that is an object.
@@ -100,7 +127,7 @@ impl Kinds {
     /// What there is to say about the arguments of a backend.
     pub fn check(self, name: &str, config: &Map<String, Value>, surroundings: &Surroundings) -> Vec<Finding> {
         let Some(kind) = self.find(name) else { return Vec::new() };
-        (kind.check)(&Settings { arguments: kind.arguments, config, surroundings })
+        (kind.check)(&Settings::new(kind.arguments, config, surroundings))
     }
 
     /// Opens a backend other than `local`; `None` for kinds that are not here. Nothing is asked of the service yet.
@@ -114,7 +141,7 @@ impl Kinds {
         surroundings: &Surroundings,
     ) -> Result<Option<Arc<dyn Backend>>, ConfigError> {
         let Some(kind) = self.find(name) else { return Ok(None) };
-        (kind.open)(&Settings { arguments: kind.arguments, config, surroundings }).map(Some)
+        (kind.open)(&Settings::new(kind.arguments, config, surroundings)).map(Some)
     }
 }
 
@@ -127,6 +154,8 @@ pub struct Surroundings {
     pub variables: BTreeMap<String, String>,
     /// Where journals are kept that the service has no place for.
     pub journal_folder: PathBuf,
+    /// How states and journals are written.
+    pub codec: Codec,
 }
 
 /// Arguments that cannot be used.
@@ -158,6 +187,17 @@ pub struct Settings<'a> {
     config: &'a Map<String, Value>,
     /// What the backend works with.
     pub surroundings: &'a Surroundings,
+}
+
+impl<'a> Settings<'a> {
+    /// Arguments with their values.
+    pub fn new(
+        arguments: &'static [Argument],
+        config: &'a Map<String, Value>,
+        surroundings: &'a Surroundings,
+    ) -> Settings<'a> {
+        Settings { arguments, config, surroundings }
+    }
 }
 
 impl Settings<'_> {
@@ -210,13 +250,14 @@ impl Settings<'_> {
 /// The journal of a workspace whose state lives elsewhere: a file in the data directory.
 pub struct JournalFile {
     path: PathBuf,
+    codec: Codec,
     opened: Mutex<Option<Arc<LocalJournal>>>,
 }
 
 impl JournalFile {
     /// The journal of a workspace, in this folder.
-    pub fn new(folder: &std::path::Path, kind: &str, workspace: &str) -> JournalFile {
-        JournalFile { path: folder.join(format!("{kind}-{workspace}.journal")), opened: Mutex::default() }
+    pub fn new(folder: &std::path::Path, kind: &str, workspace: &str, codec: Codec) -> JournalFile {
+        JournalFile { path: folder.join(format!("{kind}-{workspace}.journal")), codec, opened: Mutex::default() }
     }
 
     /// The journal, opened with the state's lock held.
@@ -235,7 +276,7 @@ impl JournalFile {
                 source: Arc::new(source),
             })?;
         }
-        let journal = Arc::new(LocalJournal::open(self.path.clone())?);
+        let journal = Arc::new(LocalJournal::open_with(self.path.clone(), self.codec.clone())?);
         *opened = Some(journal.clone());
         Ok(journal)
     }

@@ -1,5 +1,7 @@
 //! The journal of a local state: a file of lines, each a checksum and a JSON object, appended and synced.
 //!
+//! Where the state is encrypted, each line's JSON object is encrypted as a file of its own.
+//!
 //! Records that arrive while a sync is under way are written and synced together by the next one (group commit), so
 //! that a hundred parallel creations cost a few syncs, not a hundred.
 
@@ -14,6 +16,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{Intent, IntentId, Journal, JournalError, JournalRecord, Operation, Outcome};
+use crate::codec::{Codec, SealError};
 use crate::files;
 use crate::json::Json;
 use crate::model::{Dependencies, DeposedKey, InstanceObject, Lineage, Serial};
@@ -28,6 +31,7 @@ pub struct LocalJournal {
 
 struct Inner {
     path: PathBuf,
+    codec: Codec,
     contents: Mutex<Contents>,
     /// Whoever writes to the file holds this; the file is open from the first write on.
     file: Arc<tokio::sync::Mutex<Option<File>>>,
@@ -86,14 +90,19 @@ impl LocalJournal {
     /// Opens the journal of an earlier run, or a new one. A last line that was cut off is dropped: nobody was told that
     /// it is durable.
     pub fn open(path: impl Into<PathBuf>) -> Result<LocalJournal, JournalError> {
+        LocalJournal::open_with(path, Codec::default())
+    }
+
+    /// The same with records that are written so.
+    pub fn open_with(path: impl Into<PathBuf>, codec: Codec) -> Result<LocalJournal, JournalError> {
         let path = path.into();
         let bytes = files::read(&path).map_err(io_error("read", &path))?.unwrap_or_default();
-        let (contents, length) = parse(&path, &bytes)?;
+        let (contents, length) = parse(&path, &bytes, &codec)?;
         if length < bytes.len() {
             let file = OpenOptions::new().write(true).open(&path).map_err(io_error("open", &path))?;
             file.set_len(length as u64).and_then(|()| file.sync_all()).map_err(io_error("truncate", &path))?;
         }
-        let inner = Inner { path, contents: Mutex::new(contents), file: Arc::default() };
+        let inner = Inner { path, codec, contents: Mutex::new(contents), file: Arc::default() };
         Ok(LocalJournal { inner: Arc::new(inner) })
     }
 
@@ -108,7 +117,7 @@ impl LocalJournal {
                 return Err(error.clone());
             }
             let (line, value) = change(&mut contents)?;
-            let line = encode(&line).map_err(|error| io_error("write", &self.inner.path)(error.into()))?;
+            let line = self.inner.encode(&line).inspect_err(|error| contents.broken = Some(error.clone()))?;
             contents.buffer.extend_from_slice(&line);
             contents.appended += 1;
             (contents.appended, value)
@@ -130,6 +139,24 @@ impl LocalJournal {
 impl Inner {
     fn contents(&self) -> MutexGuard<'_, Contents> {
         self.contents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A line as it is written.
+    fn encode(&self, line: &Line) -> Result<Vec<u8>, JournalError> {
+        let json = serde_json::to_vec(line).map_err(|error| io_error("write", &self.path)(error.into()))?;
+        let json = self.codec.seal_record(&json).map_err(sealed_error("write", &self.path))?;
+        Ok(with_checksum(&json))
+    }
+
+    fn all_lines<'a>(&self, records: impl Iterator<Item = &'a JournalRecord>) -> Result<Vec<u8>, JournalError> {
+        let failed = |error: serde_json::Error| io_error("write", &self.path)(error.into());
+        let mut all = header().map_err(failed)?;
+        for record in records {
+            for line in lines_of(record).map_err(failed)? {
+                all.extend(self.encode(&line)?);
+            }
+        }
+        Ok(all)
     }
 
     /// Writes and syncs everything that is in the buffer.
@@ -161,7 +188,7 @@ impl Inner {
         let mut opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path)?;
         let new = opened.metadata()?.len() == 0;
         if new {
-            opened.write_all(&encode(&Line::Header { version: FORMAT_VERSION })?)?;
+            opened.write_all(&header()?)?;
         }
         opened.write_all(lines)?;
         opened.sync_all()?;
@@ -234,9 +261,8 @@ impl Journal for LocalJournal {
             let result = if contents.records.is_empty() {
                 files::remove(&inner.path).and_then(|()| files::sync_folder(files::folder(&inner.path)))
             } else {
-                all_lines(contents.records.values())
-                    .map_err(io::Error::from)
-                    .and_then(|lines| files::replace(&inner.path, &lines))
+                let lines = inner.all_lines(contents.records.values())?;
+                files::replace(&inner.path, &lines)
             };
             *file = None;
             match result.map_err(io_error("rewrite", &inner.path)) {
@@ -258,6 +284,11 @@ impl Journal for LocalJournal {
 fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> JournalError {
     let path = path.to_owned();
     move |source| JournalError::Io { action, path, source: Arc::new(source) }
+}
+
+fn sealed_error(action: &'static str, path: &Path) -> impl FnOnce(SealError) -> JournalError {
+    let path = path.to_owned();
+    move |source| JournalError::Sealed { action, path, source }
 }
 
 fn intent_line(record: &JournalRecord) -> Result<Line, serde_json::Error> {
@@ -291,44 +322,59 @@ fn outcome_line(id: IntentId, outcome: &Outcome) -> Result<Line, serde_json::Err
     Ok(Line::Outcome { id: id.0, result: result.to_owned(), object })
 }
 
-fn all_lines<'a>(records: impl Iterator<Item = &'a JournalRecord>) -> Result<Vec<u8>, serde_json::Error> {
-    let mut lines = encode(&Line::Header { version: FORMAT_VERSION })?;
-    for record in records {
-        lines.extend(encode(&intent_line(record)?)?);
-        if let Some(object) = &record.handed_over {
-            lines.extend(encode(&handed_over_line(record.id, object)?)?);
-        }
-        if let Some(outcome) = &record.outcome {
-            lines.extend(encode(&outcome_line(record.id, outcome)?)?);
-        }
+/// The lines of a record.
+fn lines_of(record: &JournalRecord) -> Result<Vec<Line>, serde_json::Error> {
+    let mut lines = vec![intent_line(record)?];
+    if let Some(object) = &record.handed_over {
+        lines.push(handed_over_line(record.id, object)?);
+    }
+    if let Some(outcome) = &record.outcome {
+        lines.push(outcome_line(record.id, outcome)?);
     }
     Ok(lines)
 }
 
-/// `CHECKSUM JSON`: the CRC-32 of the JSON in eight hexadecimal digits, and a line break.
-fn encode(line: &Line) -> Result<Vec<u8>, serde_json::Error> {
-    let json = serde_json::to_string(line)?;
-    Ok(format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes())).into_bytes())
+/// The first line, which is always in clear.
+fn header() -> Result<Vec<u8>, serde_json::Error> {
+    Ok(with_checksum(&serde_json::to_vec(&Line::Header { version: FORMAT_VERSION })?))
 }
 
-fn decode(line: &[u8]) -> Result<Line, String> {
+/// `CHECKSUM JSON`: the CRC-32 of the JSON in eight hexadecimal digits, and a line break.
+fn with_checksum(json: &[u8]) -> Vec<u8> {
+    [format!("{:08x} ", crc32fast::hash(json)).as_bytes(), json, b"\n"].concat()
+}
+
+/// The JSON of a line, if its checksum is right.
+fn checked(line: &[u8]) -> Result<&[u8], String> {
     let text = std::str::from_utf8(line).map_err(|error| error.to_string())?;
     let (checksum, json) = text.split_once(' ').ok_or("there is no checksum")?;
     if u32::from_str_radix(checksum, 16).ok() != Some(crc32fast::hash(json.as_bytes())) {
         return Err("the checksum is wrong".to_owned());
     }
-    serde_json::from_str(json).map_err(|error| error.to_string())
+    Ok(json.as_bytes())
+}
+
+fn decode(json: &[u8], codec: &Codec) -> Result<Result<Line, String>, SealError> {
+    let line = match serde_json::from_slice(json) {
+        Ok(header @ Line::Header { .. }) => Ok(header),
+        _ => serde_json::from_slice(&codec.open_record(json)?),
+    };
+    Ok(line.map_err(|error: serde_json::Error| error.to_string()))
 }
 
 /// The records, and how many bytes of the file are good.
-fn parse(path: &Path, bytes: &[u8]) -> Result<(Contents, usize), JournalError> {
+fn parse(path: &Path, bytes: &[u8], codec: &Codec) -> Result<(Contents, usize), JournalError> {
     let mut contents = Contents::default();
     let mut length = 0;
     let mut damage: Option<(usize, String)> = None;
     for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        let decoded = match line.strip_suffix(b"\n") {
-            Some(line) => decode(line),
+        let checked = match line.strip_suffix(b"\n") {
+            Some(line) => checked(line),
             None => Err("the line is incomplete".to_owned()),
+        };
+        let decoded = match checked {
+            Ok(json) => decode(json, codec).map_err(sealed_error("read", path))?,
+            Err(problem) => Err(problem),
         };
         let damaged = |line, problem| JournalError::Damaged { path: path.to_owned(), line, problem };
         match (decoded, damage.take()) {

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use lang::addr::{ProviderConfig, ResourceInstance};
 
+use crate::codec::SealError;
 use crate::json::Json;
 use crate::model::{Dependencies, DeposedKey, InstanceObject, Lineage, Serial};
 
@@ -197,6 +198,17 @@ pub enum JournalError {
         line: usize,
         /// What is wrong with it.
         problem: String,
+    },
+    /// A record is encrypted and can't be decrypted, or can't be encrypted.
+    #[error("cannot {action} the journal `{}`", .path.display())]
+    Sealed {
+        /// What was tried, e.g. `read`.
+        action: &'static str,
+        /// The journal's file.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: SealError,
     },
     /// The intent was settled before, or never recorded.
     #[error("the journal has no intent {0:?}")]

@@ -46,6 +46,7 @@ pub async fn run(session: &Session, args: &ConsoleArgs) -> Exit {
         session.show(diagnostics);
         Exit::Failure
     };
+    session.environment.give(&args.variables.given);
     let state = match session.read_state(args.state.as_deref()).await {
         Ok(state) => state.unwrap_or_default(),
         Err(diagnostics) => return fail(&diagnostics),

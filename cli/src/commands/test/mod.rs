@@ -94,6 +94,7 @@ fn suite(session: &Session, args: &TestArgs) -> Result<(Suite, Vec<TestFile>), D
         let detail = format!("Requested test directory {} does not exist.", args.test_directory);
         diagnostics.push(Diagnostic::warning("Test directory does not exist", detail));
     }
+    session.environment.give(&args.variables.given);
     let (given, problems) = crate::variables::collect(session, &workspace.config, &args.variables.given);
     diagnostics.append(problems);
     if diagnostics.has_errors() {

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use super::*;
 use crate::backend::Snapshots;
 use crate::model::{InstanceObject, Lineage, Serial};
+use crate::v4;
 
 const ONCE: Duration = Duration::ZERO;
 
