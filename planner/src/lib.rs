@@ -7,6 +7,7 @@ pub mod decode;
 mod deferral;
 mod ephemerals;
 pub mod expansion;
+mod flatmap;
 mod functions;
 pub mod graph;
 pub mod hooks;

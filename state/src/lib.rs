@@ -8,6 +8,7 @@ pub mod codec;
 mod files;
 pub mod journal;
 pub mod json;
+mod legacy;
 pub mod model;
 pub mod v4;
 
