@@ -86,7 +86,12 @@ impl Credentials {
             let reason = "the string provided in credentials is neither valid json nor a valid file path";
             return Err(problem("credentials", reason));
         };
-        let (source, impersonation) = Source::read(&json).map_err(|reason| problem("credentials", reason))?;
+        let unusable = |reason: String| problem("credentials", format!("the credentials can't be used: {reason}"));
+        Credentials::read(&json).map_err(unusable)
+    }
+
+    fn read(json: &Value) -> Result<Credentials, String> {
+        let (source, impersonation) = Source::read(json)?;
         Ok(Credentials { impersonation, ..Credentials::of(source) })
     }
 
@@ -107,7 +112,8 @@ impl Credentials {
             reason: format!("the credentials in {} can't be used: {reason}", path.display()),
         };
         let text = std::fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
-        Credentials::key(&text).map_err(|error| failed(error.reason))
+        let json: Value = serde_json::from_str(&text).map_err(|_| failed("they are no JSON".to_owned()))?;
+        Credentials::read(&json).map_err(failed)
     }
 
     /// The same in the name of another account, if one is given.
