@@ -3,6 +3,7 @@
 
 mod deferral;
 mod encryption;
+mod faults;
 mod graphs;
 mod interrupts;
 mod logins;

@@ -32,7 +32,7 @@ use crate::workspace::{GivenVariable, VariableValue, Workspace};
 use graph::ApplyGraph;
 pub use graph::ApplyNode;
 pub use outline::outline;
-use record::Recorder;
+use record::{Recorder, causes};
 
 /// How a plan is applied.
 pub struct ApplyOptions {
@@ -267,7 +267,8 @@ impl Applying<'_> {
                 "Failed to save state",
                 format!(
                     "Everything that was done is recorded in the journal beside the state, but the state itself could not be \
-                     written: {error}. Mend the cause and run `windlass apply` again: it takes the records up."
+                     written: {}. Mend the cause and run `windlass apply` again: it takes the records up.",
+                    causes(&error)
                 ),
             ));
         }

@@ -24,7 +24,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -345,7 +345,7 @@ impl Inner {
         }
         let bytes = &self.codec.write(state).map_err(sealed_error(path))?;
         files::replace(&self.redo, bytes).map_err(io_error("write", &self.redo))?;
-        overwrite(file, bytes).map_err(|source| StoreError::Unfinished {
+        overwrite(file, path, bytes).map_err(|source| StoreError::Unfinished {
             path: path.clone(),
             redo: self.redo.clone(),
             source,
@@ -379,7 +379,7 @@ impl Inner {
         options.read(true).write(true).mode(0o600);
         let file = match options.open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let file = options.create(true).open(path).map_err(io_error("create", path))?;
+                let file = files::create(&mut options, path).map_err(io_error("create", path))?;
                 files::sync_folder(folder).map_err(io_error("synchronise", folder))?;
                 return Ok((file, true));
             }
@@ -433,7 +433,7 @@ impl Inner {
         let current = self.content(Some(held))?;
         if let Some(redo) = self.unfinished(&self.codec.read(&current))? {
             let bytes = self.codec.write(&redo).map_err(sealed_error(path))?;
-            overwrite(&held.file, &bytes).map_err(|source| StoreError::Unfinished {
+            overwrite(&held.file, path, &bytes).map_err(|source| StoreError::Unfinished {
                 path: path.clone(),
                 redo: self.redo.clone(),
                 source,
@@ -490,15 +490,15 @@ fn reason(error: &io::Error) -> String {
 }
 
 /// Steps 2 to 4 of the protocol above.
-fn overwrite(file: &File, bytes: &[u8]) -> io::Result<()> {
+fn overwrite(file: &File, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let Some((first, rest)) = bytes.split_first() else { return Ok(()) };
-    file.write_all_at(&[UNREADABLE], 0)?;
-    file.sync_all()?;
-    file.write_all_at(rest, 1)?;
-    file.set_len(bytes.len() as u64)?;
-    file.sync_all()?;
-    file.write_all_at(&[*first], 0)?;
-    file.sync_all()
+    files::write_at(file, path, &[UNREADABLE], 0)?;
+    files::sync(file, path)?;
+    files::write_at(file, path, rest, 1)?;
+    files::set_len(file, path, bytes.len() as u64)?;
+    files::sync(file, path)?;
+    files::write_at(file, path, &[*first], 0)?;
+    files::sync(file, path)
 }
 
 /// Whether the path still leads to the open file.
@@ -530,5 +530,7 @@ fn lock_file(file: &File) -> io::Result<()> {
     Ok(())
 }
 
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -100,10 +100,20 @@ impl LocalJournal {
         let (contents, length) = parse(&path, &bytes, &codec)?;
         if length < bytes.len() {
             let file = OpenOptions::new().write(true).open(&path).map_err(io_error("open", &path))?;
-            file.set_len(length as u64).and_then(|()| file.sync_all()).map_err(io_error("truncate", &path))?;
+            files::set_len(&file, &path, length as u64)
+                .and_then(|()| files::sync(&file, &path))
+                .map_err(io_error("truncate", &path))?;
         }
         let inner = Inner { path, codec, contents: Mutex::new(contents), file: Arc::default() };
         Ok(LocalJournal { inner: Arc::new(inner) })
+    }
+
+    /// The records that a journal's content holds.
+    ///
+    /// # Errors
+    /// As [`LocalJournal::open`].
+    pub fn parse(path: &Path, bytes: &[u8], codec: &Codec) -> Result<Vec<JournalRecord>, JournalError> {
+        parse(path, bytes, codec).map(|(contents, _)| contents.records.into_values().collect())
     }
 
     /// Puts a line into the buffer, as `change` makes it, and waits until it is durable.
@@ -181,17 +191,18 @@ impl Inner {
     }
 
     fn write(&self, file: &mut Option<File>, lines: &[u8]) -> io::Result<()> {
+        let path = &self.path;
         if let Some(file) = file {
-            file.write_all(lines)?;
-            return file.sync_data();
+            files::append(file, path, lines)?;
+            return files::sync_data(file, path);
         }
-        let mut opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path)?;
+        let opened = files::create(OpenOptions::new().append(true).mode(0o600), path)?;
         let new = opened.metadata()?.len() == 0;
         if new {
-            opened.write_all(&header()?)?;
+            files::append(&opened, path, &header()?)?;
         }
-        opened.write_all(lines)?;
-        opened.sync_all()?;
+        files::append(&opened, path, lines)?;
+        files::sync(&opened, path)?;
         if new {
             files::sync_folder(files::folder(&self.path))?;
         }
