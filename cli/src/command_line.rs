@@ -6,14 +6,18 @@ use crate::commands::{self, LIST};
 
 /// Commands below others, with what each does.
 const SUBCOMMANDS: &[(&str, &str, &str)] = &[
+    ("lock", "break", "Break the lock of another run"),
+    ("lock", "list", "List the locks of all workspaces"),
     ("metadata", "functions", "Show signatures and descriptions for the available functions"),
     ("providers", "lock", "Write out dependency locks for the configured providers"),
     ("providers", "mirror", "Save local copies of all required provider plugins"),
     ("providers", "schema", "Show schemas for the providers used in the configuration"),
+    ("state", "journal", "Show what an interrupted run left, or one under way does"),
     ("state", "list", "List resources in the state"),
     ("state", "mv", "Move an item in the state"),
     ("state", "pull", "Pull current state and output to stdout"),
     ("state", "push", "Update remote state from a local state file"),
+    ("state", "recover", "Clear up what an interrupted run left"),
     ("state", "replace-provider", "Replace provider in the state"),
     ("state", "rm", "Remove instances from the state"),
     ("state", "show", "Show a resource in the state"),
@@ -82,9 +86,10 @@ fn described_as(path: &str, name: &'static str, synopsis: &'static str) -> Comma
 /// The arguments of a command as it reads them; `None` for a mere group.
 fn arguments(path: &str) -> Option<Command> {
     use commands::{
-        apply, completions, console, fmt, force_unlock, get, graph, import, init, login, logout, manual, metadata,
-        modules, output, plan, providers, providers_lock, providers_mirror, refresh, show, state_list, state_mv,
-        state_replace_provider, state_rm, state_show, state_transfer, taint, test, validate, version, workspace,
+        apply, completions, console, fmt, force_unlock, get, graph, import, init, lock_break, lock_list, login, logout,
+        manual, metadata, modules, output, plan, providers, providers_lock, providers_mirror, refresh, show,
+        state_journal, state_list, state_mv, state_recover, state_replace_provider, state_rm, state_show,
+        state_transfer, taint, test, validate, version, workspace,
     };
     Some(match path {
         "apply" | "destroy" => apply::ApplyArgs::command(),
@@ -96,6 +101,8 @@ fn arguments(path: &str) -> Option<Command> {
         "graph" => graph::GraphArgs::command(),
         "import" => import::ImportArgs::command(),
         "init" => init::InitArgs::command(),
+        "lock break" => lock_break::LockBreakArgs::command(),
+        "lock list" => lock_list::LockListArgs::command(),
         "login" => login::LoginArgs::command(),
         "logout" => logout::LogoutArgs::command(),
         "manual" => manual::ManualArgs::command(),
@@ -109,10 +116,12 @@ fn arguments(path: &str) -> Option<Command> {
         "providers schema" => providers::ProvidersSchemaArgs::command(),
         "refresh" => refresh::RefreshArgs::command(),
         "show" => show::ShowArgs::command(),
+        "state journal" => state_journal::StateJournalArgs::command(),
         "state list" => state_list::StateListArgs::command(),
         "state mv" => state_mv::StateMvArgs::command(),
         "state pull" => state_transfer::StatePullArgs::command(),
         "state push" => state_transfer::StatePushArgs::command(),
+        "state recover" => state_recover::StateRecoverArgs::command(),
         "state replace-provider" => state_replace_provider::StateReplaceProviderArgs::command(),
         "state rm" => state_rm::StateRmArgs::command(),
         "state show" => state_show::StateShowArgs::command(),

@@ -28,43 +28,61 @@ pub async fn run(arguments: Vec<String>, environment: Environment, io: Io, provi
 }
 
 async fn command(arguments: Vec<String>, environment: Environment, mut ui: Ui, providers: ProviderRegistry) -> Exit {
+    // Asked for the version anywhere, Terraform tells nothing else.
+    let before_rest = arguments.iter().take_while(|argument| *argument != "--");
+    if before_rest.clone().any(|argument| matches!(argument.as_str(), "-v" | "-version" | "--version")) {
+        return commands::version::run(&ui, &commands::version::VersionArgs { json: false, rest: Vec::new() });
+    }
+    let mut moved = false;
     let mut rest = arguments.as_slice();
     while let Some((option, tail)) = rest.split_first().filter(|(first, _)| first.starts_with('-')) {
         let name = option.trim_start_matches('-');
         match name.split_once('=').unwrap_or((name, "")) {
-            ("chdir", directory) if option.contains('=') && !directory.is_empty() => {
+            ("chdir", directory) if option.contains('=') && !directory.is_empty() && !moved => {
                 if let Err(error) = std::env::set_current_dir(directory) {
                     let error = crate::io::reason(&error);
                     ui.eprint(&format!("Error handling -chdir option: chdir {directory}: {error}\n"));
                     return Exit::Failure;
                 }
                 rest = tail;
+                moved = true;
             }
-            ("chdir", _) => {
+            ("chdir", _) if !moved => {
                 ui.eprint(
                     "Invalid -chdir option: must include an equals sign followed by a directory path, like -chdir=example\n",
                 );
                 return Exit::Failure;
             }
-            ("help" | "h", _) => {
-                ui.print(&usage());
-                return Exit::Success;
-            }
+            ("help" | "h", _) => match tail.iter().position(|word| !word.starts_with('-')) {
+                Some(command) => return help(&tail[command..], ui, environment, providers).await,
+                None => {
+                    ui.print(&usage());
+                    return Exit::Success;
+                }
+            },
             ("install-autocomplete", _) => return commands::autocomplete::install(&ui, &environment),
             ("uninstall-autocomplete", _) => return commands::autocomplete::uninstall(&ui, &environment),
-            ("version" | "v", _) => {
-                return commands::version::run(&ui, &commands::version::VersionArgs { json: false, rest: Vec::new() });
+            _ if tail.iter().any(|word| !word.starts_with('-')) => {
+                ui.print(&format!(
+                    "Invalid flags before the subcommand. If these flags are for\nthe subcommand, please put them after the \
+                     subcommand.\n\n{}",
+                    usage()
+                ));
+                return Exit::Failure;
             }
             _ => {
-                ui.eprint(&usage());
+                ui.print(&usage());
                 return Exit::Usage;
             }
         }
     }
-    let Some((name, tail)) = rest.split_first() else {
-        ui.eprint(&usage());
+    let Some((name, tail)) = rest.split_first().filter(|(name, _)| !name.is_empty()) else {
+        ui.print(&usage());
         return Exit::Usage;
     };
+    if name == "help" {
+        return help(tail, ui, environment, providers).await;
+    }
     let (name, tail) = match tail.split_first() {
         Some((sub, tail)) if GROUPS.contains(&name.as_str()) && !sub.starts_with('-') => {
             (format!("{name} {sub}"), tail)
@@ -86,8 +104,22 @@ async fn command(arguments: Vec<String>, environment: Environment, mut ui: Ui, p
     dispatch(&name, &arguments, &mut ui, environment, providers).await.unwrap_or_else(|exit| exit)
 }
 
+/// Shows the help of a command, or of all.
+async fn help(command: &[String], mut ui: Ui, environment: Environment, providers: ProviderRegistry) -> Exit {
+    let name = match command {
+        [] => {
+            ui.print(&usage());
+            return Exit::Success;
+        }
+        [group, sub, ..] if GROUPS.contains(&group.as_str()) && !sub.starts_with('-') => format!("{group} {sub}"),
+        [name, ..] => name.clone(),
+    };
+    let asked = ["-help".to_owned()];
+    dispatch(&name, &asked, &mut ui, environment, providers).await.unwrap_or_else(|exit| exit)
+}
+
 /// Commands that have subcommands.
-const GROUPS: [&str; 4] = ["metadata", "providers", "state", "workspace"];
+const GROUPS: [&str; 5] = ["lock", "metadata", "providers", "state", "workspace"];
 
 async fn dispatch(
     name: &str,
@@ -97,10 +129,10 @@ async fn dispatch(
     providers: ProviderRegistry,
 ) -> Result<Exit, Exit> {
     use commands::{
-        apply, completions, console, fmt, force_unlock, get, graph, import, init, login, logout, manual, metadata,
-        modules, output, plan, providers as needs, providers_lock, providers_mirror, refresh, show, state_list,
-        state_mv, state_replace_provider, state_rm, state_show, state_transfer, taint, test, validate, version,
-        workspace,
+        apply, completions, console, fmt, force_unlock, get, graph, import, init, lock_break, lock_list, login, logout,
+        manual, metadata, modules, output, plan, providers as needs, providers_lock, providers_mirror, refresh, show,
+        state_journal, state_list, state_mv, state_recover, state_replace_provider, state_rm, state_show,
+        state_transfer, taint, test, validate, version, workspace,
     };
     let session = |ui: &mut Ui| {
         let ui = std::mem::replace(ui, Ui::silent());
@@ -159,6 +191,20 @@ async fn dispatch(
             let usage = "state list [options] [address...]";
             let args = prepare(ui, usage, arguments, |_: &state_list::StateListArgs| text(false))?;
             state_list::run(&session(ui), &args).await
+        }
+        "state journal" => {
+            let usage = "state journal [options]";
+            let args = prepare(ui, usage, arguments, |a: &state_journal::StateJournalArgs| text(a.no_color))?;
+            state_journal::run(&session(ui), &args).await
+        }
+        "state recover" => {
+            let usage = "state recover [options]";
+            let args = prepare(ui, usage, arguments, |a: &state_recover::StateRecoverArgs| Settings {
+                no_color: a.no_color,
+                json: a.json,
+                ..Settings::default()
+            })?;
+            state_recover::run(&session(ui), args).await
         }
         "state show" => {
             let usage = "state show [options] ADDRESS";
@@ -244,6 +290,15 @@ async fn dispatch(
             let args = prepare(ui, "force-unlock LOCK_ID", arguments, |_: &force_unlock::ForceUnlockArgs| text(false))?;
             force_unlock::run(&session(ui), &args).await
         }
+        "lock list" => {
+            let args = prepare(ui, "lock list [options]", arguments, |a: &lock_list::LockListArgs| text(a.no_color))?;
+            lock_list::run(&session(ui), &args).await
+        }
+        "lock break" => {
+            let usage = "lock break [options] [LOCK_ID]";
+            let args = prepare(ui, usage, arguments, |a: &lock_break::LockBreakArgs| text(a.no_color))?;
+            lock_break::run(&session(ui), &args).await
+        }
         "refresh" => {
             let args = prepare(ui, "refresh [options]", arguments, |a: &refresh::RefreshArgs| Settings {
                 no_color: a.view.no_color,
@@ -287,6 +342,7 @@ async fn dispatch(
                 Some("state") => include_str!("commands/usage/state.txt"),
                 Some("workspace") => workspace::USAGE,
                 Some("metadata") => METADATA_USAGE,
+                Some("lock") => LOCK_USAGE,
                 _ => PROVIDERS_USAGE,
             });
             let asked = arguments.iter().any(|a| matches!(a.as_str(), "-help" | "--help" | "-h"));
@@ -310,6 +366,15 @@ const METADATA_USAGE: &str = "Usage: terraform [global options] metadata <subcom
 
 Subcommands:
     functions    Show signatures and descriptions for the available functions
+";
+
+const LOCK_USAGE: &str = "Usage: terraform [global options] lock <subcommand> [options] [args]
+
+  This command has subcommands for the locks on states.
+
+Subcommands:
+    break    Break the lock of another run
+    list     List the locks of all workspaces
 ";
 
 const PROVIDERS_USAGE: &str = "Usage: terraform [global options] providers [options]

@@ -4,6 +4,7 @@
 
 pub mod args;
 pub mod backend;
+mod ci;
 pub mod cli_config;
 pub mod command_line;
 pub mod commands;

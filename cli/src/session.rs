@@ -1,21 +1,24 @@
 //! What commands work on: the configuration of the working directory, its workspace, its state.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use config::loader::{ConfigFiles, load_module, manifest_path};
 use config::module::Module;
+use config::test_file::TestFile;
 use config::{ModuleManifest, load_config};
 use lang::addr::ModulePath;
 use lang::functions::CallContext;
 use lang::{Diagnostic, Diagnostics, Sources};
 use planner::{ProviderRegistry, Workspace};
+use state::backend::Lease;
 use state::backend::local::{DEFAULT_WORKSPACE, LocalPaths, LocalStore};
-use state::{LockError, LockId, LockInfo, State, StateStore};
+use state::{Heart, LockError, LockId, LockInfo, Parts, State, StateStore, StoreError};
 use state_encryption::Encryption;
 
-use crate::args::groups::{StateArgs, StateOutArgs};
+use crate::args::groups::{StateArgs, StateOutArgs, duration};
 use crate::backend::{LocalBackend, Place};
 use crate::io::Environment;
 use crate::ui::Ui;
@@ -38,7 +41,32 @@ pub struct Session {
 pub struct Opened {
     /// The place.
     pub store: Arc<dyn StateStore>,
-    lock: Option<LockId>,
+    lock: Option<Lock>,
+}
+
+/// A lock that is held.
+struct Lock {
+    id: LockId,
+    heart: Arc<Heart>,
+}
+
+/// What of a state is locked.
+#[derive(Clone, Copy, Debug)]
+pub enum Extent<'a> {
+    /// All of it.
+    Whole,
+    /// Parts, where the store can tell them apart.
+    Parts(&'a Parts),
+}
+
+/// A configuration with its tests.
+pub struct Tested {
+    /// The configuration.
+    pub workspace: Workspace,
+    /// The test files.
+    pub files: Vec<TestFile>,
+    /// The modules that runs name, by the paths under which they are installed.
+    pub modules: BTreeMap<ModulePath, Arc<Module>>,
 }
 
 impl Session {
@@ -80,10 +108,48 @@ impl Session {
                           try again.";
             return (None, Diagnostic::error("No configuration files", detail).into());
         }
-        let manifest = ModuleManifest::read(&manifest_path(&self.environment.data_dir())).unwrap_or_default();
-        let (module, diagnostics) = load_config(&self.sources, root, &manifest);
+        let (module, diagnostics) = load_config(&self.sources, root, &self.manifest());
         let workspace = module.map(|config| self.workspace(config));
         (workspace, diagnostics)
+    }
+
+    /// Reads the test files of the working directory.
+    pub fn test_files(&self, directory: &str) -> (Vec<TestFile>, Diagnostics) {
+        let mut diagnostics = Diagnostics::new();
+        if directory != "tests" && !Path::new(directory).is_dir() {
+            let detail = format!("Requested test directory {directory} does not exist.");
+            diagnostics.push(Diagnostic::warning("Test directory does not exist", detail));
+        }
+        match testing::discover(&self.sources, Path::new("."), Path::new(directory)) {
+            Ok((files, problems)) => {
+                diagnostics.append(problems);
+                (files, diagnostics)
+            }
+            Err(error) => {
+                let detail = format!("{}: {}.", error.path.display(), crate::io::reason(&error.error));
+                (Vec::new(), Diagnostic::error("Failed to read test files", detail).into())
+            }
+        }
+    }
+
+    /// Reads the configuration with its tests.
+    pub fn load_with_tests(&self, directory: &str) -> (Option<Tested>, Diagnostics) {
+        let (workspace, mut diagnostics) = self.load(false);
+        let (files, problems) = self.test_files(directory);
+        let failed = diagnostics.has_errors() || problems.has_errors();
+        diagnostics.append(problems);
+        let mut modules = BTreeMap::new();
+        if !failed {
+            let (loaded, problems) = testing::load_modules(&self.sources, Path::new("."), &self.manifest(), &files);
+            diagnostics.append(problems);
+            modules = loaded;
+        }
+        (workspace.map(|workspace| Tested { workspace, files, modules }), diagnostics)
+    }
+
+    /// The modules that are installed.
+    pub fn manifest(&self) -> ModuleManifest {
+        ModuleManifest::read(&manifest_path(&self.environment.data_dir())).unwrap_or_default()
     }
 
     /// The surroundings of a configuration.
@@ -113,14 +179,35 @@ impl Session {
         out: Option<&StateOutArgs>,
         operation: &str,
     ) -> Result<Opened, Diagnostics> {
-        let store = self.store(args.state.as_deref(), out)?;
-        let lock = if args.lock { Some(self.lock(&store, operation, args.lock_timeout).await?) } else { None };
-        Ok(Opened { store, lock })
+        let mut opened = self.place(args, out).await?;
+        if args.lock {
+            self.lock(&mut opened, Extent::Whole, operation, args.lock_timeout).await?;
+        }
+        Ok(opened)
+    }
+
+    /// The state's place, without the lock.
+    pub async fn place(&self, args: &StateArgs, out: Option<&StateOutArgs>) -> Result<Opened, Diagnostics> {
+        Ok(Opened { store: self.store(args.state.as_deref(), out).await?, lock: None })
+    }
+
+    /// The state's place for a plan. A plan reads one snapshot and writes nothing, so that it takes the lock only to clear
+    /// up what an interrupted run has left, and not from a run that is under way.
+    pub async fn open_to_plan(&self, args: &StateArgs) -> Result<Opened, Diagnostics> {
+        let mut opened = self.place(args, None).await?;
+        let failed = |error: &dyn std::error::Error| Diagnostic::error("Failed to open the journal", chain(error));
+        if args.lock && opened.store.has_records().await.map_err(|error| failed(&error))? {
+            match self.try_lock(&mut opened, Extent::Whole, "OperationTypePlan", Duration::ZERO).await {
+                Ok(()) | Err(LockError::Held { .. }) => {}
+                Err(error) => return Err(lock_problem(&error).into()),
+            }
+        }
+        Ok(opened)
     }
 
     /// The state as stored, without a lock: for commands that only show it.
     pub async fn read_state(&self, path: Option<&str>) -> Result<Option<State>, Diagnostics> {
-        let store = self.store(path, None)?;
+        let store = self.store(path, None).await?;
         store.read().await.map_err(|error| Diagnostic::error("Failed to load state", chain(&error)).into())
     }
 
@@ -129,6 +216,10 @@ impl Session {
     /// # Errors
     /// A configuration that can't be read, a backend that `init` has to set up first.
     pub fn backend(&self) -> Result<Place, Diagnostics> {
+        if let Some(name) = self.environment.get("TF_WORKSPACE").filter(|name| !is_workspace_name(name)) {
+            let detail = format!("{name:?} is not allowed. {WORKSPACE_NAMES}");
+            return Err(Diagnostic::error("Invalid workspace name set using TF_WORKSPACE", detail).into());
+        }
         let module = self.root_module()?;
         let block = module.as_ref().and_then(|module| module.backend.as_ref());
         crate::backend::selected(&self.environment, block, self.encryption_of(module.as_ref())?.state())
@@ -174,15 +265,22 @@ impl Session {
         })
     }
 
-    /// The state's place. `-state` and its like are for files alone, and mean nothing elsewhere.
-    fn store(&self, path: Option<&str>, out: Option<&StateOutArgs>) -> Result<Arc<dyn StateStore>, Diagnostics> {
+    /// The state's place. `-state` and its like are for files alone, and mean nothing elsewhere. As in Terraform, a
+    /// service's workspace begins to exist when its state is first asked for.
+    async fn store(&self, path: Option<&str>, out: Option<&StateOutArgs>) -> Result<Arc<dyn StateStore>, Diagnostics> {
         match self.backend()? {
             Place::Local(backend) => {
                 Ok(Arc::new(LocalStore::with_codec(self.paths(&backend, path, out), &backend.codec)))
             }
-            Place::Remote(backend) => backend
-                .store(&self.workspace_name())
-                .map_err(|error| Diagnostic::error("Error loading state", chain(&error)).into()),
+            Place::Remote(backend) => {
+                let failed = |error: StoreError| Diagnostic::error("Error loading state", chain(&error));
+                let workspace = self.workspace_name();
+                let store = backend.store(&workspace).map_err(failed)?;
+                if workspace != DEFAULT_WORKSPACE {
+                    backend.create_workspace(&workspace).await.map_err(failed)?;
+                }
+                Ok(store)
+            }
         }
     }
 
@@ -204,28 +302,95 @@ impl Session {
         paths
     }
 
-    async fn lock(
+    /// Takes the lock, and keeps it until [`Opened::close`].
+    pub async fn lock(
         &self,
-        store: &Arc<dyn StateStore>,
+        opened: &mut Opened,
+        extent: Extent<'_>,
         operation: &str,
         timeout: Duration,
-    ) -> Result<LockId, Diagnostics> {
+    ) -> Result<(), Diagnostics> {
+        self.try_lock(opened, extent, operation, timeout).await.map_err(|error| lock_problem(&error).into())
+    }
+
+    async fn try_lock(
+        &self,
+        opened: &mut Opened,
+        extent: Extent<'_>,
+        operation: &str,
+        timeout: Duration,
+    ) -> Result<(), LockError> {
+        let lease = self.lease();
+        let info = self.lock_info(operation).with_lease(lease);
+        let store = &opened.store;
+        let id = match extent {
+            Extent::Whole => store.lock(info, timeout).await?,
+            Extent::Parts(parts) => store.lock_parts(info, parts, timeout).await?,
+        };
+        let heart = Arc::new(Heart::start(store.clone(), id.clone(), lease));
+        opened.lock = Some(Lock { id, heart });
+        Ok(())
+    }
+
+    /// Who we are, and what for: `WINDLASS_LOCK_REASON` says more.
+    fn lock_info(&self, operation: &str) -> LockInfo {
         let user = self.environment.get("USER").unwrap_or("unknown");
         let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
-        let who = format!("{user}@{}", host.trim());
-        store.lock(LockInfo::new(operation, who), timeout).await.map_err(|error| lock_problem(&error).into())
+        let mut info = LockInfo::new(operation, format!("{user}@{}", host.trim()));
+        info.reason = self.environment.get("WINDLASS_LOCK_REASON").map(str::to_owned);
+        info.job = crate::ci::job(&self.environment);
+        let known: Vec<&str> = info.reason.iter().chain(&info.job).map(String::as_str).collect();
+        info.info = known.join("; ");
+        info
+    }
+
+    /// How long our locks hold without a sign of life (`WINDLASS_LOCK_LEASE`).
+    fn lease(&self) -> Duration {
+        let given = self.environment.get("WINDLASS_LOCK_LEASE").and_then(|text| duration(text).ok());
+        given.map_or(Lease::USUAL, |given| Lease::of(given).length())
     }
 }
 
 impl Opened {
+    /// Whether the lock is held.
+    pub fn is_locked(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// What keeps the lock, if it is held.
+    pub fn heart(&self) -> Option<Arc<Heart>> {
+        self.lock.as_ref().map(|lock| lock.heart.clone())
+    }
+
     /// Gives the lock back.
-    pub async fn close(self) -> Diagnostics {
-        let Some(lock) = self.lock else { return Diagnostics::new() };
-        match self.store.unlock(&lock).await {
+    pub async fn close(mut self) -> Diagnostics {
+        self.unlock().await
+    }
+
+    /// Gives the lock back, to take another one.
+    pub async fn unlock(&mut self) -> Diagnostics {
+        let Some(Lock { id, heart }) = self.lock.take() else { return Diagnostics::new() };
+        heart.stop().await;
+        if heart.is_lost().is_some() {
+            // There is nothing to give back; whatever failed because of it was told.
+            let _ = heart.bounded(self.store.unlock(&id)).await;
+            return Diagnostics::new();
+        }
+        match self.store.unlock(&id).await {
             Ok(()) => Diagnostics::new(),
             Err(error) => Diagnostic::error("Error releasing the state lock", chain(&error)).into(),
         }
     }
+}
+
+/// What names of workspaces are like.
+pub const WORKSPACE_NAMES: &str =
+    "The name must contain only URL safe\ncharacters, contain no path separators, and not be an empty string.";
+
+/// Whether a workspace may have this name.
+pub fn is_workspace_name(name: &str) -> bool {
+    let safe = |c: char| c.is_ascii_alphanumeric() || "-_.~!$&'()*+,;=:@".contains(c);
+    !name.is_empty() && name.chars().all(safe) && !matches!(name, "." | "..")
 }
 
 /// An error with what caused it.
@@ -241,7 +406,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 
 fn lock_problem(error: &LockError) -> Diagnostic {
     let (reason, info) = match error {
-        LockError::Held { info, reason } => (reason.clone(), info.as_deref()),
+        LockError::Held { info, reason, .. } => (reason.clone(), info.as_deref()),
         other => (chain(other), None),
     };
     let info = info.map_or(String::new(), |info| format!("\n{info}"));

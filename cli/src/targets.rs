@@ -1,6 +1,7 @@
 //! Addresses that users give: `-target`, `-replace`, arguments of the state commands.
 
 use lang::addr::ResourceInstance;
+use lang::addr_parse::AddressError;
 use lang::{Diagnostic, Diagnostics, Sources};
 use planner::Target;
 
@@ -10,10 +11,21 @@ pub fn parse(text: &str) -> Result<Target, Diagnostics> {
         Ok(lang::addr_parse::Target::Module(module)) => Ok(Target::Module(module)),
         Ok(lang::addr_parse::Target::Resource(resource)) => Ok(Target::Resource(resource.module, resource.resource)),
         Ok(lang::addr_parse::Target::Instance(instance)) => Ok(Target::Instance(instance)),
-        Err(error) => {
-            // Where it is no traversal at all, the language's own message tells more.
-            lang::syntax::parse_traversal(&Sources::new(), "", text)?;
-            Err(Diagnostic::error("Invalid address", error.to_string()).into())
+        Err(error) => Err(invalid(text, &error)),
+    }
+}
+
+/// Reads the address of an instance.
+pub fn parse_instance(text: &str) -> Result<ResourceInstance, Diagnostics> {
+    text.parse().map_err(|error| invalid(text, &error))
+}
+
+fn invalid(text: &str, error: &AddressError) -> Diagnostics {
+    match lang::syntax::parse_traversal(&Sources::new(), "", text) {
+        Ok(_) => Diagnostic::error("Invalid address", error.to_string()).into(),
+        // Where it is no traversal at all, the language's own message tells more; its place is in no file.
+        Err(problems) => {
+            problems.iter().map(|problem| Diagnostic::error(problem.summary(), problem.detail())).collect()
         }
     }
 }

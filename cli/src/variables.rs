@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use config::module::Module;
 use config::tfvars::parse_tfvars;
+use lang::quoting::go_quote;
 use lang::{Diagnostic, Diagnostics, Range, Str};
 use planner::{GivenVariable, VariableValue};
 
@@ -58,7 +59,8 @@ fn automatic_files() -> Vec<PathBuf> {
 
 struct Collected {
     given: BTreeMap<Str, GivenVariable>,
-    undeclared: Vec<(Str, Range)>,
+    /// Names, and the files that set them.
+    undeclared: Vec<(Str, String)>,
     diagnostics: Diagnostics,
 }
 
@@ -68,7 +70,7 @@ impl Collected {
         self.diagnostics.append(diagnostics);
         for attribute in attributes {
             if !module.variables.contains_key(&attribute.name) {
-                self.undeclared.push((attribute.name, attribute.range));
+                self.undeclared.push((attribute.name, file.display().to_string()));
                 continue;
             }
             let range = attribute.expr.range;
@@ -89,7 +91,17 @@ impl Collected {
             self.diagnostics.push(Diagnostic::error("Invalid -var option", detail));
             return;
         };
-        let name = name.trim_end();
+        if let trimmed = name.trim_end()
+            && trimmed.len() < name.len()
+        {
+            let detail = format!(
+                "Variable name {} is invalid due to trailing space. Did you mean -var=\"{trimmed}={}\"?",
+                go_quote(name),
+                value.trim_start()
+            );
+            self.diagnostics.push(Diagnostic::error("Invalid -var option", detail));
+            return;
+        }
         if !module.variables.contains_key(name) {
             let detail = format!(
                 "A variable named \"{name}\" was assigned on the command line, but the root module does not declare a \
@@ -108,14 +120,15 @@ impl Collected {
     /// Values of files for variables that don't exist are only warned about: files are shared between configurations.
     fn report_undeclared(&mut self) {
         let total = self.undeclared.len();
-        for (name, range) in self.undeclared.drain(..).take(2) {
+        for (name, file) in self.undeclared.drain(..).take(2) {
             let detail = format!(
-                "The root module does not declare a variable named \"{name}\" but a value was found in file. If you meant to \
-                 use this value, add a \"variable\" block to the configuration.\n\nTo silence these warnings, use TF_VAR_... \
+                "The root module does not declare a variable named \"{name}\" but a value was found in file {}. If you meant \
+                 to use this value, add a \"variable\" block to the configuration.\n\nTo silence these warnings, use TF_VAR_... \
                  environment variables to provide certain \"global\" settings to all configurations in your organization. \
-                 To reduce the verbosity of these warnings, use the -compact-warnings option."
+                 To reduce the verbosity of these warnings, use the -compact-warnings option.",
+                go_quote(&file)
             );
-            self.diagnostics.push(Diagnostic::warning("Value for undeclared variable", detail).at(range));
+            self.diagnostics.push(Diagnostic::warning("Value for undeclared variable", detail));
         }
         if total > 2 {
             let detail = format!(
@@ -145,7 +158,12 @@ pub fn ask(session: &Session, module: &Module, given: &mut BTreeMap<Str, GivenVa
         let value = VariableValue::Text(answer);
         given.insert(
             name.clone(),
-            GivenVariable { value, origin: "using interactive input".to_owned(), range: Range::NONE, automatic: false },
+            GivenVariable {
+                value,
+                origin: "using an interactive prompt".to_owned(),
+                range: Range::NONE,
+                automatic: false,
+            },
         );
     }
 }

@@ -19,6 +19,7 @@ use crate::module::{Module, ModuleCall};
 use crate::module_source::{ModuleSource, clean_path};
 use crate::packages::Packages;
 use crate::remote_source::RemoteSource;
+use crate::test_file::TestFile;
 use crate::version::{Constraints, Version};
 
 /// Is told what the installer does, in order.
@@ -44,9 +45,11 @@ pub struct Installation<'a> {
     pub upgrade: bool,
     /// Who downloads.
     pub packages: &'a dyn Packages,
+    /// Test files, whose runs may name modules, too.
+    pub tests: &'a [TestFile],
 }
 
-/// Installs all modules below the root.
+/// Installs all modules below the root, and those that its tests name.
 ///
 /// The manifest holds what could be installed also when there are errors. Records of calls that are not there any more
 /// stay in it, as Terraform leaves them.
@@ -74,7 +77,11 @@ pub async fn install_modules(
     if let Some(root) = root
         && !installer.diagnostics.has_errors()
     {
-        installer.children(&mut vec![root]).await;
+        let mut line = vec![root];
+        installer.children(&mut line).await;
+        for (path, call) in installation.tests.iter().flat_map(TestFile::modules) {
+            installer.call(&mut line, path, call).await;
+        }
     }
     (installer.manifest, installer.diagnostics)
 }
@@ -102,20 +109,24 @@ impl Installer<'_> {
         Box::pin(async move {
             let Some(parent) = line.last() else { return };
             let calls: Vec<ModuleCall> = parent.calls.values().cloned().collect();
+            let path = parent.path.clone();
             for call in &calls {
-                if let Some(child) = self.child(line, call).await {
-                    line.push(child);
-                    self.children(line).await;
-                    line.pop();
-                }
+                self.call(line, path.child(call.name.clone()), call).await;
             }
         })
     }
 
-    async fn child(&mut self, line: &[Module], call: &ModuleCall) -> Option<Module> {
-        let parent = line.last()?;
+    /// Installs a called module, which gets this path, and what it calls.
+    async fn call(&mut self, line: &mut Vec<Module>, path: ModulePath, call: &ModuleCall) {
+        if let Some(child) = self.child(line, path, call).await {
+            line.push(child);
+            self.children(line).await;
+            line.pop();
+        }
+    }
+
+    async fn child(&mut self, line: &[Module], path: ModulePath, call: &ModuleCall) -> Option<Module> {
         let address = call.address.as_ref()?;
-        let path = parent.path.child(call.name.clone());
         let key = ModuleManifest::key(&path);
         if let Some(record) = self.reusable(&path, call, address) {
             let dir = record.dir.clone();

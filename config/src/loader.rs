@@ -181,20 +181,44 @@ pub fn load_config(
     if diagnostics.has_errors() {
         return (Some(Arc::new(root)), diagnostics);
     }
-    let mut loader = TreeLoader { sources, root_dir, installed, diagnostics: Diagnostics::new() };
+    let top = ModulePath::root();
+    let mut loader = TreeLoader { sources, root_dir, installed, top: &top, diagnostics: Diagnostics::new() };
     loader.children(&mut root);
     diagnostics.append(loader.diagnostics);
-    diagnostics.append(check_provider_configurations(&root));
-    if !diagnostics.has_errors() {
-        diagnostics.append(check_core_version(&root));
-    }
+    check_tree(&root, &mut diagnostics);
     (Some(Arc::new(root)), diagnostics)
+}
+
+fn check_tree(root: &Module, diagnostics: &mut Diagnostics) {
+    diagnostics.append(check_provider_configurations(root));
+    if !diagnostics.has_errors() {
+        diagnostics.append(check_core_version(root));
+    }
+}
+
+/// Reads a module that a run of a test names, as the root module of a configuration. `path` is where `installed` has it.
+pub fn load_run_module(
+    sources: &Sources,
+    root_dir: &Path,
+    installed: &ModuleManifest,
+    path: &ModulePath,
+    call: &ModuleCall,
+) -> (Option<Arc<Module>>, Diagnostics) {
+    let mut loader = TreeLoader { sources, root_dir, installed, top: path, diagnostics: Diagnostics::new() };
+    let module = loader.called(ModulePath::root(), call);
+    let mut diagnostics = loader.diagnostics;
+    if let Some(module) = &module {
+        check_tree(module, &mut diagnostics);
+    }
+    (module.map(Arc::new), diagnostics)
 }
 
 struct TreeLoader<'a> {
     sources: &'a Sources,
     root_dir: &'a Path,
     installed: &'a ModuleManifest,
+    /// Where the manifest has the root.
+    top: &'a ModulePath,
     diagnostics: Diagnostics,
 }
 
@@ -202,7 +226,7 @@ impl TreeLoader<'_> {
     fn children(&mut self, module: &mut Module) {
         let mut children = BTreeMap::new();
         for call in module.calls.values() {
-            if let Some(child) = self.child(module, call) {
+            if let Some(child) = self.child(module.path.child(call.name.clone()), call) {
                 children.insert(call.name.clone(), Arc::new(child));
             }
         }
@@ -213,10 +237,37 @@ impl TreeLoader<'_> {
         self.diagnostics.push(Diagnostic::error(summary, detail).at(at));
     }
 
-    fn child(&mut self, parent: &Module, call: &ModuleCall) -> Option<Module> {
+    /// A module that is called by another one.
+    fn child(&mut self, path: ModulePath, call: &ModuleCall) -> Option<Module> {
+        let child = self.called(path, call)?;
+        if let Some(backend) = &child.backend
+            && backend.kind != "cloud"
+        {
+            self.diagnostics.push(
+                Diagnostic::warning(
+                    "Backend configuration ignored",
+                    "Any selected backend applies to the entire configuration, so Terraform expects provider \
+                     configurations only in the root module.\n\nThis is a warning rather than an error because it's \
+                     sometimes convenient to temporarily call a root module as a child module for testing purposes, \
+                     but this backend configuration block will have no effect.",
+                )
+                .at(backend.range),
+            );
+        }
+        if let Some(import) = child.imports.first() {
+            let detail = format!(
+                "An import block was detected in {:?}. Import blocks are only allowed in the root module.",
+                child.path.to_string()
+            );
+            self.error("Invalid import configuration", detail, import.range);
+        }
+        Some(child)
+    }
+
+    fn called(&mut self, path: ModulePath, call: &ModuleCall) -> Option<Module> {
         const INIT: &str = "Run \"terraform init\" to install all modules required by this configuration.";
-        let path = parent.path.child(call.name.clone());
-        let Some(record) = self.installed.get(&path) else {
+        let installed = ModulePath(self.top.0.iter().chain(path.0.iter()).cloned().collect());
+        let Some(record) = self.installed.get(&installed) else {
             self.error("Module not installed", format!("This module is not yet installed. {INIT}"), call.range);
             return None;
         };
@@ -251,27 +302,6 @@ impl TreeLoader<'_> {
         };
         self.diagnostics.append(diagnostics);
         self.children(&mut child);
-        if let Some(backend) = &child.backend
-            && backend.kind != "cloud"
-        {
-            self.diagnostics.push(
-                Diagnostic::warning(
-                    "Backend configuration ignored",
-                    "Any selected backend applies to the entire configuration, so Terraform expects provider \
-                     configurations only in the root module.\n\nThis is a warning rather than an error because it's \
-                     sometimes convenient to temporarily call a root module as a child module for testing purposes, \
-                     but this backend configuration block will have no effect.",
-                )
-                .at(backend.range),
-            );
-        }
-        if let Some(import) = child.imports.first() {
-            let detail = format!(
-                "An import block was detected in {:?}. Import blocks are only allowed in the root module.",
-                child.path.to_string()
-            );
-            self.error("Invalid import configuration", detail, import.range);
-        }
         Some(child)
     }
 }
@@ -358,6 +388,7 @@ mod tests {
             known: ModuleManifest::default(),
             upgrade: false,
             packages: &NoPackages,
+            tests: &[],
         };
         let (manifest, _) = futures::executor::block_on(install_modules(installation, &mut Silent));
         let (module, diagnostics) = load_config(&sources, dir.path(), &manifest);

@@ -71,7 +71,12 @@ impl Reader<'_> {
         })
     }
 
-    fn module_source(&mut self, attribute: &Attribute, has_version: bool) -> (Located<String>, Option<ModuleSource>) {
+    /// The text of a `source` and what it means.
+    pub fn module_source(
+        &mut self,
+        attribute: &Attribute,
+        has_version: bool,
+    ) -> (Located<String>, Option<ModuleSource>) {
         let range = attribute.expr.range;
         let Some(text) = self.string(attribute) else { return (Located { value: String::new(), range }, None) };
         let parsed = if has_version { ModuleSource::parse_registry(&text) } else { ModuleSource::parse(&text) };

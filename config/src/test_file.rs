@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
+use lang::addr::ModulePath;
 use lang::ast::{Attribute, Block, Body, BodySchema, Content, Expr, Traversal};
 use lang::{Diagnostics, Range, Sources, Str};
 
-use crate::module::{CheckRule, ProviderBlock, ProviderRef};
+use crate::module::{CheckRule, ModuleCall, ProviderBlock, ProviderRef};
+use crate::module_source::ModuleSource;
 use crate::reader::{Reader, schema};
 
 /// A test file.
@@ -38,8 +40,8 @@ pub struct Run {
     pub options: RunOptions,
     /// `variables`: of this run.
     pub variables: Vec<Attribute>,
-    /// `module`: the source of another module to test.
-    pub module: Option<RunModule>,
+    /// `module`: another module to test.
+    pub module: Option<ModuleCall>,
     /// `providers`: the tested module's configuration ← the test file's.
     pub providers: Vec<(ProviderRef, ProviderRef)>,
     /// `assert` blocks.
@@ -67,15 +69,6 @@ pub struct RunOptions {
     pub replace: Vec<Traversal>,
 }
 
-/// `module` of a run.
-#[derive(Clone, Debug)]
-pub struct RunModule {
-    /// `source`
-    pub source: Str,
-    /// Where it is written.
-    pub range: Range,
-}
-
 /// A `mock_provider` block: nothing is called, computed attributes are made up.
 #[derive(Clone, Debug)]
 pub struct MockProvider {
@@ -89,8 +82,6 @@ pub struct MockProvider {
     pub types: Vec<MockType>,
     /// `override_…` blocks within.
     pub overrides: Vec<Override>,
-    /// Whether computed attributes are made up while planning (`override_during = plan`).
-    pub during_plan: bool,
     /// The block's header.
     pub range: Range,
 }
@@ -104,6 +95,8 @@ pub struct MockType {
     pub kind: Str,
     /// `defaults`
     pub defaults: Option<Arc<Expr>>,
+    /// Whether they are there while planning (`override_during = plan`).
+    pub during_plan: bool,
 }
 
 /// An `override_resource`, `override_data` or `override_module` block: one object or module is not looked into.
@@ -143,22 +136,13 @@ static FILE: LazyLock<BodySchema> = LazyLock::new(|| {
             ("override_resource", &[]),
             ("override_data", &[]),
             ("override_module", &[]),
-            ("test", &[]),
         ],
     )
 });
 
-static TEST: LazyLock<BodySchema> = LazyLock::new(|| schema(&[("parallel", false)], &[]));
-
 static RUN: LazyLock<BodySchema> = LazyLock::new(|| {
     schema(
-        &[
-            ("command", false),
-            ("providers", false),
-            ("expect_failures", false),
-            ("state_key", false),
-            ("parallel", false),
-        ],
+        &[("command", false), ("providers", false), ("expect_failures", false), ("state_key", false)],
         &[
             ("plan_options", &[]),
             ("assert", &[]),
@@ -189,6 +173,19 @@ static MOCK_TYPE: LazyLock<BodySchema> =
 static OVERRIDE: LazyLock<BodySchema> = LazyLock::new(|| {
     schema(&[("target", true), ("values", false), ("outputs", false), ("override_during", false)], &[])
 });
+
+impl TestFile {
+    /// Where the manifest of installed modules has a run's module: `test`, the file's directory and name, the run.
+    pub fn module_path(&self, run: &Run) -> ModulePath {
+        let parts = self.name.strip_suffix(".tftest.hcl").unwrap_or(&self.name).split('/');
+        ModulePath(std::iter::once("test").chain(parts).chain([run.name.as_str()]).map(Str::from).collect())
+    }
+
+    /// The modules that runs name, with these paths.
+    pub fn modules(&self) -> impl Iterator<Item = (ModulePath, &ModuleCall)> {
+        self.runs.iter().filter_map(|run| Some((self.module_path(run), run.module.as_ref()?)))
+    }
+}
 
 /// Whether a file name is a test file's.
 pub fn is_test_file(name: &str) -> bool {
@@ -251,9 +248,6 @@ impl Reader<'_> {
                 "variables" => file.variables.extend(self.attributes(&block.body)),
                 "provider" => file.providers.extend(self.provider(block)),
                 "mock_provider" => file.mocks.extend(self.mock_provider(block)),
-                "test" => {
-                    self.content(&block.body, &TEST);
-                }
                 _ => file.overrides.extend(self.override_block(block, false)),
             }
         }
@@ -295,7 +289,7 @@ impl Reader<'_> {
                 "assert" => run.asserts.extend(self.check_rule(inner)),
                 "variables" => run.variables.extend(self.attributes(&inner.body)),
                 "plan_options" => run.options = self.plan_options(inner),
-                "module" => run.module = self.run_module(inner),
+                "module" => run.module = self.run_module(&run.name, inner),
                 _ => run.overrides.extend(self.override_block(inner, false)),
             }
         }
@@ -342,10 +336,32 @@ impl Reader<'_> {
         options
     }
 
-    fn run_module(&mut self, block: &Block) -> Option<RunModule> {
+    /// A module in the place of the one beside the test file, as if it were called.
+    fn run_module(&mut self, run: &Str, block: &Block) -> Option<ModuleCall> {
         let content = self.content(&block.body, &MODULE);
+        let version = content.attribute("version");
+        let constraint = version.and_then(|attribute| self.version_constraint(attribute));
         let attribute = content.attribute("source")?;
-        Some(RunModule { source: self.string(attribute)?, range: attribute.expr.range })
+        let (source, mut address) = self.module_source(attribute, version.is_some());
+        if matches!(address, Some(ModuleSource::Remote(_))) {
+            let detail = "Only local or registry module sources are currently supported from within test run blocks.";
+            self.error("Invalid module source address", detail, attribute.expr.range);
+            address = None;
+        }
+        Some(ModuleCall {
+            name: run.clone(),
+            source,
+            address,
+            version: constraint,
+            count: None,
+            for_each: None,
+            has_depends_on: false,
+            depends_on: Vec::new(),
+            providers: Vec::new(),
+            arguments: Vec::new(),
+            body: block.body.clone(),
+            range: block.header,
+        })
     }
 
     fn mock_provider(&mut self, block: &Block) -> Option<MockProvider> {
@@ -359,7 +375,6 @@ impl Reader<'_> {
             source: content.attribute("source").and_then(|attribute| self.string(attribute)),
             types,
             overrides,
-            during_plan,
             range: block.header,
         })
     }
@@ -375,6 +390,7 @@ impl Reader<'_> {
                         data: block.kind == "mock_data",
                         kind: label.text.clone(),
                         defaults: content.attribute("defaults").map(|attribute| attribute.expr.clone()),
+                        during_plan: self.during_plan(&content, during_plan),
                     });
                 }
                 _ => overrides.extend(self.override_block(block, during_plan)),
@@ -455,7 +471,11 @@ mod tests {
         assert_eq!(file.runs.len(), 2);
         assert!(!file.runs[0].applies && file.runs[1].applies);
         assert_eq!(file.runs[0].expected.len(), 2);
-        assert_eq!(file.runs[1].module.as_ref().unwrap().source, "./m");
+        let modules: Vec<_> = file.modules().collect();
+        assert_eq!(
+            (modules[0].0.to_string().as_str(), modules[0].1.source.value.as_str()),
+            ("module.test.module.a.module.two", "./m")
+        );
         assert_eq!(file.mocks[0].types[0].kind, "aws_vpc");
         assert_eq!(file.runs[1].overrides[0].kind, OverrideKind::Module);
     }

@@ -115,6 +115,11 @@ impl ModulePath {
         ModulePath(self.0.iter().cloned().chain([name.into()]).collect())
     }
 
+    /// Its instance without any key.
+    pub fn unkeyed(&self) -> ModuleInstance {
+        self.0.iter().fold(ModuleInstance::root(), |module, name| module.child(name.clone(), InstanceKey::None))
+    }
+
     /// The calling module; `None` for the root.
     pub fn parent(&self) -> Option<ModulePath> {
         let (_, rest) = self.0.split_last()?;

@@ -1,7 +1,7 @@
 //! Diagnostics: what a user is told when something is wrong, and where.
 
 use crate::source::Range;
-use crate::values::Value;
+use crate::values::{Marks, Value};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,10 +81,27 @@ impl Diagnostic {
         self
     }
 
-    /// Sets the values of the references in the failing expression, by their source text (`var.x` → value). The renderer
-    /// never shows the content of a sensitive one.
+    /// Sets the values of the references in the failing expression, by their source text (`var.x` → value). That one is
+    /// sensitive, or not known yet, is not worth telling where something else is wrong: those are left out.
     #[must_use]
-    pub fn with_values(mut self, values: Vec<(String, Value)>) -> Diagnostic {
+    pub fn with_values(self, values: Vec<(String, Value)>) -> Diagnostic {
+        self.with_values_that(values, |value| value.is_known() && !value.marks.contains(Marks::SENSITIVE))
+    }
+
+    /// Sets the values where the mistake is that one of them is not known yet.
+    #[must_use]
+    pub fn because_unknown(self, values: Vec<(String, Value)>) -> Diagnostic {
+        self.with_values_that(values, |value| !value.marks.contains(Marks::SENSITIVE))
+    }
+
+    /// Sets the values where the mistake is that one of them is sensitive. The renderer never shows its content.
+    #[must_use]
+    pub fn because_sensitive(self, values: Vec<(String, Value)>) -> Diagnostic {
+        self.with_values_that(values, |value| value.is_known() || value.marks.contains(Marks::SENSITIVE))
+    }
+
+    fn with_values_that(mut self, mut values: Vec<(String, Value)>, tells: impl Fn(&Value) -> bool) -> Diagnostic {
+        values.retain(|(_, value)| tells(value));
         self.0.values = values;
         self
     }

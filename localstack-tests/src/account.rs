@@ -96,6 +96,13 @@ impl Account {
         self.json("dynamodb", "DynamoDB_20120810.CreateTable", &table).map(drop)
     }
 
+    /// The objects of a bucket.
+    pub fn objects(&self, bucket: &str) -> Result<Vec<String>, HarnessError> {
+        let listed = self.call("s3", "ListObjects", "GET", &format!("/{bucket}?list-type=2"), &[], String::new())?;
+        let keys = listed.split("<Key>").skip(1).filter_map(|rest| rest.split('<').next());
+        Ok(keys.map(str::to_owned).collect())
+    }
+
     /// Puts an object into a bucket.
     pub fn put_object(&self, bucket: &str, key: &str, body: &str) -> Result<(), HarnessError> {
         self.call("s3", "PutObject", "PUT", &format!("/{bucket}/{key}"), &[], body.to_owned()).map(drop)
@@ -124,6 +131,9 @@ impl Account {
 }
 
 fn parse(what: &str, text: &str) -> Result<Value, HarnessError> {
+    if text.is_empty() {
+        return Ok(Value::Null);
+    }
     serde_json::from_str(text)
         .map_err(|error| HarnessError::Request { request: what.to_owned(), reason: format!("{error}: {text}") })
 }

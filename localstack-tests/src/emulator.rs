@@ -1,14 +1,13 @@
 //! Installs and starts emulators: moto for AWS, pinned in `emulator/requirements.txt` and started by `emulator/launch.py`, and
 //! fake-gcs-server for Cloud Storage.
 
-use std::fs::{self, File};
-use std::hash::{Hash, Hasher};
-use std::io::{BufRead, BufReader, Read, Seek};
+use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-use crate::{Account, HarnessError};
+use crate::python::{PythonEnvironment, digest};
+use crate::{Account, HarnessError, wire};
 
 /// What an emulator is made of.
 pub struct Package {
@@ -51,68 +50,20 @@ pub struct Installation {
 }
 
 impl Installation {
-    /// Installs the emulator under `cache` unless it is there. Several processes may call it at once: one installs, the
-    /// others wait for its file lock.
-    ///
-    /// Names contain a digest of what they hold, the pinned versions or the launcher's text: a clone that is a month older
-    /// finds its own.
+    /// Installs the emulator under `cache` unless it is there.
     pub fn ensure(cache: &Path, package: &Package) -> Result<Installation, HarnessError> {
         let Package { name, requirements, launcher } = package;
-        let emulators = cache.join("emulators");
-        let folder = emulators.join(format!("{name}-{:016x}", digest(requirements)));
-        let installation = Installation {
-            python: folder.join("venv/bin/python"),
-            launcher: folder.join(format!("launch-{:016x}.py", digest(launcher))),
-        };
-        if installation.launcher.exists() {
-            return Ok(installation);
+        let environment = PythonEnvironment::ensure(&cache.join("emulators"), name, requirements)?;
+        let path = environment.folder.join(format!("launch-{:016x}.py", digest(launcher)));
+        if !path.exists() {
+            // Others must not see half of it.
+            let mut partial = tempfile::NamedTempFile::new_in(&environment.folder)
+                .map_err(HarnessError::file(&environment.folder))?;
+            partial.write_all(launcher.as_bytes()).map_err(HarnessError::file(&path))?;
+            partial.persist(&path).map_err(|error| HarnessError::file(&path)(error.error))?;
         }
-
-        fs::create_dir_all(&emulators).map_err(HarnessError::file(&emulators))?;
-        let lock_path = emulators.join(format!("{name}.lock"));
-        let lock = File::create(&lock_path).map_err(HarnessError::file(&lock_path))?;
-        lock.lock().map_err(HarnessError::file(&lock_path))?;
-        if !folder.exists() {
-            // Under another name until it is whole. A fixed one would do but for this: the pip of an installation that was
-            // killed may still be writing to it.
-            let partial = tempfile::Builder::new()
-                .prefix("partial-")
-                .tempdir_in(&emulators)
-                .map_err(HarnessError::file(&emulators))?;
-            install(partial.path(), requirements)?;
-            fs::rename(partial.keep(), &folder).map_err(HarnessError::file(&folder))?;
-        }
-        // likewise: those who don't lock must not see half of it
-        let partial = folder.join("launch.partial");
-        fs::write(&partial, launcher).map_err(HarnessError::file(&partial))?;
-        fs::rename(&partial, &installation.launcher).map_err(HarnessError::file(&installation.launcher))?;
-        Ok(installation)
+        Ok(Installation { python: environment.python(), launcher: path })
     }
-}
-
-/// Makes the virtual environment. Only its interpreter is used, which finds its packages wherever the folder is moved to.
-fn install(folder: &Path, text: &str) -> Result<(), HarnessError> {
-    let requirements = folder.join("requirements.txt");
-    fs::write(&requirements, text).map_err(HarnessError::file(&requirements))?;
-    step(Command::new("python3").args(["-m", "venv"]).arg(folder.join("venv")))?;
-    let pip = ["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "-r"];
-    step(Command::new(folder.join("venv/bin/python")).args(pip).arg(&requirements))
-}
-
-fn digest(text: &str) -> u64 {
-    let mut hasher = std::hash::DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
-}
-
-fn step(command: &mut Command) -> Result<(), HarnessError> {
-    let text = format!("{command:?}");
-    let output = command.stdin(Stdio::null()).output().map_err(HarnessError::run(&text))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let printed = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    Err(HarnessError::Install { step: text, output: printed })
 }
 
 /// An endpoint that speaks AWS: a process of ours, or a server that someone else runs.
@@ -180,6 +131,13 @@ impl Emulator {
     /// Where it listens, such as `http://127.0.0.1:4566`.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// Forgets all accounts.
+    pub fn reset(&self) -> Result<(), HarnessError> {
+        let path = "/moto-api/reset";
+        let failed = |reason: String| HarnessError::Request { request: path.to_owned(), reason };
+        wire::call(&self.endpoint, "POST", path, &[], String::new()).map(drop).map_err(failed)
     }
 
     /// Id of the process, if it is ours.

@@ -15,12 +15,19 @@
 
 pub mod account;
 pub mod cloud_storage;
+pub mod crash;
 pub mod emulator;
 pub mod error;
+mod gate;
 pub mod inventory;
+pub mod postgres;
+pub mod postgres_proxy;
 pub mod proxy;
+pub mod python;
 pub mod readme;
+pub mod state_server;
 pub mod tool;
+mod victim;
 mod wire;
 pub mod workspace;
 
@@ -28,6 +35,10 @@ pub use account::Account;
 pub use cloud_storage::CloudStorage;
 pub use emulator::Emulator;
 pub use error::HarnessError;
+pub use gate::Gate;
+pub use postgres::Postgres;
+pub use postgres_proxy::PostgresProxy;
 pub use proxy::{Call, Fault, Proxy, Rule};
+pub use state_server::StateServer;
 pub use tool::{Outcome, Tool};
 pub use workspace::Workspace;

@@ -9,12 +9,11 @@ use hyper::header::HeaderMap;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use rustix::process::{Pid, Signal, kill_process};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::{HarnessError, wire};
+use crate::{HarnessError, victim, wire};
 
 /// One API call as it went over the wire, a retry being a call of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +64,8 @@ pub enum Fault {
     KillBefore,
     /// The emulator acts, and the victim gets SIGKILL instead of the answer.
     KillAfter,
+    /// The victim gets the answer, and SIGKILL so much later.
+    KillAnswered(Duration),
 }
 
 impl Fault {
@@ -120,6 +121,8 @@ struct Shared {
     /// Number of calls so far, for those who wait for one.
     arrivals: watch::Sender<usize>,
     released: watch::Sender<bool>,
+    /// Calls that the emulator has not answered yet.
+    in_flight: watch::Sender<usize>,
 }
 
 /// A running proxy. Its task ends with this value.
@@ -140,6 +143,7 @@ impl Proxy {
             victim: watch::Sender::new(None),
             arrivals: watch::Sender::new(0),
             released: watch::Sender::new(false),
+            in_flight: watch::Sender::new(0),
         });
         let runtime = wire::runtime().map_err(failed)?;
         let listener =
@@ -159,7 +163,7 @@ impl Proxy {
         self.shared.record().rules.push(rule);
     }
 
-    /// Names the process for [`Fault::KillBefore`] and [`Fault::KillAfter`]. A call that would kill before one is named
+    /// Names the process for [`Fault::KillBefore`] and its like. A call that would kill before one is named
     /// waits for the name.
     pub fn set_victim(&self, process_id: u32) {
         self.shared.victim.send_replace(Some(process_id));
@@ -183,6 +187,16 @@ impl Proxy {
         runtime
             .block_on(async { tokio::time::timeout(limit, arrived).await })
             .map_err(|_| failed(format!("no such call within {limit:?}")))
+    }
+
+    /// Waits until the emulator has answered everything: it goes on with the calls of a client that was killed.
+    pub fn wait_until_idle(&self) -> Result<(), HarnessError> {
+        let runtime =
+            wire::runtime().map_err(|reason| HarnessError::Request { request: "proxy".to_owned(), reason })?;
+        let mut in_flight = self.shared.in_flight.subscribe();
+        // the sender lives as long as this proxy
+        let _ = runtime.block_on(in_flight.wait_for(|count| *count == 0));
+        Ok(())
     }
 
     /// Lets the calls go that [`Fault::Hold`] holds up, and all later ones.
@@ -228,10 +242,8 @@ impl Shared {
     async fn kill(&self) {
         let mut victim = self.victim.subscribe();
         let Ok(process_id) = victim.wait_for(Option::is_some).await else { return };
-        let pid = process_id.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        if let Some(pid) = pid {
-            // a victim that is gone already is as dead as it gets
-            let _ = kill_process(pid, Signal::KILL);
+        if let Some(id) = *process_id {
+            victim::kill(id);
         }
     }
 }
@@ -281,10 +293,18 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
             return Err(Cut);
         }
         Some(Fault::Answer { status, code, message }) => return error_document(&call, *status, code, message),
-        Some(Fault::DropAfter | Fault::KillAfter) | None => {}
+        Some(Fault::DropAfter | Fault::KillAfter | Fault::KillAnswered(_)) | None => {}
     }
     let request = Request::from_parts(parts, Full::new(body));
-    let response = match wire::send(&shared.upstream, request).await {
+    let sending = Arc::clone(&shared);
+    sending.in_flight.send_modify(|count| *count += 1);
+    // A task of its own: what the emulator has got it does, whether or not the client is still there.
+    let sent = tokio::spawn(async move {
+        let response = wire::send(&sending.upstream, request).await;
+        sending.in_flight.send_modify(|count| *count -= 1);
+        response
+    });
+    let response = match sent.await.unwrap_or_else(|error| Err(error.to_string())) {
         Ok(response) => response.map(Full::new),
         Err(reason) => {
             let mut response = Response::new(Full::new(Bytes::from(reason)));
@@ -297,6 +317,13 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
         Some(Fault::KillAfter) => {
             shared.kill().await;
             Err(Cut)
+        }
+        Some(Fault::KillAnswered(later)) => {
+            tokio::spawn(async move {
+                tokio::time::sleep(later).await;
+                shared.kill().await;
+            });
+            Ok(without_hop_headers(response))
         }
         _ => Ok(without_hop_headers(response)),
     }
@@ -326,6 +353,7 @@ fn error_document(call: &Call, status: u16, code: &str, message: &str) -> Result
                  <RequestId>fault</RequestId></ErrorResponse>"
             ),
         ),
+        "s3" => ("application/xml", format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>")),
         _ => ("application/json", format!("{{\"__type\":\"{code}\",\"message\":\"{message}\"}}")),
     };
     Response::builder()

@@ -54,6 +54,12 @@ impl Workspace {
         Ok(workspace)
     }
 
+    /// The data folder of a tool: each keeps one of its own, so that two can share a state.
+    pub fn data_dir(&self, tool: &Tool) -> PathBuf {
+        let name = tool.program().file_name().unwrap_or_default().to_string_lossy();
+        self.root.path().join(format!("data-{name}"))
+    }
+
     /// The configuration's folder.
     pub fn path(&self) -> &Path {
         &self.folder
@@ -85,7 +91,7 @@ impl Workspace {
         self.set("AWS_ENDPOINT_URL", endpoint)
     }
 
-    /// Runs a command in the folder, to its end. Each tool keeps a data folder of its own, so that two can share a state.
+    /// Runs a command in the folder, to its end.
     pub fn run(&self, tool: &Tool, arguments: &[&str]) -> Result<Outcome, HarnessError> {
         let output = self.command(tool, arguments).output().map_err(HarnessError::run(line(tool, arguments)))?;
         Ok(Outcome::new(line(tool, arguments), output))
@@ -98,12 +104,17 @@ impl Workspace {
         command.spawn().map_err(HarnessError::run(line(tool, arguments)))
     }
 
+    /// Starts a command and doesn't wait; [`Outcome::wait`] has its output.
+    pub fn start(&self, tool: &Tool, arguments: &[&str]) -> Result<Child, HarnessError> {
+        let mut command = self.command(tool, arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().map_err(HarnessError::run(line(tool, arguments)))
+    }
+
     fn command(&self, tool: &Tool, arguments: &[&str]) -> std::process::Command {
         let mut environment: Vec<(String, String)> =
             self.environment.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        let name = tool.program().file_name().unwrap_or_default().to_string_lossy();
-        let data = self.root.path().join(format!("data-{name}"));
-        environment.push(("TF_DATA_DIR".to_owned(), data.display().to_string()));
+        environment.push(("TF_DATA_DIR".to_owned(), self.data_dir(tool).display().to_string()));
         tool.command(&self.folder, &self.root.path().join("home"), &environment, arguments)
     }
 

@@ -14,6 +14,8 @@ pub struct TlsOptions {
     pub identity: Option<(String, String)>,
     /// Whether any certificate is good (`skip_cert_verification`).
     pub trust_all: bool,
+    /// Whether the certificate may be for another name than the server's (`sslmode=verify-ca`).
+    pub any_name: bool,
 }
 
 /// Leaves out the key.
@@ -23,6 +25,7 @@ impl std::fmt::Debug for TlsOptions {
             .field("roots", &self.roots.is_some())
             .field("identity", &self.identity.is_some())
             .field("trust_all", &self.trust_all)
+            .field("any_name", &self.any_name)
             .finish()
     }
 }
@@ -38,10 +41,12 @@ mod with_tls {
     use std::sync::{Arc, OnceLock};
 
     use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+    use rustls::client::{WebPkiServerVerifier, verify_server_name};
     use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
     use rustls::pki_types::pem::PemObject;
     use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-    use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+    use rustls::server::ParsedCertificate;
+    use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
     use tokio_rustls::TlsConnector;
 
     use super::{NetError, Stream, TcpStream, TlsOptions};
@@ -80,6 +85,9 @@ mod with_tls {
             .map_err(|error| problem(&error))?;
         let builder = if options.trust_all {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(TrustAll(crypto)))
+        } else if options.roots.is_some() || options.any_name {
+            let verifier = GivenRoots::new(options, crypto)?;
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
         } else {
             builder.with_root_certificates(roots(options)?)
         };
@@ -117,6 +125,83 @@ mod with_tls {
             Ok(all) if !all.is_empty() => Ok(all),
             Ok(_) => Err(NetError::Tls(format!("there is no certificate in the PEM of the {what}"))),
             Err(error) => Err(NetError::Tls(format!("the PEM of the {what} is unreadable: {error}"))),
+        }
+    }
+
+    /// Takes what the given certificates vouch for. A server's own certificate among them vouches for itself, as in Go's
+    /// library, be it one that could issue others: so are those that people make for one server.
+    #[derive(Debug)]
+    struct GivenRoots {
+        usual: Arc<WebPkiServerVerifier>,
+        given: Vec<CertificateDer<'static>>,
+        any_name: bool,
+    }
+
+    impl GivenRoots {
+        fn new(options: &TlsOptions, crypto: Arc<CryptoProvider>) -> Result<GivenRoots, NetError> {
+            let usual = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(options)?), crypto).build();
+            let usual = usual.map_err(|error| NetError::Tls(error.to_string()))?;
+            let given = match &options.roots {
+                Some(pem) => certificates(pem, "certificate authority")?,
+                None => Vec::new(),
+            };
+            Ok(GivenRoots { usual, given, any_name: options.any_name })
+        }
+
+        /// Whether nothing is wrong with a certificate but that it is an authority's. Its time has been looked at before.
+        fn is_given(&self, certificate: &CertificateDer<'_>, error: &CertificateError) -> bool {
+            let is_authority =
+                matches!(error, CertificateError::Other(cause) if cause.to_string().contains("CaUsedAsEndEntity"));
+            is_authority && self.given.iter().any(|given| given.as_ref() == certificate.as_ref())
+        }
+    }
+
+    impl ServerCertVerifier for GivenRoots {
+        fn verify_server_cert(
+            &self,
+            certificate: &CertificateDer<'_>,
+            chain: &[CertificateDer<'_>],
+            name: &ServerName<'_>,
+            ocsp: &[u8],
+            now: UnixTime,
+        ) -> Result<ServerCertVerified, Error> {
+            let error = match self.usual.verify_server_cert(certificate, chain, name, ocsp, now) {
+                Err(Error::InvalidCertificate(error)) => error,
+                other => return other,
+            };
+            match &error {
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+                    if self.any_name => {}
+                error if self.is_given(certificate, error) => {
+                    if !self.any_name {
+                        verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+                    }
+                }
+                _ => return Err(Error::InvalidCertificate(error)),
+            }
+            Ok(ServerCertVerified::assertion())
+        }
+
+        fn verify_tls12_signature(
+            &self,
+            message: &[u8],
+            certificate: &CertificateDer<'_>,
+            signature: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            self.usual.verify_tls12_signature(message, certificate, signature)
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            message: &[u8],
+            certificate: &CertificateDer<'_>,
+            signature: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            self.usual.verify_tls13_signature(message, certificate, signature)
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            self.usual.supported_verify_schemes()
         }
     }
 

@@ -1,7 +1,7 @@
 //! Conditions: variable validations, pre- and postconditions, check assertions.
 
-use config::module::CheckRule;
-use lang::addr::{InstanceKey, ModuleInstance};
+use config::module::{CheckRule, Module};
+use lang::addr::{InstanceKey, ModuleInstance, ModulePath};
 use lang::eval::{Scope, evaluate};
 use lang::values::Marks;
 use lang::{Diagnostic, Diagnostics, Range, Type};
@@ -38,6 +38,11 @@ there is an override for this value, you can make it available during the plan p
 the `override_` block.";
 
 impl RuleKind {
+    /// Whether a refresh goes on where such a condition does not hold.
+    fn can_only_warn(self) -> bool {
+        matches!(self, RuleKind::Precondition | RuleKind::Postcondition | RuleKind::OutputPrecondition)
+    }
+
     fn summary(self) -> &'static str {
         match self {
             RuleKind::Validation { .. } => "Invalid value for variable",
@@ -50,7 +55,8 @@ impl RuleKind {
     }
 }
 
-/// Evaluates the rules of one object, reports failures and records the outcome. Returns the worst status.
+/// Evaluates the rules of one object, reports failures and records the outcome. Returns the worst status, where what is only
+/// warned of is as good as fine.
 pub fn evaluate_rules(
     world: &World<'_>,
     module: &ModuleInstance,
@@ -64,7 +70,13 @@ pub fn evaluate_rules(
         // What does not exist yet, perhaps never will, has no outcome.
         return CheckStatus::Unknown;
     }
-    let mut outcome = CheckOutcome { module: module.clone(), object, status: CheckStatus::Pass, problems: Vec::new() };
+    let mut outcome = CheckOutcome {
+        is_instance: true,
+        module: module.clone(),
+        object,
+        status: CheckStatus::Pass,
+        problems: Vec::new(),
+    };
     for rule in rules {
         let mut diagnostics = Diagnostics::new();
         let (status, problem) = evaluate_rule(world, rule, scope, kind, &mut diagnostics);
@@ -74,7 +86,7 @@ pub fn evaluate_rules(
     }
     let status = outcome.status;
     world.record_check(outcome);
-    status
+    if world.only_warns && kind.can_only_warn() && status == CheckStatus::Fail { CheckStatus::Pass } else { status }
 }
 
 fn worse(a: CheckStatus, b: CheckStatus) -> CheckStatus {
@@ -117,7 +129,7 @@ fn evaluate_rule(
         diagnostics.push(
             Diagnostic::error("Unknown condition value", UNKNOWN_IN_TEST)
                 .at(rule.condition.range)
-                .with_values(referenced_values(&rule.condition, scope)),
+                .because_unknown(referenced_values(&rule.condition, scope)),
         );
         return (CheckStatus::Error, None);
     }
@@ -162,6 +174,9 @@ fn evaluate_rule(
             let by = format!("\n\nThis was checked by the validation rule at {}.", world.workspace.place(rule.range));
             Diagnostic::error(kind.summary(), format!("{message}{by}")).at(place)
         }
+        kind if world.only_warns && kind.can_only_warn() => {
+            Diagnostic::warning(kind.summary(), message.clone()).at(rule.condition.range)
+        }
         _ => Diagnostic::error(kind.summary(), message.clone()).at(rule.condition.range),
     };
     diagnostics.push(diagnostic.with_values(values));
@@ -184,7 +199,8 @@ pub(crate) fn error_message(rule: &CheckRule, scope: &dyn Scope, diagnostics: &m
                  display the resulting message.\n\nYou can correct this by removing references to sensitive values, or by \
                  carefully using the nonsensitive() function if the expression will not reveal the sensitive data.",
             )
-            .at(rule.error_message.range),
+            .at(rule.error_message.range)
+            .with_values(referenced_values(&rule.error_message, scope)),
         );
         return "The error message included a sensitive value, so it will not be displayed.".to_owned();
     }
@@ -199,6 +215,35 @@ pub(crate) fn error_message(rule: &CheckRule, scope: &dyn Scope, diagnostics: &m
     let detail = format!("Unsuitable value for error message: {problem}.");
     diagnostics.push(Diagnostic::error("Invalid error message", detail).at(rule.error_message.range));
     "Failed to evaluate condition error message.".to_owned()
+}
+
+fn unknown(path: &ModulePath, object: Checkable, status: CheckStatus) -> CheckOutcome {
+    CheckOutcome { is_instance: true, module: path.unkeyed(), object, status, problems: Vec::new() }
+}
+
+/// Names everything in a configuration that has conditions.
+fn declared(module: &Module, found: &mut impl FnMut(&ModulePath, Checkable)) {
+    let path = &module.path;
+    let variables = module.variables.values().filter(|variable| !variable.validations.is_empty());
+    variables.for_each(|variable| found(path, Checkable::Variable(variable.name.clone())));
+    let resources = module.resources.values();
+    for block in resources.filter(|block| !(block.preconditions.is_empty() && block.postconditions.is_empty())) {
+        found(path, Checkable::Resource(block.address.clone(), InstanceKey::None));
+    }
+    let outputs = module.outputs.iter().filter(|(_, output)| !output.preconditions.is_empty());
+    outputs.for_each(|(name, _)| found(path, Checkable::Output(name.clone())));
+    module.checks.keys().for_each(|name| found(path, Checkable::Check(name.clone())));
+    module.children.values().for_each(|child| declared(child, found));
+}
+
+impl Checkable {
+    /// What it is in the configuration: without the key of an instance.
+    pub fn config(&self) -> Checkable {
+        match self {
+            Checkable::Resource(resource, _) => Checkable::Resource(resource.clone(), InstanceKey::None),
+            other => other.clone(),
+        }
+    }
 }
 
 impl World<'_> {
@@ -217,9 +262,30 @@ impl World<'_> {
         }
     }
 
-    /// The recorded outcomes, by module and object.
-    pub fn check_outcomes(&self) -> Vec<CheckOutcome> {
-        lock(&self.checks).values().cloned().collect()
+    /// The recorded outcomes, by module and object, and what of the configuration has none. `complete`: everything that there
+    /// is was looked at.
+    pub fn check_outcomes(&self, complete: bool) -> Vec<CheckOutcome> {
+        let mut outcomes: Vec<CheckOutcome> = lock(&self.checks).values().cloned().collect();
+        let status = if complete { CheckStatus::Pass } else { CheckStatus::Unknown };
+        let mut left = Vec::new();
+        declared(&self.workspace.config, &mut |path, object| {
+            let same = |outcome: &CheckOutcome| outcome.object.config() == object && outcome.module.path() == *path;
+            if !outcomes.iter().any(same) {
+                left.push(CheckOutcome { is_instance: false, ..unknown(path, object, status) });
+            }
+        });
+        outcomes.append(&mut left);
+        outcomes
+    }
+
+    /// The outcomes of a destroy, which looks at no conditions: the root's outputs alone are there.
+    pub fn check_outcomes_of_destroy(&self) -> Vec<CheckOutcome> {
+        let mut outcomes = Vec::new();
+        declared(&self.workspace.config, &mut |path, object| {
+            let is_instance = path.is_root() && matches!(object, Checkable::Output(_));
+            outcomes.push(CheckOutcome { is_instance, ..unknown(path, object, CheckStatus::Unknown) });
+        });
+        outcomes
     }
 
     /// How many errors were reported so far.

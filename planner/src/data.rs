@@ -5,22 +5,21 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use config::module::ResourceBlock;
-use config::references::Reference;
 use futures::StreamExt;
-use lang::addr::{ConfigResource, InstanceKey, Mode, ProviderConfig, ResourceInstance};
+use lang::addr::{InstanceKey, ProviderConfig, ResourceInstance};
 use lang::{Diagnostics, Type, Value};
 use sdk::{Block, Configured, DataRequest, Schema};
 use state::ObjectStatus;
 
 use crate::checks::{RuleKind, evaluate_rules};
-use crate::decode::{decode_body, visit_references};
+use crate::decode::decode_body;
 use crate::expansion::Repetition;
 use crate::objects;
 use crate::plan::{Action, ActionReason, CheckStatus, Checkable, DeferredReason, ResourceChange};
 use crate::planning::Planning;
 use crate::refresh::object_id;
 use crate::scope::{BlockScope, ModuleScope, ResourceValues};
-use crate::sync::{lock, parallel, read};
+use crate::sync::{lock, parallel};
 
 impl Planning<'_> {
     /// Plans or reads all instances of a data source in one module instance. False after an error.
@@ -33,7 +32,9 @@ impl Planning<'_> {
         let reads = expansion.keys_to_plan().into_iter().map(|key| {
             let repetition = expansion.repetition(&key);
             let address = resource.instance(key.clone());
-            let (provider, configured) = (&provider, &configured);
+            let provider = &provider;
+            let stand_in = self.world.workspace.providers.instead_for(&address, provider);
+            let configured = stand_in.unwrap_or(&configured);
             async move {
                 let read = DataInstance { block, schema, provider, configured, address, waits, deferral };
                 (key, self.plan_data(module, read, repetition).await)
@@ -46,51 +47,6 @@ impl Planning<'_> {
             values.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
         self.world.set_resource(module, &block.address, ResourceValues::new(expansion, values));
         fine
-    }
-
-    /// Whether something in `depends_on`, the resource's own or that of a module around it, has changes to come.
-    pub(crate) fn waits_for_pending(&self, module: &ModuleScope, block: &ResourceBlock) -> bool {
-        let provider = self.world.workspace.providers.get(&block.provider_source);
-        if provider.is_some_and(|provider| provider.is_pure(&block.address.kind)) {
-            return false;
-        }
-        let pending = read(&self.pending);
-        if pending.is_empty() {
-            return false;
-        }
-        // A managed resource that a data source refers to may change what is there to read, even where the reference
-        // itself is known.
-        let mut refers = false;
-        let schema = self.world.workspace.providers.block(&block.provider_source, &block.address);
-        visit_references(&block.body, schema, &mut |traversal| {
-            let Ok(reference) = Reference::parse(traversal) else { return };
-            let Some(resource) = reference.subject.resource().filter(|r| r.mode == Mode::Managed) else { return };
-            let resource = ConfigResource { module: module.config.path.clone(), resource: resource.clone() };
-            refers |= pending.contains(&resource);
-        });
-        if refers {
-            return true;
-        }
-        let own = block.depends_on.iter().map(|traversal| (module.config.path.clone(), traversal));
-        let mut around = Vec::new();
-        let mut path = module.config.path.clone();
-        while let (Some(parent), Some(name)) = (path.parent(), path.0.last().cloned()) {
-            let caller = crate::workspace::module_at(&self.world.workspace.config, &parent);
-            let call = caller.and_then(|caller| caller.calls.get(&name));
-            around.extend(call.into_iter().flat_map(|call| &call.depends_on).map(|t| (parent.clone(), t)));
-            path = parent;
-        }
-        own.chain(around).any(|(path, traversal)| {
-            let Ok(reference) = Reference::parse(traversal) else { return false };
-            match (reference.subject.resource(), reference.subject.module_call()) {
-                (Some(resource), _) => pending.contains(&ConfigResource { module: path, resource: resource.clone() }),
-                (None, Some(call)) => {
-                    let below = path.child(call.clone());
-                    pending.iter().any(|resource| resource.module.0.starts_with(&below.0))
-                }
-                (None, None) => false,
-            }
-        })
     }
 
     async fn plan_data(&self, module: &ModuleScope, read: DataInstance<'_>, repetition: Repetition) -> Option<Value> {

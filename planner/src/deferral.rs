@@ -83,7 +83,6 @@ impl Planning<'_> {
             // The import waits as well: the state must not hold what this plan doesn't take in.
             lock(&self.refreshed).set_current(&change.address, &change.provider, None);
         }
-        write(&self.pending).insert(resource.clone());
         write(&self.deferred_resources).insert(resource);
         // A plan that changes nothing has nothing that another one would have to complete.
         if self.options.mode == PlanMode::Normal {

@@ -138,7 +138,7 @@ fn expand_count(
     }
     let mut refuse = |detail: &str| {
         let diagnostic = Diagnostic::error("Invalid count argument", detail).at(expr.range);
-        diagnostics.push(diagnostic.with_values(referenced_values(expr, scope)));
+        diagnostics.push(diagnostic.because_unknown(referenced_values(expr, scope)));
         None
     };
     let (value, marks) = value.unmark();
@@ -203,12 +203,16 @@ fn expand_for_each(
     if diagnostics.iter().skip(before).any(Diagnostic::is_error) {
         return None;
     }
+    let (value, marks) = value.unmark();
     let mut fail = |summary: &str, detail: String| {
         let diagnostic = Diagnostic::error(summary, detail).at(expr.range);
-        diagnostics.push(diagnostic.with_values(referenced_values(expr, scope)));
+        let values = referenced_values(expr, scope);
+        diagnostics.push(match marks.contains(Marks::SENSITIVE) {
+            true => diagnostic.because_sensitive(values),
+            false => diagnostic.because_unknown(values),
+        });
         None
     };
-    let (value, marks) = value.unmark();
     const INVALID: &str = "Invalid for_each argument";
     if marks.contains(Marks::SENSITIVE) {
         return fail(

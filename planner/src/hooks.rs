@@ -56,8 +56,8 @@ pub trait Hooks: Send + Sync {
     fn provision_complete(&self, _address: &ResourceInstance, _kind: &str) {}
     /// A provisioner failed.
     fn provision_errored(&self, _address: &ResourceInstance, _kind: &str) {}
-    /// An operation that an earlier run left without outcome was cleared up; `what` says how.
-    fn recovered(&self, _address: &ResourceInstance, _what: &str) {}
+    /// An operation of an interrupted run was cleared up; `what` says how.
+    fn recovered(&self, _address: &ResourceInstance, _deposed: Option<&str>, _what: &str) {}
 }
 
 /// Hears and says nothing.

@@ -110,7 +110,7 @@ impl Planning<'_> {
     }
 
     /// Why an instance of the state is not wanted; `None` if it is.
-    fn orphan_reason(&self, address: &ResourceInstance) -> Option<ActionReason> {
+    pub(crate) fn orphan_reason(&self, address: &ResourceInstance) -> Option<ActionReason> {
         let root = &self.world.workspace.config;
         let module = crate::workspace::module_at(root, &address.module.path());
         if module.is_none_or(|module| !module.resources.contains_key(&address.resource)) {

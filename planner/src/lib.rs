@@ -42,6 +42,7 @@ mod triggers;
 mod validation;
 pub mod value_codec;
 mod variables;
+mod waiting;
 mod walk;
 mod workspace;
 mod write_only;
@@ -53,4 +54,7 @@ pub use planning::{plan, planning_functions, validate};
 pub use selection::partial_warning;
 pub use static_scope::with_static_scope;
 pub use variables::given as given_value;
-pub use workspace::{GivenVariable, PlanOptions, ProviderRegistry, Target, VariableValue, Workspace, module_at};
+pub use workspace::{
+    GivenVariable, InstanceStandIn, PlanOptions, ProviderRegistry, StandIns, Target, VariableValue, Workspace,
+    module_at,
+};

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use config::module::ResourceBlock;
 use futures::StreamExt;
-use lang::addr::{InstanceKey, ProviderConfig, ResourceInstance};
+use lang::addr::{AbsResource, InstanceKey, ProviderConfig, ResourceInstance};
+use lang::quoting::go_quote;
 use lang::values::{Marks, Path, PathStep};
 use lang::{Diagnostic, Diagnostics, Severity, Str, Value};
 use sdk::{Configured, PlanRequest, Schema};
-use state::{Dependencies, InstanceObject, ObjectStatus};
+use state::{Dependencies, InstanceObject, ObjectStatus, State};
 
 use crate::checks::{RuleKind, evaluate_rules};
 use crate::decode::decode_body;
-use crate::expansion::Repetition;
+use crate::expansion::{Expansion, Repetition};
 use crate::imports::{Target, Wanted};
 use crate::locate::located;
 use crate::objects;
@@ -59,10 +60,13 @@ impl Planning<'_> {
         let dependencies = self.dependencies.get(&config_address).cloned().unwrap_or_else(|| Arc::from([]));
         let create_before_destroy = self.create_before_destroy.contains(&config_address);
         let deferral = self.deferral_of(&config_address, &expansion);
+        self.world.report(self.lacking_key(&resource, &expansion).into_iter().collect());
         let plans = expansion.keys_to_plan().into_iter().map(|key| {
             let address = resource.instance(key.clone());
             let prior = read(&self.prior).get(&(address.clone(), None)).cloned();
             let importing = imports.get(&address).filter(|_| prior.is_none()).cloned();
+            let stand_in = self.world.workspace.providers.instead_for(&address, &provider);
+            let configured = stand_in.unwrap_or(&configured).clone();
             let instance = Instance {
                 block,
                 schema,
@@ -72,7 +76,7 @@ impl Planning<'_> {
                 generated_config: None,
                 address,
                 provider: provider.clone(),
-                configured: configured.clone(),
+                configured,
                 dependencies: dependencies.clone(),
                 create_before_destroy,
                 deferral,
@@ -87,6 +91,35 @@ impl Planning<'_> {
             planned.into_iter().filter_map(|(key, value)| Some((key, value??))).collect();
         self.world.set_resource(module, &block.address, ResourceValues::existing(expansion, values));
         fine && (deferral.is_some() || self.check_postconditions(module, block))
+    }
+
+    /// The warning that `-replace` names a resource where an instance should be.
+    fn lacking_key(&self, resource: &AbsResource, expansion: &Expansion) -> Option<Diagnostic> {
+        let named = resource.instance(InstanceKey::None);
+        let keys = expansion.keys();
+        if !self.options.force_replace.contains(&named)
+            || matches!(expansion, Expansion::Unknown)
+            || keys.contains(&InstanceKey::None)
+        {
+            return None;
+        }
+        let options = keys.iter().map(|key| go_quote(&resource.instance(key.clone()).to_string()));
+        let options: Vec<String> = options.map(|address| format!("  -replace={address}")).collect();
+        let why = match options.as_slice() {
+            [] => "this resource doesn't have any instances.".to_owned(),
+            [only] => format!(
+                "it lacks an instance key.\n\nTo force replacement of the single declared instance, use the following option \
+                 instead:\n{only}"
+            ),
+            many => format!(
+                "it lacks an instance key.\n\nTo force replacement of particular instances, use one or more of the following \
+                 options instead:\n{}",
+                many.join("\n")
+            ),
+        };
+        let detail =
+            format!("Your force-replace request for {resource} doesn't match any resource instances because {why}");
+        Some(Diagnostic::warning("Incompletely-matched force-replace resource instance", detail))
     }
 
     /// Plans an instance whose configuration was generated for its import.
@@ -127,6 +160,10 @@ impl Planning<'_> {
         let schema = instance.schema;
         let absent = || Value::null(schema.block.implied_type().clone());
         let selected = self.selection.includes_instance(&self.graph, &instance.address);
+        if self.options.mode == PlanMode::RefreshOnly && selected {
+            let scope = BlockScope { world: &self.world, module, repetition: &repetition, self_value: None };
+            self.check_preconditions(module, &instance, &scope);
+        }
         if self.options.mode != PlanMode::Normal || !selected {
             return Some(self.value_as_it_is(&instance));
         }
@@ -160,7 +197,8 @@ impl Planning<'_> {
             return None;
         }
         let tainted = instance.prior.as_ref().is_some_and(|prior| prior.object.status == ObjectStatus::Tainted);
-        let (before, _) = current.clone().unwrap_or_else(absent).unmark_deep();
+        let (before, before_marks) = current.clone().unwrap_or_else(absent).unmark_deep();
+        let marks = if tainted { marks } else { kept_marks(instance.block, &before, &before_marks, marks) };
         let planned = self.ask(&instance, &before, &plain, &marks, tainted).await?;
         self.decide(module, &scope, instance, config, current, planned, tainted).await.map(Some)
     }
@@ -191,15 +229,12 @@ impl Planning<'_> {
                 state::model::sorted_dependencies(known.iter().chain(instance.dependencies.iter()).cloned())
             }
         };
-        if merged == *known && stored.create_before_destroy == instance.create_before_destroy {
-            return;
-        }
-        let object = InstanceObject {
-            dependencies: merged,
-            create_before_destroy: instance.create_before_destroy,
-            ..InstanceObject::clone(stored)
-        };
-        state.set_current(&instance.address, &instance.provider, Some(Arc::new(object)));
+        write_dependencies(&mut state, instance, merged);
+    }
+
+    /// What doesn't change depends on nothing but what its configuration names now.
+    fn settle_dependencies(&self, instance: &Instance<'_>) {
+        write_dependencies(&mut lock(&self.refreshed), instance, instance.dependencies.clone());
     }
 
     fn check_preconditions(&self, module: &ModuleScope, instance: &Instance<'_>, scope: &BlockScope<'_>) -> bool {
@@ -302,20 +337,26 @@ impl Planning<'_> {
         } else {
             (Action::NoOp, None)
         };
+        let triggered = self.triggered(module, scope, instance.block)?;
         let (action, reason, trigger_paths) = match action {
-            Action::NoOp | Action::Update => match self.triggered(module, scope, instance.block)? {
+            Action::NoOp | Action::Update => match triggered {
                 true => (replace_action(&instance), Some(ActionReason::ReplaceByTriggers), Vec::new()),
                 false => (action, reason, Vec::new()),
             },
             Action::DeleteThenCreate | Action::CreateThenDelete => (action, reason, replace_paths),
             _ => (action, reason, Vec::new()),
         };
+        // The reason that the configuration names goes before others, even for what is new.
+        let reason = if triggered { Some(ActionReason::ReplaceByTriggers) } else { reason };
         let prevented = (action.is_replace() && instance.block.prevent_destroy).then(|| prevented(&instance));
         let planned = match action.is_replace() && !tainted {
             // A replacement is a new object: what the old one had computed is not known of it.
             true => self.ask(&instance, &plain_before, &plain_config, &config_marks, true).await?,
             false => planned,
         };
+        if action == Action::NoOp && instance.deferral.is_none() {
+            self.settle_dependencies(&instance);
+        }
         let after = if action == Action::NoOp { before.clone() } else { planned.value };
         let change = ResourceChange {
             address: instance.address,
@@ -372,6 +413,19 @@ impl Planning<'_> {
     }
 }
 
+fn write_dependencies(state: &mut State, instance: &Instance<'_>, dependencies: Dependencies) {
+    let Some(stored) = state.current(&instance.address) else { return };
+    if dependencies == stored.dependencies && stored.create_before_destroy == instance.create_before_destroy {
+        return;
+    }
+    let object = InstanceObject {
+        dependencies,
+        create_before_destroy: instance.create_before_destroy,
+        ..InstanceObject::clone(stored)
+    };
+    state.set_current(&instance.address, &instance.provider, Some(Arc::new(object)));
+}
+
 fn located_at(diagnostics: Diagnostics, address: &str) -> Diagnostics {
     diagnostics.into_iter().map(|diagnostic| diagnostic.with_address(address)).collect()
 }
@@ -401,6 +455,22 @@ pub(crate) fn ignored_paths(block: &ResourceBlock, prior: &Value) -> Vec<Vec<Pat
         return names.into_iter().map(|name| vec![PathStep::Attribute(name)]).collect();
     }
     block.ignore_changes.iter().map(crate::triggers::relative_path).collect()
+}
+
+/// The marks of a configuration, those of the prior object where its changes are ignored.
+pub(crate) fn kept_marks(
+    block: &ResourceBlock,
+    prior: &Value,
+    prior_marks: &[(Path, Marks)],
+    configured: Vec<(Path, Marks)>,
+) -> Vec<(Path, Marks)> {
+    if prior.is_null() {
+        return configured;
+    }
+    let ignored = ignored_paths(block, prior);
+    let is_ignored = |path: &Path| ignored.iter().any(|ignored| path.0.starts_with(ignored));
+    let kept = prior_marks.iter().filter(|(path, _)| is_ignored(path)).cloned();
+    configured.into_iter().filter(|(path, _)| !is_ignored(path)).chain(kept).collect()
 }
 
 fn prevented(instance: &Instance<'_>) -> Diagnostic {

@@ -137,7 +137,6 @@ pub fn mark_sensitive(value: Value, block: &Block) -> Value {
     for (name, attribute) in &block.attributes {
         if attribute.sensitive
             && let Some(slot) = marked.get_mut(name)
-            && !slot.is_null()
         {
             *slot = slot.clone().with_marks(Marks::SENSITIVE);
         }

@@ -208,6 +208,8 @@ pub enum Checkable {
 /// The outcome of one checkable object.
 #[derive(Clone, Debug)]
 pub struct CheckOutcome {
+    /// Whether it is that of an instance: else that of something in the configuration of which no instance was looked at.
+    pub is_instance: bool,
     /// Its module instance.
     pub module: ModuleInstance,
     /// What it belongs to.

@@ -291,6 +291,7 @@ fn encode_check(check: &CheckOutcome) -> Json {
         "kind": kind,
         "name": name,
         "key": key,
+        "is_instance": check.is_instance,
         "status": check_name(check.status),
         "problems": check.problems,
     })
@@ -381,7 +382,7 @@ fn decode_check(json: &Json) -> Result<CheckOutcome, Malformed> {
     let problems = array(json, "problems")?.iter().filter_map(Json::as_str).map(str::to_owned).collect();
     let status = check_of(text(json, "status")?)?;
     let module = if module.is_empty() { lang::addr::ModuleInstance::root() } else { parsed(module)? };
-    Ok(CheckOutcome { module, object, status, problems })
+    Ok(CheckOutcome { is_instance: flag(json, "is_instance")?, module, object, status, problems })
 }
 
 fn decode_relevant(json: &Json) -> Result<RelevantAttribute, Malformed> {

@@ -1,10 +1,10 @@
 //! Planning: walks the configuration graph, refreshes what the state holds, and gathers every change into a [`Plan`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
-use config::module::ResourceBlock;
-use lang::addr::{AbsResource, ConfigResource, Mode, ProviderConfig, ResourceInstance};
+use config::module::{Module, ResourceBlock};
+use lang::addr::{AbsResource, ConfigResource, Mode, ModuleInstance, ProviderConfig, ResourceInstance};
 use lang::{Diagnostics, Str, Value};
 use petgraph::graph::NodeIndex;
 use sdk::Configured;
@@ -16,7 +16,8 @@ use crate::ephemerals::{Ephemerals, Opening};
 use crate::expansion::{Expansion, expand};
 use crate::graph::{ConfigGraph, Node};
 use crate::hooks::Hooks;
-use crate::plan::{Checkable, DeferredChange, GeneratedConfig, OutputChange, Plan, ResourceChange};
+use crate::plan::{Checkable, DeferredChange, GeneratedConfig, OutputChange, Plan, PlanMode, ResourceChange};
+use crate::relevance::Source;
 use crate::scope::{ModuleScope, Phase, World};
 use crate::selection::Selection;
 use crate::sync::{lock, read, write};
@@ -51,6 +52,8 @@ pub(crate) struct Planning<'w> {
     /// The state as stored, and then as moved.
     pub previous_state: State,
     pub stored: State,
+    /// The managed resources that the state holds, by their places in the configuration; made when someone asks.
+    pub stored_instances: OnceLock<HashMap<ConfigResource, Vec<AbsResource>>>,
     /// Old addresses of moved instances by the new ones.
     pub moved: crate::moves::Previous,
     /// The state as refreshed so far.
@@ -64,7 +67,7 @@ pub(crate) struct Planning<'w> {
     /// Resources of which something is deferred.
     pub deferred_resources: RwLock<HashSet<ConfigResource>>,
     /// Resources with changes: what data sources that depend on them wait for.
-    pub pending: RwLock<HashSet<ConfigResource>>,
+    pub pending: RwLock<HashSet<AbsResource>>,
     pub outputs: Mutex<BTreeMap<Str, OutputChange>>,
     pub generated: Mutex<Vec<GeneratedConfig>>,
     /// Resources that other resources which are made before they are destroyed depend on.
@@ -184,6 +187,7 @@ impl<'w> Planning<'w> {
         if options.allow_deferral {
             world.undecided = Undecided::allowed();
         }
+        world.only_warns = options.mode == PlanMode::RefreshOnly;
         world.report(warnings);
         let create_before_destroy = forced_create_before_destroy(workspace, &dependencies);
         Ok(Planning {
@@ -195,6 +199,7 @@ impl<'w> Planning<'w> {
             selection,
             refreshed: Mutex::new(state.clone()),
             stored: state,
+            stored_instances: OnceLock::new(),
             previous_state,
             moved,
             prior: RwLock::default(),
@@ -367,7 +372,7 @@ impl<'w> Planning<'w> {
             change.previous_address = self.moved.get(&change.address).cloned();
         }
         if change.action != crate::plan::Action::NoOp {
-            write(&self.pending).insert(change.address.config());
+            write(&self.pending).insert(change.address.abs_resource());
         }
         lock(&self.changes).push(change);
     }
@@ -375,7 +380,10 @@ impl<'w> Planning<'w> {
     fn finish(self, workspace: &Workspace) -> (Option<Plan>, Diagnostics) {
         let timestamp = workspace.functions.plan_timestamp.map(|time| time.to_string()).unwrap_or_default();
         let mut diagnostics = self.world.take_diagnostics();
-        let checks = self.world.check_outcomes();
+        let checks = match self.options.mode {
+            PlanMode::Destroy => self.world.check_outcomes_of_destroy(),
+            _ => self.world.check_outcomes(self.selection.is_everything() && !diagnostics.has_errors()),
+        };
         let variables = self.root_variables(workspace);
         let given_again = workspace.config.variables.values();
         let given_again = given_again.filter(|v| v.ephemeral && self.world.given(&v.name).is_some());
@@ -387,11 +395,16 @@ impl<'w> Planning<'w> {
         deferred.sort_by(|a, b| a.change.address.cmp(&b.change.address));
         let outputs = self.outputs.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         let resources = changes.iter().filter(|change| change.action != crate::plan::Action::NoOp);
-        let resources = resources.map(|change| Node::Resource(change.address.config()));
-        let root = lang::addr::ModulePath::root();
+        let whole = |change: &ResourceChange| Source::Resource(change.address.resource.clone(), None);
+        let resources = resources.map(|change| (change.address.module.clone(), whole(change)));
         let named = outputs.iter().filter(|(_, change)| change.action != crate::plan::Action::NoOp);
-        let changed = resources.chain(named.map(|(name, _)| Node::Output(root.clone(), name.clone())));
-        let relevant = crate::relevance::relevant_attributes(workspace, &self.graph, changed);
+        let of_root = |name: &Str| (ModuleInstance::root(), Source::Output(name.clone()));
+        let mut changed: Vec<(ModuleInstance, Source)> =
+            resources.chain(named.map(|(name, _)| of_root(name))).collect();
+        if self.options.mode == PlanMode::Normal {
+            outputs_below(&self.world, &workspace.config, &mut changed);
+        }
+        let relevant = crate::relevance::relevant_attributes(&self.world, changed);
         let mut generated = self.generated.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         generated.sort_by(|a, b| a.address.cmp(&b.address));
         let targeted = !self.selection.is_everything();
@@ -422,5 +435,17 @@ impl<'w> Planning<'w> {
     fn root_variables(&self, workspace: &Workspace) -> BTreeMap<Str, Value> {
         let variables = workspace.config.variables.values();
         variables.map(|v| (v.name.clone(), variables::recorded(&self.world, v))).collect()
+    }
+}
+
+/// The outputs of all modules below: they are stored nowhere, so that each is as good as new.
+fn outputs_below(world: &World<'_>, module: &Module, found: &mut Vec<(ModuleInstance, Source)>) {
+    for child in module.children.values() {
+        for instance in world.instances(&child.path) {
+            let worth = child.outputs.keys().filter(|name| !world.output(&instance, name).is_null());
+            let nodes = worth.map(|name| (instance.address.clone(), Source::Output(name.clone())));
+            found.extend(nodes);
+        }
+        outputs_below(world, child, found);
     }
 }

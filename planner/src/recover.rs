@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lang::addr::ProviderConfig;
 use lang::{Diagnostic, Diagnostics, Str, Value};
 use sdk::{Configured, RecoverRequest, RecoverResponse};
-use state::{InstanceObject, Journal, JournalRecord, ObjectStatus, Operation, Outcome, Snapshots, State};
+use state::{DeposedKey, InstanceObject, Journal, JournalRecord, ObjectStatus, Operation, Outcome, Snapshots, State};
 
 use crate::graph::{ConfigGraph, Node};
 use crate::hooks::Hooks;
@@ -40,7 +40,9 @@ pub async fn recover(
     for record in &records {
         let fine = match &record.outcome {
             Some(outcome) => {
-                take_outcome(&mut state, record, outcome);
+                if let Some(what) = take_outcome(&mut state, record, outcome) {
+                    tell(hooks, record, what);
+                }
                 true
             }
             None => match providers.get(&record.intent.provider) {
@@ -73,11 +75,30 @@ fn journal_unreadable(error: &str) -> Diagnostics {
     Diagnostic::error("Failed to use the state's journal", detail).into()
 }
 
-fn take_outcome(state: &mut State, record: &JournalRecord, outcome: &Outcome) {
-    match outcome {
-        Outcome::Object(object) => put(state, record, Some(object.clone())),
-        Outcome::Gone => put(state, record, None),
-        Outcome::Failed => {}
+/// Puts an outcome into the state; what that changes there, if it does.
+fn take_outcome(state: &mut State, record: &JournalRecord, outcome: &Outcome) -> Option<&'static str> {
+    let object = match outcome {
+        Outcome::Object(object) => Some(object),
+        Outcome::Gone => None,
+        Outcome::Failed => return None,
+    };
+    if stored(state, record).as_ref() == object {
+        return None;
+    }
+    put(state, record, object.cloned());
+    Some(match (object, record.intent.operation) {
+        (None, _) => "was removed, which the state did not know yet",
+        (Some(_), Operation::Create) => "was made, which the state did not know yet",
+        (Some(_), _) => "was changed, which the state did not know yet",
+    })
+}
+
+/// The object that the record is about, as the state has it.
+fn stored(state: &State, record: &JournalRecord) -> Option<Arc<InstanceObject>> {
+    let instance = state.instance(&record.intent.address)?;
+    match &record.intent.deposed {
+        Some(key) => instance.deposed.get(key).cloned(),
+        None => instance.current.clone(),
     }
 }
 
@@ -87,6 +108,10 @@ fn put(state: &mut State, record: &JournalRecord, object: Option<Arc<InstanceObj
         Some(key) => state.set_deposed(&intent.address, &intent.provider, key, object),
         None => state.set_current(&intent.address, &intent.provider, object),
     }
+}
+
+fn tell(hooks: &dyn Hooks, record: &JournalRecord, what: &str) {
+    hooks.recovered(&record.intent.address, record.intent.deposed.as_ref().map(DeposedKey::as_str), what);
 }
 
 /// Configures the providers that pending operations need, with resource values as the state has them.
@@ -179,10 +204,13 @@ async fn recover_one(
     };
     let ty = schema.block.implied_type();
     let absent = Value::null(ty.clone());
-    let stored = state.instance(&intent.address).and_then(|instance| match &intent.deposed {
-        Some(key) => instance.deposed.get(key).cloned(),
-        None => instance.current.clone(),
-    });
+    let stored = stored(state, record);
+    if stored.is_none() && intent.operation != Operation::Create {
+        // The outcome came into the state, and the run ended before the journal had it. There is nothing to ask for: a
+        // provider that is asked without an id may answer with anything.
+        tell(hooks, record, "is gone");
+        return true;
+    }
     let decode = |object: &InstanceObject| objects::decode(object, provider.as_ref(), kind, schema, &text).ok();
     let plain = |value: Value| value.unmark_deep().0;
     let prior = stored.as_deref().and_then(decode).map_or(absent.clone(), plain);
@@ -231,7 +259,7 @@ async fn recover_one(
                 (Operation::Update, _) => "read again after an interrupted change",
                 (Operation::Delete, _) => "still there: it will be removed again",
             };
-            hooks.recovered(&intent.address, what);
+            tell(hooks, record, what);
             true
         }
         RecoverResponse::Absent => {
@@ -240,7 +268,7 @@ async fn recover_one(
                 Operation::Create => "was never made",
                 Operation::Update | Operation::Delete => "is gone",
             };
-            hooks.recovered(&intent.address, what);
+            tell(hooks, record, what);
             true
         }
         RecoverResponse::Unclear(problems) => {

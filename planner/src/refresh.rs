@@ -29,6 +29,9 @@ fn empty_body() -> Body {
 /// Evaluates a provider's configuration and makes a configured provider of it. `None` after an error.
 pub(crate) async fn configure(world: &World<'_>, address: &ProviderConfig) -> Option<Arc<dyn Configured>> {
     let workspace = world.workspace;
+    if let Some(stand_in) = workspace.providers.instead_of(address) {
+        return Some(stand_in.clone());
+    }
     let Some(provider) = workspace.providers.get(&address.source) else {
         world.report(unknown_provider(address).into());
         return None;
@@ -100,7 +103,14 @@ impl Planning<'_> {
     /// Reads everything that the state holds of a provider.
     pub(crate) async fn visit_refresh(&self, address: &ProviderConfig) -> Visit {
         let Some(configured) = read(&self.providers).get(address).cloned() else { return Visit::Failed };
-        let Some(groups) = self.stored_objects(address) else { return Visit::Failed };
+        let Some(mut groups) = self.stored_objects(address) else { return Visit::Failed };
+        let providers = &self.world.workspace.providers;
+        for pending in groups.values_mut() {
+            // Nobody but the one who stands in for its provider knows of an object.
+            pending
+                .extract_if(.., |item| providers.instead_for(&item.key.0, address).is_some())
+                .for_each(|item| self.keep_as_stored(item));
+        }
         let reads = groups.into_iter().map(|(type_name, pending)| self.refresh_type(&configured, type_name, pending));
         let fine = join_all(reads).await.into_iter().all(|fine| fine);
         if fine { Visit::Done } else { Visit::Failed }
@@ -149,15 +159,15 @@ impl Planning<'_> {
         (!failed).then_some(groups)
     }
 
+    fn keep_as_stored(&self, item: Pending) {
+        let private = objects::private_bytes(&item.object);
+        let prior = Prior { stored: item.value.clone(), current: Some(item.value), object: item.object, private };
+        write(&self.prior).insert(item.key, prior);
+    }
+
     async fn refresh_type(&self, configured: &Arc<dyn Configured>, type_name: Str, pending: Vec<Pending>) -> bool {
         if !self.options.refresh {
-            let mut prior = write(&self.prior);
-            for item in pending {
-                let private = objects::private_bytes(&item.object);
-                let entry =
-                    Prior { stored: item.value.clone(), current: Some(item.value), object: item.object, private };
-                prior.insert(item.key, entry);
-            }
+            pending.into_iter().for_each(|item| self.keep_as_stored(item));
             return true;
         }
         let ids: Vec<Option<Str>> = pending.iter().map(|item| object_id(&item.value)).collect();

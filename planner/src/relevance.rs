@@ -1,95 +1,144 @@
 //! Which attributes of resources a plan's changes come from: drift there may explain the plan.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use config::module::Module;
 use config::references::{Reference, Subject};
+use lang::Str;
+use lang::addr::{InstanceKey, ModuleInstance, Resource};
 use lang::ast::{Expr, StepKind, Traversal};
-use petgraph::graph::NodeIndex;
+use sdk::Block;
 
 use crate::decode::visit_references;
-use crate::graph::{ConfigGraph, Node};
 use crate::plan::{PathElement, RelevantAttribute};
-use crate::workspace::Workspace;
+use crate::scope::World;
 
-/// The attributes that the configuration of these nodes refers to, directly or through variables, locals, outputs and
-/// other resources.
-pub fn relevant_attributes(
-    workspace: &Workspace,
-    graph: &ConfigGraph,
-    changed: impl Iterator<Item = Node>,
-) -> Vec<RelevantAttribute> {
-    let mut open: Vec<NodeIndex> = changed.filter_map(|node| graph.index_of(&node)).collect();
-    let mut seen: HashSet<NodeIndex> = open.iter().copied().collect();
-    let mut found = BTreeSet::new();
-    while let Some(index) = open.pop() {
-        let Some(node) = graph.node(index) else { continue };
-        collect(workspace, node, &mut found);
-        let carries = |index: &NodeIndex| {
-            matches!(
-                graph.node(*index),
-                Some(Node::Variable(..) | Node::Local(..) | Node::Output(..) | Node::Resource(_))
-            )
-        };
-        open.extend(graph.dependencies(index).filter(carries).filter(|index| seen.insert(*index)));
-    }
-    found.into_iter().collect()
+/// Something in a module that has its value from references.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// An input variable: from the argument of the call.
+    Variable(Str),
+    /// A local value.
+    Local(Str),
+    /// An output.
+    Output(Str),
+    /// A resource, or one of its attributes alone.
+    Resource(Resource, Option<Str>),
 }
 
-fn collect(workspace: &Workspace, node: &Node, found: &mut BTreeSet<RelevantAttribute>) {
-    let root = &workspace.config;
-    let mut add = |module: &Module, exprs: &[&Expr]| {
-        let traversals = exprs.iter().flat_map(|expr| expr.traversals());
-        found.extend(traversals.filter_map(|traversal| relevant(module, traversal)));
-    };
-    match node {
-        Node::Variable(path, name) => {
-            let Some((caller, call)) =
-                path.parent().zip(path.0.last()).and_then(|(parent, call)| Some((root.descendant(&parent)?, call)))
-            else {
-                return;
-            };
-            let arguments = caller.calls.get(call).map(|call| call.arguments.as_slice()).unwrap_or_default();
-            if let Some(argument) = arguments.iter().find(|argument| argument.name == *name) {
-                add(caller, &[&argument.expr]);
+/// The attributes that these refer to, directly or through variables, locals, outputs and other resources.
+pub fn relevant_attributes(world: &World<'_>, changed: Vec<(ModuleInstance, Source)>) -> Vec<RelevantAttribute> {
+    let mut search = Search { world, open: Vec::new(), seen: HashSet::new(), found: BTreeSet::new() };
+    changed.into_iter().for_each(|(module, source)| search.push(module, source));
+    while let Some((module, source)) = search.open.pop() {
+        search.follow(&module, &source);
+    }
+    search.found.into_iter().collect()
+}
+
+struct Search<'a> {
+    world: &'a World<'a>,
+    open: Vec<(ModuleInstance, Source)>,
+    seen: HashSet<(ModuleInstance, Source)>,
+    found: BTreeSet<RelevantAttribute>,
+}
+
+impl Search<'_> {
+    fn push(&mut self, module: ModuleInstance, source: Source) {
+        if self.seen.insert((module.clone(), source.clone())) {
+            self.open.push((module, source));
+        }
+    }
+
+    fn follow(&mut self, instance: &ModuleInstance, source: &Source) {
+        let world = self.world;
+        let Some(module) = world.workspace.config.descendant(&instance.path()) else { return };
+        match source {
+            Source::Variable(name) => {
+                let caller = instance.parent().zip(instance.0.last());
+                let Some((caller, (call, _))) = caller else { return };
+                let calling = world.workspace.config.descendant(&caller.path());
+                let call = calling.and_then(|calling| calling.calls.get(call));
+                let arguments = call.map(|call| call.arguments.as_slice()).unwrap_or_default();
+                if let Some(argument) = arguments.iter().find(|argument| argument.name == *name) {
+                    self.expression(&caller, &argument.expr);
+                }
             }
-        }
-        Node::Local(path, name) => {
-            if let Some(module) = root.descendant(path)
-                && let Some(local) = module.locals.get(name)
-            {
-                add(module, &[&local.expr]);
+            Source::Local(name) => {
+                if let Some(local) = module.locals.get(name) {
+                    self.expression(instance, &local.expr);
+                }
             }
-        }
-        Node::Output(path, name) => {
-            if let Some(module) = root.descendant(path)
-                && let Some(output) = module.outputs.get(name)
-            {
-                add(module, &[&output.value]);
+            Source::Output(name) => {
+                if let Some(output) = module.outputs.get(name) {
+                    self.expression(instance, &output.value);
+                }
             }
+            Source::Resource(resource, attribute) => self.resource(instance, module, resource, attribute.as_ref()),
         }
-        Node::Resource(resource) => {
-            let Some(module) = root.descendant(&resource.module) else { return };
-            let Some(block) = module.resources.get(&resource.resource) else { return };
-            add(module, &[&block.count, &block.for_each].into_iter().flatten().map(|expr| &**expr).collect::<Vec<_>>());
-            let schema = workspace.providers.block(&block.provider_source, &resource.resource);
-            visit_references(&block.body, schema, &mut |traversal| found.extend(relevant(module, traversal)));
+    }
+
+    fn resource(&mut self, instance: &ModuleInstance, module: &Module, resource: &Resource, attribute: Option<&Str>) {
+        let Some(block) = module.resources.get(resource) else { return };
+        for repetition in [&block.count, &block.for_each].into_iter().flatten() {
+            self.expression(instance, repetition);
         }
-        Node::Call(_) | Node::Close(_) | Node::Provider(_) | Node::Refresh(_) | Node::Check(..) => {}
+        let schema = self.world.workspace.providers.block(&block.provider_source, resource);
+        let part = schema.zip(attribute).map(|(schema, name)| only(schema, name));
+        let mut visit = |traversal: &Traversal| self.reference(instance, traversal);
+        visit_references(&block.body, part.as_ref().or(schema), &mut visit);
+    }
+
+    fn expression(&mut self, instance: &ModuleInstance, expr: &Expr) {
+        expr.traversals().into_iter().for_each(|traversal| self.reference(instance, traversal));
+    }
+
+    fn reference(&mut self, module: &ModuleInstance, traversal: &Traversal) {
+        let Ok(reference) = Reference::parse(traversal) else { return };
+        match &reference.subject {
+            Subject::Variable(name) => self.push(module.clone(), Source::Variable(name.clone())),
+            Subject::Local(name) => self.push(module.clone(), Source::Local(name.clone())),
+            Subject::Resource(resource) => self.attribute(module, resource, &InstanceKey::None, &reference),
+            Subject::ResourceInstance(resource, key) => self.attribute(module, resource, key, &reference),
+            Subject::ModuleOutput(call, key, output) => self.outputs(module, call, key, Some(output)),
+            Subject::ModuleInstance(call, key) => self.outputs(module, call, key, None),
+            Subject::Module(call) => self.outputs(module, call, &InstanceKey::None, None),
+            Subject::Each(_) | Subject::Count(_) | Subject::Path(_) | Subject::Terraform(_) | Subject::SelfObject => {}
+        }
+    }
+
+    fn attribute(&mut self, module: &ModuleInstance, resource: &Resource, key: &InstanceKey, reference: &Reference) {
+        let dot = if module.is_root() { "" } else { "." };
+        let path = reference.remaining().iter().map(|step| match &step.kind {
+            StepKind::Attribute(name) | StepKind::Key(name) => PathElement::Name(name.clone()),
+            StepKind::Index(index) => PathElement::Index(index.to_u64().unwrap_or_default()),
+        });
+        let path: Vec<PathElement> = path.collect();
+        let first = path.first().and_then(|element| match element {
+            PathElement::Name(name) => Some(name.clone()),
+            PathElement::Index(_) => None,
+        });
+        self.found.insert(RelevantAttribute { resource: format!("{module}{dot}{resource}{key}"), path });
+        self.push(module.clone(), Source::Resource(resource.clone(), first));
+    }
+
+    /// The outputs of a call's instances, all of them where no key is given.
+    fn outputs(&mut self, module: &ModuleInstance, call: &Str, key: &InstanceKey, output: Option<&Str>) {
+        for child in self.world.instances(&module.path().child(call.clone())) {
+            let wanted = |last: &InstanceKey| *key == InstanceKey::None || last == key;
+            let below = child.address.parent().as_ref() == Some(module);
+            if !below || !child.address.0.last().is_some_and(|(_, last)| wanted(last)) {
+                continue;
+            }
+            let names = child.config.outputs.keys().filter(|name| output.is_none_or(|output| output == *name));
+            names.for_each(|name| self.push(child.address.clone(), Source::Output(name.clone())));
+        }
     }
 }
 
-fn relevant(module: &Module, traversal: &Traversal) -> Option<RelevantAttribute> {
-    let reference = Reference::parse(traversal).ok()?;
-    let resource = reference.subject.resource()?;
-    let key = match &reference.subject {
-        Subject::ResourceInstance(_, key) => key.to_string(),
-        _ => String::new(),
-    };
-    let dot = if module.path.is_root() { "" } else { "." };
-    let path = reference.remaining().iter().map(|step| match &step.kind {
-        StepKind::Attribute(name) | StepKind::Key(name) => PathElement::Name(name.clone()),
-        StepKind::Index(index) => PathElement::Index(index.to_u64().unwrap_or_default()),
-    });
-    Some(RelevantAttribute { resource: format!("{}{dot}{resource}{key}", module.path), path: path.collect() })
+/// The part of a schema that one attribute or kind of block makes.
+fn only(schema: &Block, name: &Str) -> Block {
+    let attributes = schema.attributes.get(name).map(|attribute| (name.clone(), attribute.clone()));
+    let blocks = schema.blocks.get(name).map(|block| (name.clone(), block.clone()));
+    Block::new(attributes.into_iter().collect::<BTreeMap<_, _>>(), blocks.into_iter().collect::<BTreeMap<_, _>>())
 }

@@ -39,6 +39,8 @@ pub struct World<'w> {
     pub workspace: &'w Workspace,
     /// Which walk it is.
     pub phase: Phase,
+    /// Whether conditions that do not hold are only warned of: a refresh changes nothing.
+    pub(crate) only_warns: bool,
     pub(crate) functions: Functions,
     pub(crate) checks: Mutex<BTreeMap<(ModuleInstance, Checkable), CheckOutcome>>,
     given: BTreeMap<Str, GivenVariable>,
@@ -197,6 +199,7 @@ impl<'w> World<'w> {
         World {
             workspace,
             phase,
+            only_warns: false,
             functions,
             checks: Mutex::new(BTreeMap::new()),
             given,

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lang::addr::{ConfigResource, Mode, ModulePath, ResourceInstance};
-use state::State;
+use state::model::Serial;
+use state::{Parts, State};
 
 use crate::graph::{ConfigGraph, Node};
-use crate::plan::{Action, Plan, PlanMode};
+use crate::plan::{Action, Plan, PlanMode, ResourceChange};
 use crate::workspace::Workspace;
 
 /// Brings a plan to the state as it is stored now. After that its states differ from the stored one only by what was read
@@ -23,7 +24,9 @@ pub fn rebase(workspace: &Workspace, plan: &mut Plan, stored: &State) -> Result<
     let outputs: Vec<_> =
         outputs.into_iter().filter(|name| previous.outputs.get(name) != stored.outputs.get(name)).collect();
     let mut stale = Vec::new();
-    if previous.lineage != stored.lineage {
+    // A plan from before there was a state has no lineage yet.
+    let is_first = previous.is_empty() && previous.serial == Serial(0);
+    if previous.lineage != stored.lineage && !is_first {
         stale.push("the whole state was replaced by another".to_owned());
     }
     let touched = touched(workspace, plan);
@@ -52,9 +55,30 @@ pub fn rebase(workspace: &Workspace, plan: &mut Plan, stored: &State) -> Result<
         };
     }
     plan.prior_state.serial = stored.serial;
+    plan.prior_state.lineage = stored.lineage.clone();
     plan.changes.retain(|change| change.action != Action::NoOp || !foreign.contains(&change.address));
     plan.previous_state = stored.clone();
     Ok(())
+}
+
+/// What of the state the apply of a plan changes and reads: all that [`rebase`] looks at.
+pub fn parts(workspace: &Workspace, plan: &Plan) -> Parts {
+    let mut parts = Parts::default();
+    let managed = |resource: &ConfigResource| resource.resource.mode == Mode::Managed;
+    for change in plan.changes.iter().filter(|change| is_touching(change)) {
+        let addresses = std::iter::once(&change.address).chain(&change.previous_address);
+        parts.changed.extend(addresses.map(ResourceInstance::config).filter(managed).map(|config| config.to_string()));
+    }
+    let outputs = plan.outputs.iter().filter(|(_, change)| change.action != Action::NoOp);
+    parts.changed.extend(outputs.map(|(name, _)| Parts::of_output(name)));
+    let touched = touched(workspace, plan).into_iter().filter(managed).map(|config| config.to_string());
+    parts.read = touched.filter(|part| !parts.changed.contains(part)).collect();
+    parts
+}
+
+/// Whether a change alters the state, be it that an object only moves or is taken over.
+fn is_touching(change: &ResourceChange) -> bool {
+    change.action != Action::NoOp || change.previous_address.is_some() || change.importing.is_some()
 }
 
 /// Managed instances that differ, or are in one of two states only.
@@ -76,7 +100,7 @@ fn touched(workspace: &Workspace, plan: &Plan) -> BTreeSet<ConfigResource> {
     let graph = ConfigGraph::build(workspace, &BTreeSet::new());
     let mut start = Vec::new();
     for change in &plan.changes {
-        if change.action == Action::NoOp && change.previous_address.is_none() {
+        if !is_touching(change) {
             continue;
         }
         touched.insert(change.address.config());

@@ -10,7 +10,7 @@ use lang::{Diagnostic, Diagnostics, Range, Value};
 use crate::plan::{Action, ResourceChange};
 use crate::planning::Planning;
 use crate::scope::{BlockScope, ModuleScope};
-use crate::sync::lock;
+use crate::sync::{lock, read};
 
 /// The path of an `ignore_changes` entry.
 pub(crate) fn relative_path(traversal: &Traversal) -> Vec<PathStep> {
@@ -26,8 +26,8 @@ fn path_step(step: &Step) -> PathStep {
     }
 }
 
-/// Whether what a `replace_triggered_by` entry names changes in this plan: any action on a whole resource or instance other
-/// than a read, or a change of the attribute that it names.
+/// Whether what a `replace_triggered_by` entry names changes in this plan: an update or replacement of a whole resource or
+/// instance, or a change of the attribute that it names.
 pub(crate) fn is_triggered(
     planning: &Planning<'_>,
     module: &ModuleScope,
@@ -51,19 +51,29 @@ pub(crate) fn is_triggered(
     let path: Vec<PathStep> = reference.remaining().iter().map(path_step).collect();
     let config = ConfigResource { module: module.config.path.clone(), resource: resource.clone() };
     let changes = lock(&planning.changes);
-    let mut concerned = changes.iter().filter(|change| {
+    let of_resource = |change: &&ResourceChange| {
         change.address.config() == config
             && change.address.module == module.address
             && key.is_none_or(|key| *key == change.address.key || *key == InstanceKey::None)
-    });
-    Ok(concerned.any(|change| changes_at(change, &path)))
+    };
+    let concerned: Vec<&ResourceChange> = changes.iter().filter(of_resource).collect();
+    // What is not there at all can't trigger anything, which is hardly what is meant.
+    let address = module.address.resource(resource.clone());
+    let planned = planning.selection.is_everything() && !read(&planning.deferred_resources).contains(&config);
+    if concerned.is_empty() && planned && planning.stored.resource(&address).is_none() {
+        let within = if module.address.is_root() { "the root module".to_owned() } else { module.address.to_string() };
+        let key = key.map(ToString::to_string).unwrap_or_default();
+        return Err(Diagnostic::error(format!("no change found for {resource}{key} in {within}"), ""));
+    }
+    Ok(concerned.into_iter().any(|change| changes_at(change, &path)))
 }
 
 fn changes_at(change: &ResourceChange, path: &[PathStep]) -> bool {
     match change.action {
-        Action::NoOp | Action::Read => return false,
-        _ if path.is_empty() => return true,
-        _ => {}
+        // What comes or goes as a whole has no value that changes.
+        Action::NoOp | Action::Read | Action::Create | Action::Delete | Action::Forget => return false,
+        Action::Update | Action::DeleteThenCreate | Action::CreateThenDelete if path.is_empty() => return true,
+        Action::Update | Action::DeleteThenCreate | Action::CreateThenDelete => {}
     }
     let path = Path(path.to_vec());
     match (change.before.at_path(&path), change.after.at_path(&path)) {

@@ -152,6 +152,9 @@ fn validate_call(world: &World<'_>, caller: &Module, call: &ModuleCall) {
 }
 
 fn validate_provider(world: &World<'_>, address: &lang::addr::ProviderConfig) {
+    if world.workspace.providers.instead_of(address).is_some() {
+        return;
+    }
     let root = &world.workspace.config;
     let block = module_at(root, &address.module)
         .and_then(|module| module.provider_block(&address.source, address.alias.as_ref()));

@@ -5,32 +5,80 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use config::module::Module;
-use lang::addr::{ModuleInstance, ProviderSource, Resource, ResourceInstance};
+use lang::addr::{ModuleInstance, ProviderConfig, ProviderSource, Resource, ResourceInstance};
 use lang::ast::Expr;
 use lang::functions::CallContext;
 use lang::{Range, Sources, Str, Value};
-use sdk::{Block, Provider, Schema};
+use sdk::{Block, Configured, Provider, Schema};
 
 use crate::plan::PlanMode;
 
 /// The providers linked into the program, by source address.
 #[derive(Clone, Default)]
-pub struct ProviderRegistry(BTreeMap<ProviderSource, Arc<dyn Provider>>);
+pub struct ProviderRegistry {
+    linked: BTreeMap<ProviderSource, Arc<dyn Provider>>,
+    stand_ins: StandIns,
+}
+
+/// Who plans, reads and applies in place of linked providers, whose schemas and rules still hold: what a test mocks.
+#[derive(Clone, Default)]
+pub struct StandIns {
+    /// In place of whole provider configurations, which are not looked at.
+    pub configurations: BTreeMap<ProviderConfig, Arc<dyn Configured>>,
+    /// In place of the provider of some instances; the first that fits counts.
+    pub instances: Vec<InstanceStandIn>,
+}
+
+/// Who stands in for the provider of some instances.
+#[derive(Clone)]
+pub struct InstanceStandIn {
+    /// Which instances.
+    pub target: Target,
+    /// Only where they belong to this provider configuration.
+    pub provider: Option<ProviderConfig>,
+    /// The stand-in.
+    pub configured: Arc<dyn Configured>,
+}
 
 impl ProviderRegistry {
     /// A registry of these providers.
     pub fn new(providers: impl IntoIterator<Item = Arc<dyn Provider>>) -> ProviderRegistry {
-        ProviderRegistry(providers.into_iter().map(|provider| (provider.source(), provider)).collect())
+        let linked = providers.into_iter().map(|provider| (provider.source(), provider)).collect();
+        ProviderRegistry { linked, stand_ins: StandIns::default() }
+    }
+
+    /// The same providers with others in their place here and there.
+    #[must_use]
+    pub fn with_stand_ins(mut self, stand_ins: StandIns) -> ProviderRegistry {
+        self.stand_ins = stand_ins;
+        self
+    }
+
+    /// Who stands in for a provider configuration.
+    pub(crate) fn instead_of(&self, provider: &ProviderConfig) -> Option<&Arc<dyn Configured>> {
+        self.stand_ins.configurations.get(provider)
+    }
+
+    /// Who stands in for the provider of an instance.
+    pub(crate) fn instead_for(
+        &self,
+        instance: &ResourceInstance,
+        provider: &ProviderConfig,
+    ) -> Option<&Arc<dyn Configured>> {
+        let fits = |stand_in: &&InstanceStandIn| {
+            stand_in.provider.as_ref().is_none_or(|of| of == provider) && stand_in.target.matches(instance)
+        };
+        self.stand_ins.instances.iter().find(fits).map(|stand_in| &stand_in.configured)
     }
 
     /// The provider of a source address.
     pub fn get(&self, source: &ProviderSource) -> Option<&Arc<dyn Provider>> {
-        self.0.get(source)
+        self.linked.get(source)
     }
 
     /// All of them, by source address.
     pub fn iter(&self) -> impl Iterator<Item = (&ProviderSource, &Arc<dyn Provider>)> {
-        self.0.iter()
+        self.linked.iter()
     }
 
     /// The schema of a resource type, data source or ephemeral resource type.

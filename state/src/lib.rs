@@ -9,13 +9,18 @@ mod files;
 pub mod journal;
 pub mod json;
 mod legacy;
+pub mod merge;
 pub mod model;
 pub mod v4;
 
-pub use backend::{Backend, LockError, LockId, LockInfo, Snapshots, StateStore, StoreError, WriteCondition};
+pub use backend::{
+    Backend, Heart, HeldLock, LockError, LockId, LockInfo, LostLock, Renewal, Snapshots, StateStore, StoreError,
+    WriteCondition,
+};
 pub use codec::{Codec, Seal, SealError};
 pub use journal::{Intent, IntentId, Journal, JournalError, JournalRecord, Operation, Outcome};
 pub use json::Json;
+pub use merge::Parts;
 pub use model::{
     AttributePath, AttributeStep, CheckObject, CheckResult, CheckStatus, Dependencies, DeposedKey, InstanceObject,
     InstanceState, Lineage, ObjectStatus, OutputValue, ResourceState, Serial, State,

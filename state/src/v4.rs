@@ -479,6 +479,18 @@ fn write_resource(out: &mut Writer, module: &str, address: &AbsResource, resourc
     out.string("name", &address.resource.name);
     out.string("provider", &resource.provider.to_string());
     out.key("instances");
+    write_instances(out, resource);
+    out.close('}');
+}
+
+/// The instances of a resource as they stand in the file, in compact form.
+pub fn instances_to_json(resource: &ResourceState) -> Json {
+    let mut out = Writer { out: String::new(), depth: 0, first: true };
+    write_instances(&mut out, resource);
+    Json::from_valid(&out.out)
+}
+
+fn write_instances(out: &mut Writer, resource: &ResourceState) {
     out.open('[');
     for (key, instance) in &resource.instances {
         if let Some(object) = &instance.current {
@@ -491,7 +503,6 @@ fn write_resource(out: &mut Writer, module: &str, address: &AbsResource, resourc
         }
     }
     out.close(']');
-    out.close('}');
 }
 
 /// An object as it stands among its resource's instances in the file, in compact form.

@@ -1,8 +1,14 @@
-//! Finding and reading test files.
+//! Finding and reading test files, and the modules that they name.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use config::ModuleManifest;
+use config::loader::load_run_module;
+use config::module::Module;
 use config::test_file::{self, TestFile};
+use lang::addr::ModulePath;
 use lang::{Diagnostics, Sources};
 
 /// A directory or file that can't be read.
@@ -34,6 +40,23 @@ pub fn discover(sources: &Sources, root: &Path, tests: &Path) -> Result<(Vec<Tes
         files.extend(file);
     }
     Ok((files, diagnostics))
+}
+
+/// Reads the modules that runs name, from where they are installed.
+pub fn load_modules(
+    sources: &Sources,
+    root: &Path,
+    installed: &ModuleManifest,
+    files: &[TestFile],
+) -> (BTreeMap<ModulePath, Arc<Module>>, Diagnostics) {
+    let mut diagnostics = Diagnostics::new();
+    let mut modules = BTreeMap::new();
+    for (path, call) in files.iter().flat_map(TestFile::modules) {
+        let (module, problems) = load_run_module(sources, root, installed, &path, call);
+        diagnostics.append(problems);
+        modules.extend(module.map(|module| (path, module)));
+    }
+    (modules, diagnostics)
 }
 
 fn listed(root: &Path, directory: &Path) -> Result<Vec<PathBuf>, FileError> {

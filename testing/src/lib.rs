@@ -2,7 +2,7 @@
 //! destroys what was made.
 //!
 //! A run is an ordinary plan and apply of the planner. What tests add to them is put into the configuration and the registry
-//! of providers beforehand: variables, provider blocks, mock providers, and stand-ins for overridden objects.
+//! of providers beforehand: variables, provider blocks, and stand-ins for the providers of mocked and overridden objects.
 
 mod expected;
 mod files;
@@ -12,6 +12,6 @@ mod overrides;
 mod run;
 mod store;
 
-pub use files::{FileError, discover};
-pub use mock::{Defaults, MockProvider};
+pub use files::{FileError, discover, load_modules};
+pub use mock::{Mock, MockValues, MockedType};
 pub use run::{FileOutcome, Reporter, RunOutcome, Shown, Status, Suite, run_file};

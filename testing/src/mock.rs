@@ -1,101 +1,69 @@
-//! Mock providers: they have the schemas of a provider and make up what it would compute.
+//! Mock providers: they make up what a provider would compute.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use lang::addr::{Mode, ProviderSource};
+use lang::addr::Mode;
 use lang::{Str, Type, Value};
 use sdk::provider::{Configured, ImportedObject, RecoverResponse};
-use sdk::schema::{Block, Nesting, ProviderSchema};
+use sdk::schema::{Block, Nesting};
 use sdk::{
     ApplyRequest, ApplyResponse, DataRequest, PlanRequest, PlanResponse, Provider, ProviderDiagnostic, ReadRequest,
     ReadResponse, RecoverRequest,
 };
 
-/// Values for the computed attributes of types.
+/// What a mock gives to the computed attributes of objects, by mode and type.
 #[derive(Clone, Debug, Default)]
-pub struct Defaults {
-    /// By type: an object of attributes.
-    pub resources: BTreeMap<Str, Value>,
-    /// The same for data sources.
-    pub data: BTreeMap<Str, Value>,
+pub struct MockValues(pub BTreeMap<(Mode, Str), MockedType>);
+
+/// The values of one type.
+#[derive(Clone, Debug)]
+pub struct MockedType {
+    /// An object of attributes.
+    pub values: Value,
     /// Whether they are known while planning.
     pub during_plan: bool,
 }
 
-/// A provider that calls nothing.
-pub struct MockProvider {
-    source: ProviderSource,
+/// Stands in for a provider and calls nothing.
+pub struct Mock {
     mocked: Arc<dyn Provider>,
-    schema: ProviderSchema,
-    defaults: Arc<Defaults>,
+    types: MockValues,
 }
 
-impl MockProvider {
-    /// Stands in for a provider, under a source address of its own or the provider's.
-    pub fn new(source: ProviderSource, mocked: Arc<dyn Provider>, defaults: Defaults) -> MockProvider {
-        let mut schema = mocked.schema().clone();
-        // It needs no configuration, and whatever a configuration says does not matter.
-        for attribute in schema.provider.block.attributes.values_mut() {
-            attribute.optional |= attribute.required;
-            attribute.required = false;
-        }
-        MockProvider { source, mocked, schema, defaults: Arc::new(defaults) }
-    }
-}
-
-#[async_trait]
-impl Provider for MockProvider {
-    fn source(&self) -> ProviderSource {
-        self.source.clone()
+impl Mock {
+    /// Stands in for a provider.
+    pub fn new(mocked: Arc<dyn Provider>, types: MockValues) -> Mock {
+        Mock { mocked, types }
     }
 
-    fn version(&self) -> &str {
-        self.mocked.version()
+    fn given(&self, mode: Mode, kind: &str) -> Option<&MockedType> {
+        self.types.0.get(&(mode, Str::from(kind)))
     }
 
-    fn schema(&self) -> &ProviderSchema {
-        &self.schema
-    }
-
-    fn validate_config(&self, _: &Value) -> Vec<ProviderDiagnostic> {
-        Vec::new()
-    }
-
-    fn validate(&self, mode: Mode, type_name: &str, config: &Value) -> Vec<ProviderDiagnostic> {
-        self.mocked.validate(mode, type_name, config)
-    }
-
-    async fn configure(&self, _: Value) -> Result<Arc<dyn Configured>, Vec<ProviderDiagnostic>> {
-        Ok(Arc::new(Mocking { schema: self.schema.clone(), defaults: self.defaults.clone() }))
-    }
-}
-
-struct Mocking {
-    schema: ProviderSchema,
-    defaults: Arc<Defaults>,
-}
-
-impl Mocking {
-    fn fill(&self, kind: &str, object: &Value, making: Making) -> Value {
-        match self.schema.resources.get(kind) {
-            Some(schema) => fill_block(&schema.block, object, self.defaults.resources.get(kind), making),
+    fn fill(&self, mode: Mode, kind: &str, object: &Value, making: Making) -> Value {
+        let schema = self.mocked.schema();
+        let schemas = if mode == Mode::Data { &schema.data_sources } else { &schema.resources };
+        let values = self.given(mode, kind).map(|given| &given.values);
+        match schemas.get(kind) {
+            Some(schema) => fill_block(&schema.block, object, values, making),
             None => object.clone(),
         }
     }
 }
 
 #[async_trait]
-impl Configured for Mocking {
+impl Configured for Mock {
     async fn plan(&self, request: PlanRequest<'_>) -> PlanResponse {
-        let making = match (request.prior.is_null(), self.defaults.during_plan) {
+        let known = self.given(Mode::Managed, request.type_name).is_some_and(|given| given.during_plan);
+        let making = match (request.prior.is_null(), known) {
             (true, true) => Making::Values,
             (true, false) => Making::Unknown,
             (false, _) => Making::Nothing,
         };
-        let planned = self.fill(request.type_name, request.proposed, making);
+        let planned = self.fill(Mode::Managed, request.type_name, request.proposed, making);
         PlanResponse { planned: Some(planned), ..PlanResponse::default() }
     }
 
@@ -109,9 +77,8 @@ impl Configured for Mocking {
     }
 
     async fn apply(&self, request: ApplyRequest<'_>) -> ApplyResponse {
-        let object =
-            (!request.planned.is_null()).then(|| self.fill(request.type_name, request.planned, Making::Values));
-        ApplyResponse { object, ..ApplyResponse::default() }
+        let made = || self.fill(Mode::Managed, request.type_name, request.planned, Making::Values);
+        ApplyResponse { object: (!request.planned.is_null()).then(made), ..ApplyResponse::default() }
     }
 
     async fn import(&self, _: &str, _: &str) -> Result<Vec<ImportedObject>, Vec<ProviderDiagnostic>> {
@@ -120,13 +87,7 @@ impl Configured for Mocking {
     }
 
     async fn read_data(&self, request: DataRequest<'_>) -> Result<Value, Vec<ProviderDiagnostic>> {
-        Ok(match self.schema.data_sources.get(request.type_name) {
-            Some(schema) => {
-                let defaults = self.defaults.data.get(request.type_name);
-                fill_block(&schema.block, request.config, defaults, Making::Values)
-            }
-            None => request.config.clone(),
-        })
+        Ok(self.fill(Mode::Data, request.type_name, request.config, Making::Values))
     }
 
     async fn recover(&self, _: RecoverRequest<'_>) -> RecoverResponse {

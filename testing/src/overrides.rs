@@ -1,144 +1,97 @@
-//! Overridden resources and modules: stand-ins in the configuration that is tested.
+//! Overridden resources and modules.
 //!
-//! An overridden resource belongs to a mock provider of its own, an overridden module call calls a module that has nothing but
-//! outputs. So neither the planner nor any provider has to know of tests.
+//! An overridden resource has a mock in the place of its provider, an overridden module call calls a module that has nothing
+//! but outputs. So neither the planner nor any provider has to know of tests.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use config::module::{Module, Output, ProviderRef, RequiredProvider, ResourceBlock};
+use config::module::{Module, Output};
 use config::test_file::{Override, OverrideKind};
-use lang::addr::{ConfigResource, ModuleInstance, ModulePath, ProviderConfig, ProviderSource, Resource};
+use lang::addr::{Mode, ModuleInstance, ModulePath, ProviderConfig, Resource};
+use lang::addr_parse::Target as Parsed;
 use lang::ast::{Expr, ExprKind, ObjectKey};
 use lang::eval::evaluate;
 use lang::{Diagnostic, Diagnostics, Range, Sources, Str, Value};
-use planner::ProviderRegistry;
-use sdk::Provider;
-use state::State;
+use planner::{InstanceStandIn, ProviderRegistry, Target};
 
-use crate::mock::{Defaults, MockProvider};
+use crate::mock::{Mock, MockValues, MockedType};
 use crate::names::Names;
+
+/// What overrides are made of.
+pub(crate) struct Overriding<'a> {
+    /// The providers linked in.
+    pub registry: &'a ProviderRegistry,
+    /// What values may name.
+    pub names: &'a Names<'a>,
+    /// The text of test files.
+    pub sources: &'a Sources,
+}
 
 /// A configuration in which what is overridden is replaced.
 pub(crate) struct Replaced {
     /// The configuration.
     pub config: Arc<Module>,
-    /// The stand-ins' providers.
-    pub providers: Vec<Arc<dyn Provider>>,
-    /// Whose provider is replaced: by which, and what it was.
-    pub resources: BTreeMap<ConfigResource, (ProviderConfig, ProviderConfig)>,
+    /// Who stands in for the providers of overridden objects; the first one counts.
+    pub instances: Vec<InstanceStandIn>,
 }
 
 impl Replaced {
-    /// Gives the objects of a state to the stand-ins.
-    pub fn enter(&self, state: &mut State) {
-        self.assign(state, |(stand_in, _)| stand_in);
-    }
-
-    /// Gives them back.
-    pub fn leave(&self, state: &mut State) {
-        self.assign(state, |(_, original)| original);
-    }
-
-    fn assign(&self, state: &mut State, of: impl Fn(&(ProviderConfig, ProviderConfig)) -> &ProviderConfig) {
-        for (address, resource) in &mut state.resources {
-            let key = ConfigResource { module: address.module.path(), resource: address.resource.clone() };
-            if let Some(sources) = self.resources.get(&key) {
-                Arc::make_mut(resource).provider = of(sources).clone();
-            }
-        }
-    }
-}
-
-/// Replaces what is overridden; of several overrides of one thing the first one counts.
-pub(crate) fn replace<'o>(
-    config: &Arc<Module>,
-    overrides: impl IntoIterator<Item = &'o Override>,
-    registry: &ProviderRegistry,
-    names: &Names<'_>,
-    sources: &Sources,
-    diagnostics: &mut Diagnostics,
-) -> Replaced {
-    let mut replaced = Replaced { config: config.clone(), providers: Vec::new(), resources: BTreeMap::new() };
-    for item in overrides {
-        let text = text_of(sources, item.target.range);
-        let problem = match (item.kind, text.parse::<lang::addr_parse::Target>()) {
-            (OverrideKind::Module, Ok(lang::addr_parse::Target::Module(module))) => {
-                replaced.module(&module, item, sources, diagnostics);
-                None
-            }
-            (OverrideKind::Resource | OverrideKind::Data, Ok(lang::addr_parse::Target::Resource(target))) => {
-                let (module, resource) = (target.module, target.resource);
-                replaced.resource(&module, &resource, item, registry, names, diagnostics);
-                None
-            }
-            (OverrideKind::Resource | OverrideKind::Data, Ok(lang::addr_parse::Target::Instance(target))) => {
-                replaced.resource(&target.module, &target.resource, item, registry, names, diagnostics);
-                None
-            }
-            (OverrideKind::Module, _) => Some("You can only target modules from override_module blocks"),
-            (OverrideKind::Resource, _) => Some("You can only target managed resources from override_resource blocks"),
-            (OverrideKind::Data, _) => Some("You can only target data sources from override_data blocks"),
-        };
-        if let Some(problem) = problem {
-            diagnostics
-                .push(Diagnostic::error("Invalid override target", format!("{problem}, not {text}.")).at(item.range));
-        }
-    }
-    replaced
-}
-
-pub(crate) fn text_of(sources: &Sources, range: Range) -> String {
-    let source = sources.get(range.file);
-    let bytes = source.as_ref().and_then(|source| source.bytes.get(range.start as usize..range.end as usize));
-    bytes.map(|bytes| String::from_utf8_lossy(bytes).trim_matches('"').to_owned()).unwrap_or_default()
-}
-
-impl Replaced {
-    fn resource(
+    /// Replaces what is overridden for all providers, or for the objects of one.
+    pub fn add<'o>(
         &mut self,
-        module: &ModuleInstance,
-        resource: &Resource,
-        item: &Override,
-        registry: &ProviderRegistry,
-        names: &Names<'_>,
+        overrides: impl IntoIterator<Item = &'o Override>,
+        provider: Option<&ProviderConfig>,
+        with: &Overriding<'_>,
         diagnostics: &mut Diagnostics,
     ) {
-        let path = module.path();
-        let key = ConfigResource { module: path.clone(), resource: resource.clone() };
-        if self.resources.contains_key(&key) {
-            return;
+        for item in overrides {
+            let text = text_of(with.sources, item.target.range);
+            let problem = match (item.kind, text.parse::<Parsed>()) {
+                (OverrideKind::Module, Ok(Parsed::Module(module))) => {
+                    self.module(&module, item, with.sources, diagnostics);
+                    continue;
+                }
+                (OverrideKind::Resource | OverrideKind::Data, Ok(Parsed::Resource(target))) => {
+                    let (module, resource) = (target.module, target.resource);
+                    let target = Target::Resource(module.clone(), resource.clone());
+                    self.resource(&module.path(), &resource, target, item, provider, with, diagnostics);
+                    continue;
+                }
+                (OverrideKind::Resource | OverrideKind::Data, Ok(Parsed::Instance(target))) => {
+                    let (module, resource) = (target.module.path(), target.resource.clone());
+                    self.resource(&module, &resource, Target::Instance(target), item, provider, with, diagnostics);
+                    continue;
+                }
+                (OverrideKind::Module, _) => "You can only target modules from override_module blocks",
+                (OverrideKind::Resource, _) => "You can only target managed resources from override_resource blocks",
+                (OverrideKind::Data, _) => "You can only target data sources from override_data blocks",
+            };
+            let detail = format!("{problem}, not {text}.");
+            diagnostics.push(Diagnostic::error("Invalid override target", detail).at(item.range));
         }
-        let block = planner::module_at(&self.config, &path).and_then(|module| module.resources.get(resource));
-        let found = block.and_then(|block| {
-            let original = self.config.provider_config_for(&path, block).ok()?;
-            let mocked = registry.get(&original.source)?.clone();
-            Some((original, mocked))
-        });
-        let Some((original, mocked)) = found else {
-            return;
-        };
-        let values = item.values.as_ref().map_or_else(|| Value::object::<Str>([]), |e| evaluate(e, names, diagnostics));
-        let mut defaults = Defaults { during_plan: item.during_plan, ..Defaults::default() };
-        match item.kind {
-            OverrideKind::Data => defaults.data.insert(resource.kind.clone(), values),
-            _ => defaults.resources.insert(resource.kind.clone(), values),
-        };
-        let stand_in =
-            ProviderSource { name: format!("override-{}", self.providers.len()).into(), ..original.source.clone() };
-        self.providers.push(Arc::new(MockProvider::new(stand_in.clone(), mocked, defaults)));
-        self.config = with_module(&self.config, &path.0, &|module| {
-            let Some(block) = module.resources.get(resource).cloned() else { return };
-            let (name, range) = (stand_in.name.clone(), block.range);
-            let required =
-                RequiredProvider { source: stand_in.clone(), version: None, configuration_aliases: Vec::new(), range };
-            module.required_providers.insert(name.clone(), required);
-            let provider = Some(ProviderRef { name, alias: None, range });
-            let block = ResourceBlock { provider, provider_source: stand_in.clone(), ..block };
-            module.resources.insert(resource.clone(), block);
-        });
-        let stand_in = ProviderConfig { module: ModulePath::root(), source: stand_in, alias: None };
-        self.resources.insert(key, (stand_in, original));
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of an address, and what every override needs")]
+    fn resource(
+        &mut self,
+        module: &ModulePath,
+        resource: &Resource,
+        target: Target,
+        item: &Override,
+        provider: Option<&ProviderConfig>,
+        with: &Overriding<'_>,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let block = planner::module_at(&self.config, module).and_then(|module| module.resources.get(resource));
+        let Some(mocked) = block.and_then(|block| with.registry.get(&block.provider_source)) else { return };
+        let given = item.values.as_ref();
+        let values = given.map_or_else(|| Value::object::<Str>([]), |expr| evaluate(expr, with.names, diagnostics));
+        let mode = if item.kind == OverrideKind::Data { Mode::Data } else { Mode::Managed };
+        let mocked_type = MockedType { values, during_plan: item.during_plan };
+        let types = MockValues(BTreeMap::from([((mode, resource.kind.clone()), mocked_type)]));
+        let configured = Arc::new(Mock::new(mocked.clone(), types));
+        self.instances.push(InstanceStandIn { target, provider: provider.cloned(), configured });
     }
 
     fn module(&mut self, target: &ModuleInstance, item: &Override, sources: &Sources, diagnostics: &mut Diagnostics) {
@@ -171,6 +124,12 @@ impl Replaced {
             }
         });
     }
+}
+
+pub(crate) fn text_of(sources: &Sources, range: Range) -> String {
+    let source = sources.get(range.file);
+    let bytes = source.as_ref().and_then(|source| source.bytes.get(range.start as usize..range.end as usize));
+    bytes.map(|bytes| String::from_utf8_lossy(bytes).trim_matches('"').to_owned()).unwrap_or_default()
 }
 
 /// A configuration in which one module is changed.

@@ -1,15 +1,12 @@
 //! The runs of a test file, one after the other.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use config::ModuleManifest;
-use config::install::{InstallProgress, Installation, install_modules};
 use config::module::{Module, ProviderBlock, ProviderRef};
-use config::packages::Packages;
 use config::test_file::{MockProvider as MockBlock, Run, TestFile};
+use lang::addr::{Mode, ModulePath, ProviderConfig};
 use lang::ast::Attribute;
 use lang::eval::evaluate;
 use lang::{Diagnostic, Diagnostics, Str, Value};
@@ -17,16 +14,14 @@ use planner::hooks::{Hooks, NoHooks};
 use planner::outlook::Outlook;
 use planner::plan::{CheckStatus, Plan, PlanMode};
 use planner::provisioning::Provisioners;
-use planner::{
-    ApplyOptions, GivenVariable, Interrupt, PlanOptions, ProviderRegistry, Target, VariableValue, Workspace,
-};
-use sdk::Provider;
+use planner::{ApplyOptions, GivenVariable, Interrupt, PlanOptions, StandIns, Target, VariableValue, Workspace};
+use sdk::Configured;
 use state::{Snapshots, State};
 
 use crate::expected::Expectations;
-use crate::mock::{Defaults, MockProvider};
+use crate::mock::{Mock, MockValues, MockedType};
 use crate::names::Names;
-use crate::overrides::{Replaced, replace, with_providers};
+use crate::overrides::{Overriding, Replaced, with_providers};
 use crate::store::{MemoryStore, NoJournal};
 
 /// Which values a module's variables are given from outside of its test files.
@@ -40,10 +35,8 @@ pub struct Suite {
     pub given: Given,
     /// Runs provisioners.
     pub provisioners: Arc<dyn Provisioners>,
-    /// The folder for packages of modules that tested modules call.
-    pub modules_dir: PathBuf,
-    /// Who downloads them.
-    pub packages: Box<dyn Packages>,
+    /// The modules that runs name, by the paths under which they are installed.
+    pub modules: BTreeMap<ModulePath, Arc<Module>>,
     /// How many operations run at once.
     pub parallelism: usize,
     /// Stops the tests early; what was made is destroyed all the same.
@@ -118,7 +111,6 @@ struct Kept {
     run: usize,
     workspace: Workspace,
     given: BTreeMap<Str, GivenVariable>,
-    replaced: Replaced,
 }
 
 /// A test file under way.
@@ -166,29 +158,17 @@ impl Running<'_> {
 
     async fn carry_out(&mut self, index: usize, run: &Run, diagnostics: &mut Diagnostics) -> (Status, Option<Shown>) {
         const FAILED: (Status, Option<Shown>) = (Status::Error, None);
-        let Some(config) = self.module(run, diagnostics).await else { return FAILED };
+        let Some(config) = self.module(run) else { return FAILED };
         let functions = planner::planning_functions(&self.suite.workspace);
         let (given, variables) = self.variables(run, &config, &functions, diagnostics);
         let names = Names { variables: &variables, runs: &self.outputs, functions: &functions };
-        let providers = self.providers(run, &config, &names, diagnostics);
-        let config = with_providers(&config, self.provider_blocks(run));
-        let mocked = self.file.mocks.iter().flat_map(|mock| &mock.overrides);
-        let overrides = run.overrides.iter().chain(&self.file.overrides).chain(mocked);
-        let sources = &self.suite.workspace.sources;
-        let replaced = replace(&config, overrides, &providers, &names, sources, diagnostics);
+        let workspace = self.workspace(run, &config, &names, diagnostics);
         let Some(options) = self.options(run, given.clone(), diagnostics) else { return FAILED };
         if diagnostics.has_errors() {
             return FAILED;
         }
-        let all = providers.iter().map(|(_, provider)| provider.clone()).chain(replaced.providers.iter().cloned());
-        let workspace = Workspace {
-            config: replaced.config.clone(),
-            providers: ProviderRegistry::new(all),
-            ..self.suite.workspace.clone()
-        };
         let key = state_key(run);
-        let mut state = self.states.get(&key).map(|kept| kept.state.clone()).unwrap_or_default();
-        replaced.enter(&mut state);
+        let state = self.states.get(&key).map(|kept| kept.state.clone()).unwrap_or_default();
 
         let mut expected = Expectations::new(run);
         diagnostics.append(expected.invalid());
@@ -232,14 +212,13 @@ impl Running<'_> {
             }
         };
         let apply = ApplyOptions {
+            heart: None,
             parallelism: self.suite.parallelism,
             interrupt: self.suite.interrupt.clone(),
             variables: given.clone(),
             provisioners: self.suite.provisioners.clone(),
         };
         let outcome = planner::apply(&workspace, &plan, snapshots, Arc::new(NoJournal), &apply, hooks).await;
-        let mut stored = outcome.state.clone();
-        replaced.leave(&mut stored);
         expected.settle(&outcome.checks, outcome.diagnostics, diagnostics);
         diagnostics.append(expected.missing());
         let status = match Outlook::of_state(&workspace, &outcome.state, given.clone()) {
@@ -250,8 +229,8 @@ impl Running<'_> {
                 Status::Error
             }
         };
-        self.states.insert(key, Kept { state: stored.clone(), run: index, workspace, given, replaced });
-        (status, Some(Shown::State(Box::new(stored))))
+        self.states.insert(key, Kept { state: outcome.state.clone(), run: index, workspace, given });
+        (status, Some(Shown::State(Box::new(outcome.state))))
     }
 
     /// Checks the assertions and keeps the outputs for later runs.
@@ -267,33 +246,11 @@ impl Running<'_> {
     }
 
     /// The configuration that a run tests.
-    async fn module(&self, run: &Run, diagnostics: &mut Diagnostics) -> Option<Arc<Module>> {
-        let Some(module) = &run.module else { return Some(self.suite.workspace.config.clone()) };
-        if !module.source.starts_with("./") && !module.source.starts_with("../") {
-            let detail = format!(
-                "The module {:?} can't be tested: a run block can only name a module in a local directory, as \"./NAME\" or \
-                 \"../NAME\".",
-                module.source
-            );
-            diagnostics.push(Diagnostic::error("Unsupported module source", detail).at(module.range));
-            return None;
+    fn module(&self, run: &Run) -> Option<Arc<Module>> {
+        match &run.module {
+            Some(_) => self.suite.modules.get(&self.file.module_path(run)).cloned(),
+            None => Some(self.suite.workspace.config.clone()),
         }
-        let sources = &self.suite.workspace.sources;
-        let directory = self.suite.workspace.root_dir.join(Path::new(module.source.as_str()));
-        let directory = directory.strip_prefix(".").unwrap_or(&directory);
-        let installation = Installation {
-            sources,
-            root_dir: directory,
-            modules_dir: &self.suite.modules_dir,
-            known: ModuleManifest::default(),
-            upgrade: false,
-            packages: self.suite.packages.as_ref(),
-        };
-        let (manifest, problems) = install_modules(installation, &mut Unheard).await;
-        diagnostics.append(problems);
-        let (config, problems) = config::load_config(sources, directory, &manifest);
-        diagnostics.append(problems);
-        config.filter(|_| !diagnostics.has_errors())
     }
 
     /// The values for the tested module's variables, and what `var` means in the file.
@@ -348,74 +305,67 @@ impl Running<'_> {
         (given, values)
     }
 
-    /// The providers of a run: the linked ones, with mocks instead of those that the file mocks.
-    fn providers(
+    /// What a run works on: the configuration with the file's providers, and mocks in the place of some.
+    fn workspace(
         &self,
         run: &Run,
-        config: &Module,
+        config: &Arc<Module>,
         names: &Names<'_>,
         diagnostics: &mut Diagnostics,
-    ) -> ProviderRegistry {
-        let mut all: Vec<Arc<dyn Provider>> =
-            self.suite.workspace.providers.iter().map(|(_, provider)| provider.clone()).collect();
-        for mock in &self.file.mocks {
-            let used_as = run.providers.iter().find(|(_, of)| of.name == mock.name && of.alias == mock.alias);
-            if used_as.is_none() && (mock.alias.is_some() || !run.providers.is_empty()) {
-                continue;
+    ) -> Workspace {
+        let workspace = &self.suite.workspace;
+        let with = Overriding { registry: &workspace.providers, names, sources: &workspace.sources };
+        let config = with_providers(config, self.provider_blocks(run));
+        let mut replaced = Replaced { config, instances: Vec::new() };
+        replaced.add(run.overrides.iter().chain(&self.file.overrides), None, &with, diagnostics);
+        let mut configurations: BTreeMap<ProviderConfig, Arc<dyn Configured>> = BTreeMap::new();
+        for (used_as, mock) in self.mocks(run) {
+            let source = replaced.config.provider_source(&used_as.name);
+            let Some(provider) = workspace.providers.get(&source) else { continue };
+            let address = ProviderConfig { module: ModulePath::root(), source, alias: used_as.alias.clone() };
+            let mut block = mock.clone();
+            if let Some(source) = &mock.source {
+                self.add_mock_files(source, &mut block, diagnostics);
             }
-            let source = config.provider_source(used_as.map_or(&mock.name, |(name, _)| &name.name));
-            let Some(position) = all.iter().position(|provider| provider.source() == source) else {
-                let detail =
-                    format!("The provider {source} is not linked into this program, so it has nothing to mock.");
-                diagnostics.push(Diagnostic::error("Unknown provider", detail).at(mock.range));
-                continue;
-            };
-            let defaults = self.defaults(mock, names, diagnostics);
-            if let Some(slot) = all.get_mut(position) {
-                *slot = Arc::new(MockProvider::new(source, slot.clone(), defaults));
-            }
+            replaced.add(&block.overrides, Some(&address), &with, diagnostics);
+            let types = mocked_types(&block, names, diagnostics);
+            configurations.insert(address, Arc::new(Mock::new(provider.clone(), types)));
         }
-        ProviderRegistry::new(all)
+        let stand_ins = StandIns { configurations, instances: replaced.instances };
+        let providers = workspace.providers.clone().with_stand_ins(stand_ins);
+        Workspace { config: replaced.config, providers, ..workspace.clone() }
     }
 
-    fn defaults(&self, mock: &MockBlock, names: &Names<'_>, diagnostics: &mut Diagnostics) -> Defaults {
-        let mut defaults = Defaults { during_plan: mock.during_plan, ..Defaults::default() };
-        let mut types = mock.types.clone();
-        if let Some(source) = &mock.source {
-            types.extend(self.mock_files(source, mock, diagnostics));
+    /// The mocks of a run, with the names that the tested module has for the providers that they stand in for.
+    fn mocks<'r>(&'r self, run: &'r Run) -> Vec<(ProviderRef, &'r MockBlock)> {
+        let own =
+            |mock: &MockBlock| ProviderRef { name: mock.name.clone(), alias: mock.alias.clone(), range: mock.range };
+        if run.providers.is_empty() {
+            return self.file.mocks.iter().map(|mock| (own(mock), mock)).collect();
         }
-        for mocked in &types {
-            let Some(expr) = &mocked.defaults else { continue };
-            let value = evaluate(expr, names, diagnostics);
-            let of = if mocked.data { &mut defaults.data } else { &mut defaults.resources };
-            of.entry(mocked.kind.clone()).or_insert(value);
-        }
-        defaults
+        let find = |of: &ProviderRef| self.file.mocks.iter().find(|m| m.name == of.name && m.alias == of.alias);
+        run.providers.iter().filter_map(|(name, of)| Some((name.clone(), find(of)?))).collect()
     }
 
-    fn mock_files(
-        &self,
-        source: &str,
-        mock: &MockBlock,
-        diagnostics: &mut Diagnostics,
-    ) -> Vec<config::test_file::MockType> {
+    /// Adds what the files of a directory hold to a mock.
+    fn add_mock_files(&self, source: &str, mock: &mut MockBlock, diagnostics: &mut Diagnostics) {
         let directory = self.suite.workspace.root_dir.join(source);
         let Ok(entries) = std::fs::read_dir(&directory) else {
             let detail = format!("The directory {} can't be read.", directory.display());
             diagnostics.push(Diagnostic::error("Failed to read mocks", detail).at(mock.range));
-            return Vec::new();
+            return;
         };
         let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
         paths.retain(|path| path.to_string_lossy().ends_with(".tfmock.hcl"));
         paths.sort();
-        let mut types = Vec::new();
         for path in paths {
             let bytes = std::fs::read(&path).unwrap_or_default();
-            let (found, _, problems) = config::test_file::read_mocks(&self.suite.workspace.sources, &path, bytes);
+            let (types, overrides, problems) =
+                config::test_file::read_mocks(&self.suite.workspace.sources, &path, bytes);
             diagnostics.append(problems);
-            types.extend(found);
+            mock.types.extend(types);
+            mock.overrides.extend(overrides);
         }
-        types
     }
 
     /// The provider blocks of the file under the names that the tested module has for them.
@@ -488,8 +438,7 @@ impl Running<'_> {
     }
 
     async fn destroy(&self, kept: Kept) -> (State, Diagnostics) {
-        let mut state = kept.state;
-        kept.replaced.enter(&mut state);
+        let state = kept.state;
         let options = PlanOptions {
             mode: PlanMode::Destroy,
             variables: kept.given.clone(),
@@ -507,6 +456,7 @@ impl Running<'_> {
         };
         // An interrupted test is cleaned up all the same.
         let apply = ApplyOptions {
+            heart: None,
             parallelism: self.suite.parallelism,
             interrupt: Interrupt::default(),
             variables: kept.given,
@@ -517,20 +467,26 @@ impl Running<'_> {
     }
 }
 
+/// The values of a mock's types; of several for one type the first ones count.
+fn mocked_types(mock: &MockBlock, names: &Names<'_>, diagnostics: &mut Diagnostics) -> MockValues {
+    let mut types = BTreeMap::new();
+    for mocked in &mock.types {
+        let mode = if mocked.data { Mode::Data } else { Mode::Managed };
+        let values = match &mocked.defaults {
+            Some(expr) => evaluate(expr, names, diagnostics),
+            None => Value::object::<Str>([]),
+        };
+        let during_plan = mocked.during_plan;
+        types.entry((mode, mocked.kind.clone())).or_insert(MockedType { values, during_plan });
+    }
+    MockValues(types)
+}
+
 /// Which state a run works on.
 fn state_key(run: &Run) -> String {
     match (&run.state_key, &run.module) {
         (Some(key), _) => format!("key:{key}"),
-        (None, Some(module)) => format!("module:{}", module.source),
+        (None, Some(module)) => format!("module:{}", module.source.value),
         (None, None) => String::new(),
     }
-}
-
-/// Nobody wants to hear of the modules of a tested module.
-struct Unheard;
-
-impl InstallProgress for Unheard {
-    fn downloading(&mut self, _: &str, _: Option<&str>, _: &str) {}
-
-    fn installed(&mut self, _: &str, _: &Path) {}
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use state::{
-    InstanceObject, Intent, IntentId, Journal, JournalError, JournalRecord, LockError, LockId, LockInfo, Outcome,
-    State, StateStore, StoreError, WriteCondition,
+    HeldLock, InstanceObject, Intent, IntentId, Journal, JournalError, JournalRecord, LockError, LockId, LockInfo,
+    Outcome, State, StateStore, StoreError, WriteCondition,
 };
 
 /// A state in memory.
@@ -37,6 +37,10 @@ impl StateStore for MemoryStore {
 
     async fn lock(&self, info: LockInfo, _: Duration) -> Result<LockId, LockError> {
         Ok(info.id)
+    }
+
+    async fn locks(&self) -> Result<Vec<HeldLock>, LockError> {
+        Ok(Vec::new())
     }
 
     async fn unlock(&self, _: &LockId) -> Result<(), LockError> {

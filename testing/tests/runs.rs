@@ -66,8 +66,7 @@ fn run(configuration: &str, tests: &str) -> Vec<String> {
         workspace,
         given: Box::new(|_| Default::default()),
         provisioners: Arc::new(provisioners::Builtin::default()),
-        modules_dir: dir.path().join("modules"),
-        packages: Box::new(config::packages::NoPackages),
+        modules: Default::default(),
         parallelism: 2,
         interrupt: Interrupt::default(),
     };
@@ -186,4 +185,68 @@ fn overridden_and_mocked_objects_are_what_the_test_says() {
         "#,
     );
     assert_eq!(heard, ["mocked: Pass", "overridden: Pass", "destroy mocked", "file: Pass"]);
+}
+
+#[test]
+fn a_mock_with_an_alias_stands_in_for_that_configuration_alone() {
+    let configuration = r#"
+        provider "terraform" {
+          alias = "other"
+        }
+        resource "terraform_data" "real" {}
+        resource "terraform_data" "mocked" {
+          provider = terraform.other
+        }
+    "#;
+    let mock = |alias: &str, id: &str| {
+        format!(
+            "mock_provider \"terraform\" {{\n {alias}\n mock_resource \"terraform_data\" {{\n defaults = {{ id = \"{id}\" }}\n \
+             }}\n}}\n"
+        )
+    };
+    let run_of = |body: &str| {
+        format!(
+            "run \"r\" {{\n {body}\n assert {{\n condition = terraform_data.real.id == \"\"\n error_message = \
+             \"${{length(terraform_data.real.id)}} ${{terraform_data.mocked.id}}\"\n }}\n}}\n"
+        )
+    };
+    let told = |tests: String| run(configuration, &tests).into_iter().nth(1).unwrap();
+    assert_eq!(told(mock("alias = \"other\"", "m") + &run_of("")), "  Test assertion failed: 36 m");
+    let both = mock("", "main") + &mock("alias = \"spare\"", "s");
+    let swapped = run_of("providers = {\n terraform = terraform\n terraform.other = terraform.spare\n }");
+    assert_eq!(told(both + &swapped), "  Test assertion failed: 4 s");
+}
+
+#[test]
+fn one_instance_can_be_overridden_and_keeps_its_values_over_runs() {
+    let heard = run(
+        r#"
+        resource "terraform_data" "n" {
+          count = 2
+        }
+        output "ids" {
+          value = terraform_data.n[*].id
+        }
+        "#,
+        r#"
+        override_resource {
+          target = terraform_data.n[1]
+          values = { id = "second" }
+        }
+        run "made" {
+          assert {
+            condition     = length(output.ids[0]) == 36 && output.ids[1] == "second"
+            error_message = jsonencode(output.ids)
+          }
+        }
+        run "again" {
+          command = plan
+          assert {
+            condition     = output.ids == run.made.ids
+            error_message = jsonencode(output.ids)
+          }
+        }
+        "#,
+    );
+    assert_eq!(heard, ["made: Pass", "again: Pass", "destroy made", "file: Pass"]);
 }

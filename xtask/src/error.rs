@@ -34,6 +34,14 @@ pub enum TaskError {
         /// Names of the cases, with the reason where the runner gave one.
         cases: Vec<String>,
     },
+    /// An apply after a crash did not converge.
+    #[error("{} trials failed; `cargo xtask crash --seed {seed} --trials 1 --from N` repeats one:\n  {}", trials.len(), trials.join("\n  "))]
+    Crashes {
+        /// The seed.
+        seed: u64,
+        /// Their names.
+        trials: Vec<String>,
+    },
     /// Several lists have regressions.
     #[error("{}", .0.iter().map(TaskError::full).collect::<Vec<_>>().join("\n"))]
     Several(Vec<TaskError>),

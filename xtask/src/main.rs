@@ -5,6 +5,7 @@
 
 mod bench;
 mod conformance;
+mod crash;
 mod demo;
 mod emulators;
 mod error;
@@ -34,6 +35,7 @@ enum Command {
     Test(test::Arguments),
     Bench(bench::Arguments),
     Fuzz(fuzz::Arguments),
+    Crash(crash::Arguments),
     Emulators(emulators::Arguments),
     Conformance(conformance::Arguments),
     Readme(readme::Arguments),
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Crash(arguments) => crash::run(&arguments),
         Command::Emulators(arguments) => emulators::run(&arguments),
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Readme(arguments) => readme::run(&arguments),

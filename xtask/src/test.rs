@@ -2,9 +2,9 @@
 
 use crate::error::TaskError;
 use crate::stage::stage;
-use crate::{conformance, fuzz, process};
+use crate::{conformance, crash, fuzz, process};
 
-/// Run everything: unit and end-to-end tests, a short fuzzing, then the recorded cases where the corpora are at hand
+/// Run everything: unit and end-to-end tests, a few crashes, a short fuzzing, then the recorded cases where the corpora are at hand
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Leave out the recorded cases
@@ -19,6 +19,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<(), TaskError> {
     stage("build", process::build)?;
     stage("tests", || process::succeed(&mut process::cargo(&["test", "--workspace"])))?;
+    stage("crash", crash::briefly)?;
     if !arguments.no_fuzz {
         stage("fuzz", fuzz::briefly)?;
     }

@@ -70,12 +70,11 @@ pub struct PlanningArgs {
     pub variables: VariableArgs,
 }
 
-impl PlanningArgs {
-    /// What `refresh` plans.
-    pub fn refresh_only() -> PlanningArgs {
+impl Default for PlanningArgs {
+    fn default() -> PlanningArgs {
         PlanningArgs {
             destroy: false,
-            refresh_only: true,
+            refresh_only: false,
             refresh: true,
             replace: Vec::new(),
             target: Vec::new(),
@@ -140,7 +139,7 @@ impl Args for VariableArgs {
 }
 
 /// A duration in Go's notation: `0s`, `1m30s`, `500ms`.
-fn duration(text: &str) -> Result<std::time::Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
     if text == "0" {
         return Ok(std::time::Duration::ZERO);
     }

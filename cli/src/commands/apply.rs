@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use clap::ArgAction;
 use lang::Diagnostics;
-use planner::plan::{ChangeCounts, Plan, PlanMode};
+use planner::hooks::Hooks;
+use planner::plan::{Action, ChangeCounts, Plan, PlanMode};
 use planner::planfile::SavedPlan;
 use planner::{ApplyOptions, Interrupt};
+use state::{Journal, Snapshots};
 
 use super::{Exit, operation};
 use crate::args::FlagError;
 use crate::args::groups::{PlanningArgs, StateArgs, StateOutArgs, ViewArgs};
 use crate::json_views::stream::Event;
-use crate::session::{Opened, Session};
+use crate::session::{Extent, Opened, Session};
 
 /// Creates or updates infrastructure according to Terraform configuration files in the current directory. By default,
 /// Terraform will generate a new plan and present it for your approval before taking any action.
@@ -62,6 +64,9 @@ pub async fn run(session: &Session, args: &ApplyArgs, verb: Verb) -> Exit {
         session.show(diagnostics);
         Exit::Failure
     };
+    if args.json {
+        session.ui.event(&Event::version());
+    }
     if args.json && !args.auto_approve && args.plan.is_empty() {
         session.ui.error(
             "Plan file or auto-approve required",
@@ -70,9 +75,7 @@ pub async fn run(session: &Session, args: &ApplyArgs, verb: Verb) -> Exit {
         );
         return Exit::Failure;
     }
-    if args.json {
-        session.ui.event(&Event::version());
-    }
+    session.show(&operation::state_flag_warning(&args.state));
     session.environment.give(&args.planning.variables.given);
     let command = if verb == Verb::Destroy { "destroy" } else { "apply" };
     let saved = match args.plan.as_slice() {
@@ -86,6 +89,11 @@ pub async fn run(session: &Session, args: &ApplyArgs, verb: Verb) -> Exit {
             return Exit::Failure;
         }
         [path] => match crate::saved_plan::read(session, path) {
+            Ok(saved) if saved.plan.errored => {
+                let detail = "Terraform encountered an error when generating this plan, so it cannot be applied.";
+                session.ui.error("Cannot apply incomplete plan", detail);
+                return Exit::Failure;
+            }
             Ok(saved) => Some(saved),
             Err(diagnostic) => return fail(&diagnostic.into()),
         },
@@ -99,15 +107,132 @@ pub async fn run(session: &Session, args: &ApplyArgs, verb: Verb) -> Exit {
         Ok(prepared) => prepared,
         Err(diagnostics) => return fail(&diagnostics),
     };
-    let operation_name = "OperationTypeApply";
-    let opened = match session.open(&args.state, Some(&args.state_out), operation_name).await {
+    let mut opened = match session.place(&args.state, Some(&args.state_out)).await {
         Ok(opened) => opened,
         Err(diagnostics) => return fail(&diagnostics),
     };
-    let exit = plan_and_apply(session, args, verb, &prepared, &opened, saved).await;
+    let exit = plan_and_apply(session, args, verb, &prepared, &mut opened, saved).await;
     let released = opened.close().await;
     session.show(&released);
     if released.has_errors() { Exit::Failure } else { exit }
+}
+
+/// What is to be applied, with the lock held.
+struct Ready {
+    plan: Plan,
+    warnings: Diagnostics,
+    snapshots: Snapshots,
+    journal: Arc<dyn Journal>,
+}
+
+/// An apply on its way.
+struct Run<'a> {
+    session: &'a Session,
+    args: &'a ApplyArgs,
+    verb: Verb,
+    prepared: &'a operation::Prepared,
+    hooks: Arc<dyn Hooks>,
+}
+
+const OPERATION: &str = "OperationTypeApply";
+
+/// How often a plan is made anew because others have changed what it is about, before everybody else is kept out.
+const ROUNDS: usize = 3;
+
+impl Run<'_> {
+    /// Locks the whole state, then plans.
+    async fn ready(&self, opened: &mut Opened, saved: Option<SavedPlan>) -> Result<Ready, Diagnostics> {
+        let Run { session, prepared, .. } = *self;
+        if self.args.state.lock {
+            session.lock(opened, Extent::Whole, OPERATION, self.args.state.lock_timeout).await?;
+        }
+        let (snapshots, journal) = operation::open_state(session, prepared, opened, &self.hooks).await?;
+        if self.verb == Verb::Refresh && snapshots.stored().is_none_or(|state| state.resources.is_empty()) {
+            let detail = "There are currently no remote objects tracked in the state, so there is nothing to refresh.";
+            session.show(&lang::Diagnostic::warning("Empty or non-existent state", detail).into());
+        }
+        let (plan, warnings) = match saved {
+            Some(mut saved) => {
+                operation::check_fresh(session, &prepared.workspace, &mut saved, &snapshots)
+                    .map_err(Diagnostics::from)?;
+                (saved.plan, prepared.warnings.clone())
+            }
+            None => self.plan(&snapshots).await?,
+        };
+        Ok(Ready { plan, warnings, snapshots, journal })
+    }
+
+    /// Plans, then locks what the plan changes and reads, and plans again if that was changed meanwhile.
+    async fn ready_beside_others(&self, opened: &mut Opened, saved: Option<SavedPlan>) -> Result<Ready, Diagnostics> {
+        let Run { session, prepared, .. } = *self;
+        let failed = |summary: &str, error: &dyn std::error::Error| {
+            Diagnostics::from(lang::Diagnostic::error(summary, crate::session::chain(error)))
+        };
+        let timeout = self.args.state.lock_timeout;
+        if opened.store.has_records().await.map_err(|error| failed("Failed to open the journal", &error))? {
+            // What an interrupted run has left is cleared up while nobody else is at work.
+            session.lock(opened, Extent::Whole, OPERATION, timeout).await?;
+            let cleared = operation::open_state(session, prepared, opened, &self.hooks).await;
+            session.show(&opened.unlock().await);
+            cleared?;
+        }
+        let mut round = 0;
+        loop {
+            let snapshots = Snapshots::open(opened.store.clone());
+            let snapshots = snapshots.await.map_err(|error| failed("Failed to load state", &error))?;
+            let (mut plan, warnings) = match &saved {
+                Some(saved) => (saved.plan.clone(), prepared.warnings.clone()),
+                None if round == ROUNDS => return self.ready(opened, None).await,
+                None => self.plan(&snapshots).await?,
+            };
+            let parts = planner::staleness::parts(&prepared.workspace, &plan);
+            session.lock(opened, Extent::Parts(&parts), OPERATION, timeout).await?;
+            let snapshots = Snapshots::open_parts(opened.store.clone());
+            let snapshots = snapshots.await.map_err(|error| failed("Failed to load state", &error))?;
+            if let Some(saved) = &saved {
+                let mut saved = saved.clone();
+                let fresh = operation::check_fresh(session, &prepared.workspace, &mut saved, &snapshots);
+                fresh.map_err(Diagnostics::from)?;
+                plan = saved.plan;
+            } else if let Some(stored) = snapshots.stored()
+                && planner::staleness::rebase(&prepared.workspace, &mut plan, stored).is_err()
+            {
+                session.show(&opened.unlock().await);
+                round += 1;
+                continue;
+            }
+            let journal = opened.store.journal().await;
+            let journal = journal.map_err(|error| failed("Failed to open the journal", &error))?;
+            return Ok(Ready { plan, warnings, snapshots, journal });
+        }
+    }
+
+    /// Plans; the messages are warnings.
+    async fn plan(&self, snapshots: &Snapshots) -> Result<(Plan, Diagnostics), Diagnostics> {
+        let mut planned = operation::plan(self.prepared, snapshots, self.hooks.clone()).await;
+        if !planned.diagnostics.has_errors() {
+            // The apply evaluates the assertions again, when it knows more.
+            let of_check = |d: &lang::Diagnostic| d.summary().starts_with("Check block assertion");
+            planned.diagnostics = planned.diagnostics.into_iter().filter(|d| !of_check(d)).collect();
+            if let Some(mut plan) = planned.plan {
+                if self.verb == Verb::Refresh {
+                    // It takes in what is there; it removes nothing.
+                    plan.outputs.retain(|_, change| change.action != Action::Delete);
+                }
+                return Ok((plan, planned.diagnostics));
+            }
+        }
+        if let Some(plan) = &planned.plan {
+            self.show(plan);
+        }
+        Err(planned.diagnostics)
+    }
+
+    fn show(&self, plan: &Plan) {
+        if self.verb != Verb::Refresh || plan.errored {
+            operation::show_plan(self.session, plan);
+        }
+    }
 }
 
 async fn plan_and_apply(
@@ -115,60 +240,37 @@ async fn plan_and_apply(
     args: &ApplyArgs,
     verb: Verb,
     prepared: &operation::Prepared,
-    opened: &Opened,
+    opened: &mut Opened,
     saved: Option<SavedPlan>,
 ) -> Exit {
     let hooks = operation::progress(session);
-    let (snapshots, journal) = match operation::open_state(session, prepared, opened, &hooks).await {
-        Ok(opened) => opened,
+    let run = Run { session, args, verb, prepared, hooks: hooks.clone() };
+    let is_saved = saved.is_some();
+    let mode = saved.as_ref().map_or(prepared.options.mode, |saved| saved.plan.mode);
+    // A destroy and a refresh are about all that there is.
+    let ready = match args.state.lock && mode == PlanMode::Normal && opened.store.is_divisible() {
+        true => run.ready_beside_others(opened, saved).await,
+        false => run.ready(opened, saved).await,
+    };
+    let Ready { plan, mut warnings, snapshots, journal } = match ready {
+        Ok(ready) => ready,
         Err(diagnostics) => {
             session.show(&diagnostics);
             return Exit::Failure;
         }
     };
-    if verb == Verb::Refresh && snapshots.stored().is_none_or(state::State::is_empty) {
-        let detail = "There are currently no remote objects tracked in the state, so there is nothing to refresh.";
-        session.show(&lang::Diagnostic::warning("Empty or non-existent state", detail).into());
-        return Exit::Success;
-    }
-    let mut warnings;
-    let plan = match saved {
-        Some(mut saved) => match operation::check_fresh(session, &prepared.workspace, &mut saved, &snapshots) {
-            Ok(()) => {
-                warnings = prepared.warnings.clone();
-                operation::stream_planned(session, &saved.plan);
-                saved.plan
-            }
-            Err(diagnostic) => {
-                session.show(&diagnostic.into());
+    if is_saved {
+        operation::stream_planned(session, &plan);
+    } else {
+        run.show(&plan);
+        if plan.has_changes() && !args.auto_approve {
+            // Who decides has to see what there is to worry about.
+            session.show(&std::mem::take(&mut warnings));
+            if !approved(session, &plan) {
                 return Exit::Failure;
             }
-        },
-        None => {
-            let mut planned = operation::plan(prepared, &snapshots, hooks.clone()).await;
-            if !planned.diagnostics.has_errors() {
-                // The apply evaluates the assertions again, when it knows more.
-                let of_check = |d: &lang::Diagnostic| d.summary().starts_with("Check block assertion");
-                planned.diagnostics = planned.diagnostics.into_iter().filter(|d| !of_check(d)).collect();
-            }
-            if let Some(plan) = planned.plan.as_ref().filter(|_| verb != Verb::Refresh || !session.ui.settings.json) {
-                operation::show_plan(session, plan);
-            }
-            let Some(plan) = planned.plan.filter(|_| !planned.diagnostics.has_errors()) else {
-                session.show(&planned.diagnostics);
-                return Exit::Failure;
-            };
-            warnings = planned.diagnostics;
-            if plan.has_changes() && !args.auto_approve {
-                // Who decides has to see what there is to worry about.
-                session.show(&std::mem::take(&mut warnings));
-                if !approved(session, &plan) {
-                    return Exit::Failure;
-                }
-            }
-            plan
         }
-    };
+    }
     let interrupt = Interrupt::default();
     let watcher = tokio::spawn(crate::interrupts::watch(session.ui.clone(), interrupt.clone()));
     let options = ApplyOptions {
@@ -176,6 +278,7 @@ async fn plan_and_apply(
         interrupt,
         variables: prepared.options.variables.clone(),
         provisioners: Arc::new(session.environment.provisioners()),
+        heart: opened.heart(),
     };
     let outcome = planner::apply(&prepared.workspace, &plan, snapshots, journal, &options, hooks).await;
     watcher.abort();
@@ -197,13 +300,15 @@ async fn plan_and_apply(
     }
     warnings.append(outcome.diagnostics);
     session.show(&warnings);
-    if verb != Verb::Refresh || !session.ui.settings.json {
-        summary(session, plan.mode == PlanMode::Destroy, &outcome.counts);
+    if verb != Verb::Refresh {
+        summary(session, verb == Verb::Destroy, &outcome.counts);
     }
     if let (Some(path), false) = (&args.state_out.state_out, session.ui.settings.json) {
         saved_elsewhere(session, path, &outcome.counts);
     }
-    outputs(session, &outcome.state, plan.mode == PlanMode::Destroy);
+    if verb != Verb::Destroy {
+        outputs(session, &outcome.state);
+    }
     Exit::Success
 }
 
@@ -271,11 +376,8 @@ fn saved_elsewhere(session: &Session, path: &str, counts: &ChangeCounts) {
     ));
 }
 
-fn outputs(session: &Session, state: &state::State, destroy: bool) {
+fn outputs(session: &Session, state: &state::State) {
     let ui = &session.ui;
-    if destroy {
-        return;
-    }
     if ui.settings.json {
         let parts: serde_json::Map<_, _> = state
             .outputs

@@ -62,8 +62,7 @@ pub fn run(session: &Session, args: &FmtArgs) -> Exit {
         run.directory(Path::new("."));
     } else {
         for target in &args.target {
-            run.target(target);
-            if run.diagnostics.has_errors() {
+            if !run.target(target) {
                 break;
             }
         }
@@ -96,17 +95,20 @@ impl Run<'_> {
         self.diagnostics.push(Diagnostic::error(summary, ""));
     }
 
-    fn target(&mut self, target: &str) {
+    /// Whether there is such a file or folder: the next one is only looked at then.
+    fn target(&mut self, target: &str) -> bool {
         let path = Path::new(target);
         if path.is_dir() {
             self.directory(path);
         } else if !path.exists() {
             self.error(format!("No file or directory at {target}"));
+            return false;
         } else if EXTENSIONS.iter().any(|extension| target.ends_with(extension)) {
             self.file(path.strip_prefix(".").unwrap_or(path));
         } else {
             self.error("Only .tf, .tfvars, and .tftest.hcl files can be processed with terraform fmt".to_owned());
         }
+        true
     }
 
     fn directory(&mut self, path: &Path) {

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use clap::ArgAction;
-use config::ModuleManifest;
 use config::install::{InstallProgress, Installation, install_modules};
 use config::loader::manifest_path;
+use config::test_file::TestFile;
 use lang::{Diagnostic, Diagnostics};
 
 use super::Exit;
@@ -29,14 +29,17 @@ pub struct GetArgs {
 /// Runs the command.
 pub async fn run(session: &Session, args: &GetArgs) -> Exit {
     let print = |module: &str| session.ui.print(&format!("{module}\n"));
-    let diagnostics = install(session, args.update, &print).await;
+    let (tests, mut diagnostics) = session.test_files(&args.test_directory);
+    if !diagnostics.has_errors() {
+        diagnostics.append(install(session, args.update, &tests, &print).await);
+    }
     session.show(&diagnostics);
     if diagnostics.has_errors() { Exit::Failure } else { Exit::Success }
 }
 
-/// Installs the modules of the working directory and tells `print` of each new one: `- net.sub in modules/sub`.
+/// Installs the modules of the working directory and of its tests, and tells `print` of each new one: `- net.sub in modules/sub`.
 /// `upgrade`: all are downloaded again, in the newest version allowed.
-pub async fn install(session: &Session, upgrade: bool, print: &dyn Fn(&str)) -> Diagnostics {
+pub async fn install(session: &Session, upgrade: bool, tests: &[TestFile], print: &dyn Fn(&str)) -> Diagnostics {
     let data_dir = session.environment.data_dir();
     let file = manifest_path(&data_dir);
     let fetcher = downloads::fetcher(&session.environment);
@@ -44,9 +47,10 @@ pub async fn install(session: &Session, upgrade: bool, print: &dyn Fn(&str)) -> 
         sources: &session.sources,
         root_dir: Path::new(""),
         modules_dir: &data_dir.join("modules"),
-        known: ModuleManifest::read(&file).unwrap_or_default(),
+        known: session.manifest(),
         upgrade,
         packages: &fetcher,
+        tests,
     };
     let (manifest, mut diagnostics) = install_modules(installation, &mut Printed { print }).await;
     if let Err(error) = manifest.write(&file) {

@@ -162,7 +162,8 @@ fn check_declared(workspace: &Workspace, address: &ResourceInstance) -> Result<(
         true => "the root module".to_owned(),
         false => address.module.path().to_string(),
     };
-    let summary = format!("resource address \"{address}\" does not exist in the configuration.");
+    let quoted = lang::quoting::go_quote(&address.to_string());
+    let summary = format!("resource address {quoted} does not exist in the configuration.");
     let detail = format!(
         "Before importing this resource, please create its configuration in {place}. For example:\n\nresource \"{}\" \"{}\" \
          {{\n  # (resource arguments)\n}}",

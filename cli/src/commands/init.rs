@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::ArgAction;
-use config::ModuleManifest;
-use config::loader::{ConfigFiles, check_core_version, load_config, load_module, manifest_path};
+use config::loader::{ConfigFiles, check_core_version, load_config, load_module};
 use config::lock_file::LockFile;
 use config::module::Module;
 use config::provider_source::display_source;
@@ -114,8 +113,7 @@ pub async fn run(session: &Session, args: &InitArgs) -> Exit {
 
 fn misuse(args: &InitArgs) -> Option<Diagnostic> {
     if !args.directory.is_empty() {
-        let detail = "Too many command line arguments. Did you mean to use -chdir?";
-        return Some(Diagnostic::error("Too many command line arguments", detail));
+        return Some(Diagnostic::error("Too many command line arguments. Did you mean to use -chdir?", ""));
     }
     if args.migrate_state && args.json {
         let detail = "The -migrate-state and -json options are mutually-exclusive.";
@@ -158,8 +156,11 @@ async fn initialize(session: &Session, args: &InitArgs) -> Result<(), Diagnostic
         }
         return Ok(());
     }
-    let (early, early_problems) = load_module(&session.sources, root, root, ModulePath::root());
+    let (early, mut early_problems) = load_module(&session.sources, root, root, ModulePath::root());
     let Some(early) = early else { return Err(early_problems) };
+    let (tests, problems) = session.test_files(&args.test_directory);
+    early_problems.append(problems);
+    let has_modules = !early.calls.is_empty() || tests.iter().any(|file| file.modules().next().is_some());
     let backend = if args.backend && args.cloud {
         announce(session, "initializing_backend_message", "Initializing the backend...");
         set_up_backend(session, args, &early).await
@@ -168,20 +169,23 @@ async fn initialize(session: &Session, args: &InitArgs) -> Result<(), Diagnostic
     };
     let mut warnings = Diagnostics::new();
     let mut version_problems = check_core_version(&early);
-    if args.get && !early.calls.is_empty() && !early_problems.has_errors() {
+    if args.get && has_modules && !early_problems.has_errors() {
         let (code, text) = if args.upgrade {
             ("upgrading_modules_message", "Upgrading modules...")
         } else {
             ("initializing_modules_message", "Initializing modules...")
         };
         announce(session, code, text);
-        warnings.append(get::install(session, args.upgrade, &|line| log(session, line, line)).await);
+        warnings.append(get::install(session, args.upgrade, &tests, &|line| log(session, line, line)).await);
         if warnings.has_errors() {
             return Err(warnings);
         }
     }
-    let manifest = ModuleManifest::read(&manifest_path(&session.environment.data_dir())).unwrap_or_default();
+    let manifest = session.manifest();
     let (config, mut problems) = load_config(&session.sources, root, &manifest);
+    if !early_problems.has_errors() {
+        problems.append(testing::load_modules(&session.sources, root, &manifest, &tests).1);
+    }
     if let Some(config) = &config {
         version_problems = check_core_version(config);
     }
@@ -317,6 +321,12 @@ async fn set_up_backend(session: &Session, args: &InitArgs, module: &Module) -> 
         Some(_) if !args.migrate_state && !args.force_copy => return Err(backend_changed().into()),
         Some(previous) => {
             let old = previous.open(&session.environment, None, codec)?;
+            if previous.kind == wanted.kind && !args.json {
+                session.ui.print(
+                    "Backend configuration changed!\n\nTerraform has detected that the configuration specified for the \
+                     backend\nhas changed. Terraform will now check for existing state in the backends.\n\n",
+                );
+            }
             migrate(session, args, (&previous.kind, &old), new).await?;
         }
         None if args.reconfigure => {}
@@ -355,6 +365,11 @@ fn settings(session: &Session, given: &[String]) -> Result<Vec<(String, Given)>,
         if let Some((name, value)) = item.split_once('=') {
             all.push((name.trim().to_owned(), Given::Text(value.to_owned())));
             continue;
+        }
+        if !Path::new(item).is_file() {
+            return Err(
+                Diagnostic::error("Failed to read file", format!("The file {item:?} could not be read.")).into()
+            );
         }
         let (attributes, mut diagnostics) = parse_tfvars(&session.sources, Path::new(""), Path::new(item));
         for attribute in &attributes {
@@ -400,7 +415,9 @@ async fn migrate(
     let mut occupied = false;
     for workspace in workspaces.iter().filter(|workspace| !from.1.shares(to.1, workspace)) {
         let old = old_place.store(workspace).map_err(|e| failure(&e))?;
-        let Some(state) = old.read().await.map_err(|e| failure(&e))? else { continue };
+        let state = old.read().await.map_err(|e| failure(&e))?;
+        super::operation::ensure_nothing_in_flight(old.as_ref()).await?;
+        let Some(state) = state else { continue };
         if state.is_empty() {
             continue;
         }

@@ -12,6 +12,8 @@ pub mod graph;
 pub mod import;
 pub mod init;
 pub mod init_from_module;
+pub mod lock_break;
+pub mod lock_list;
 pub mod login;
 pub mod logout;
 pub mod manual;
@@ -27,8 +29,10 @@ pub mod providers_mirror;
 pub mod refresh;
 pub mod show;
 pub mod state_edit;
+pub mod state_journal;
 pub mod state_list;
 pub mod state_mv;
+pub mod state_recover;
 pub mod state_replace_provider;
 pub mod state_rm;
 pub mod state_show;
@@ -102,6 +106,7 @@ pub const LIST: &[Listed] = &[
     Listed { name: "get", synopsis: "Install or upgrade remote Terraform modules", main: false },
     Listed { name: "graph", synopsis: "Generate a Graphviz graph of the steps in an operation", main: false },
     Listed { name: "import", synopsis: "Associate existing infrastructure with a Terraform resource", main: false },
+    Listed { name: "lock", synopsis: "List and break the locks on states", main: false },
     Listed { name: "login", synopsis: "Obtain and save credentials for a remote host", main: false },
     Listed { name: "logout", synopsis: "Remove locally-stored credentials for a remote host", main: false },
     Listed { name: "manual", synopsis: "Write manual pages", main: false },

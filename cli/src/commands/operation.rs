@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use lang::addr::Mode as ResourceMode;
+use lang::quoting::go_quote;
 use lang::{Diagnostic, Diagnostics, Str};
 use planner::hooks::Hooks;
 use planner::plan::{Action, DeferredChange, Plan, PlanMode, ResourceChange};
 use planner::planfile::SavedPlan;
 use planner::{GivenVariable, PlanOptions, Target, Workspace};
 use serde_json::json;
-use state::{Journal, Snapshots};
+use state::{Journal, Snapshots, StateStore};
 
 use super::apply::Verb;
-use crate::args::groups::PlanningArgs;
+use crate::args::groups::{PlanningArgs, StateArgs};
 use crate::json_views::document;
 use crate::json_views::plan::shown_document;
 use crate::json_views::stream::Event;
@@ -64,6 +66,13 @@ pub fn prepare(session: &Session, args: &PlanningArgs, input: bool, verb: Verb) 
     }
     options.variables = given;
     Ok(Prepared { workspace, options, warnings: diagnostics })
+}
+
+/// The warning that comes with `-state`.
+pub fn state_flag_warning(args: &StateArgs) -> Diagnostics {
+    let detail = "Use the `path` argument of the `local` backend instead: it holds for all commands.";
+    let warning = args.state.as_ref().map(|_| Diagnostic::warning("Deprecated flag: -state", detail));
+    warning.into_iter().collect()
 }
 
 fn nothing_to_apply() -> Diagnostics {
@@ -222,6 +231,11 @@ fn options(args: &PlanningArgs) -> Result<PlanOptions, Diagnostics> {
                       have nothing to do.";
         diagnostics.push(Diagnostic::error("Incompatible refresh options", detail));
     }
+    if !args.replace.is_empty() && mode != PlanMode::Normal {
+        let detail =
+            "The -replace option is for normal plans: it makes no sense together with -destroy or -refresh-only.";
+        diagnostics.push(Diagnostic::error("Unsupported plan mode", detail));
+    }
     let targets = addresses(&args.target, "target", &mut diagnostics);
     let excludes = addresses(&args.exclude, "exclude", &mut diagnostics);
     if !targets.is_empty() && !excludes.is_empty() {
@@ -231,13 +245,13 @@ fn options(args: &PlanningArgs) -> Result<PlanOptions, Diagnostics> {
     }
     let mut force_replace = Vec::new();
     for text in &args.replace {
-        match text.parse() {
-            Ok(address) => force_replace.push(address),
-            Err(error) => {
-                let error: lang::addr_parse::AddressError = error;
-                diagnostics
-                    .push(Diagnostic::error(format!("Invalid force-replace address {text:?}"), error.to_string()));
+        let refused = |why: &str| Diagnostic::error(format!("Invalid force-replace address {}", go_quote(text)), why);
+        match crate::targets::parse_instance(text) {
+            Ok(address) if address.resource.mode != ResourceMode::Managed => {
+                diagnostics.push(refused("Only managed resources can be used with the -replace=... option."));
             }
+            Ok(address) => force_replace.push(address),
+            Err(problems) => diagnostics.extend(problems.iter().map(|problem| refused(problem.detail()))),
         }
     }
     if diagnostics.has_errors() {
@@ -286,20 +300,89 @@ pub async fn open_state(
     opened: &Opened,
     hooks: &Arc<dyn Hooks>,
 ) -> Result<(Snapshots, Arc<dyn Journal>), Diagnostics> {
-    let failure = |summary: &str, error: &dyn std::error::Error| {
-        Diagnostics::from(Diagnostic::error(summary, crate::session::chain(error)))
-    };
-    let mut snapshots = Snapshots::open(opened.store.clone()).await.map_err(|e| failure("Failed to load state", &e))?;
-    let journal = opened.store.journal().await.map_err(|e| failure("Failed to open the journal", &e))?;
-    let variables = &prepared.options.variables;
-    let recovered =
-        planner::recover::recover(&prepared.workspace, &mut snapshots, journal.as_ref(), variables, hooks.as_ref())
-            .await;
-    if recovered.has_errors() {
-        return Err(recovered);
-    }
-    session.show(&recovered);
+    let (mut snapshots, journal) = open_journal(opened).await?;
+    session.show(&recover(prepared, &mut snapshots, journal.as_ref(), hooks.as_ref()).await?);
     Ok((snapshots, journal))
+}
+
+/// Reads the state of a plan. Without the lock, another run may be at work: what it has begun is told, not cleared up.
+pub async fn open_state_to_plan(
+    session: &Session,
+    prepared: &Prepared,
+    opened: &Opened,
+    hooks: &Arc<dyn Hooks>,
+) -> Result<Snapshots, Diagnostics> {
+    if opened.is_locked() {
+        return open_state(session, prepared, opened, hooks).await.map(|(snapshots, _)| snapshots);
+    }
+    let snapshots = Snapshots::open(opened.store.clone()).await.map_err(|e| failure("Failed to load state", &e))?;
+    if opened.store.has_records().await.map_err(|e| failure("Failed to open the journal", &e))? {
+        let detail = "Another run is at work on this state, or has left something in the state's journal that is not cleared up \
+                      yet: the plan may show what is being done already. \"windlass state journal\" lists it; \"windlass state \
+                      recover\" clears up after an interrupted run.";
+        session.show(&Diagnostic::warning("Operations in flight", detail).into());
+    }
+    Ok(snapshots)
+}
+
+/// Opens the state and its journal.
+pub async fn open_journal(opened: &Opened) -> Result<(Snapshots, Arc<dyn Journal>), Diagnostics> {
+    let snapshots = Snapshots::open(opened.store.clone()).await.map_err(|e| failure("Failed to load state", &e))?;
+    let journal = opened.store.journal().await.map_err(|e| failure("Failed to open the journal", &e))?;
+    Ok((snapshots, journal))
+}
+
+/// Clears up what an interrupted run left. Returns the warnings.
+pub async fn recover(
+    prepared: &Prepared,
+    snapshots: &mut Snapshots,
+    journal: &dyn Journal,
+    hooks: &dyn Hooks,
+) -> Result<Diagnostics, Diagnostics> {
+    let mut warnings: Diagnostics = journal
+        .warning()
+        .map(|detail| Diagnostic::warning("The journal is not kept beside the state", detail))
+        .into_iter()
+        .collect();
+    let variables = &prepared.options.variables;
+    let told = planner::recover::recover(&prepared.workspace, snapshots, journal, variables, hooks).await;
+    warnings.extend(told.into_iter().map(with_way_out));
+    if warnings.has_errors() { Err(warnings) } else { Ok(warnings) }
+}
+
+/// Whoever finds out more than the program can must be able to go on.
+fn with_way_out(problem: Diagnostic) -> Diagnostic {
+    let Some(address) = problem.address().filter(|_| problem.is_error()) else { return problem };
+    let detail = format!(
+        "{}\n\nOnce you know what became of it, \"windlass state recover -forget='{address}'\" takes the operation out of the \
+         journal.",
+        problem.detail()
+    );
+    Diagnostic::error(problem.summary(), detail).with_address(address)
+}
+
+/// Refuses to go on with a state whose journal holds operations: what they made is not in it yet.
+pub async fn ensure_nothing_in_flight(store: &dyn StateStore) -> Result<(), Diagnostics> {
+    let journal = store.journal().await.map_err(|e| failure("Failed to open the journal", &e))?;
+    let records = journal.records().await.map_err(|e| failure("Failed to read the journal", &e))?;
+    if records.is_empty() {
+        return Ok(());
+    }
+    let list: String = records
+        .iter()
+        .take(20)
+        .map(|record| format!("\n  - {} {}", record.intent.operation.as_str(), record.intent.address))
+        .collect();
+    let detail = format!(
+        "The state's journal holds operations of a run that was interrupted or is under way. Run \"windlass state recover\" \
+         first:{list}"
+    );
+    Err(Diagnostic::error("Operations in flight", detail).into())
+}
+
+/// A failure with what caused it.
+pub fn failure(summary: &str, error: &dyn std::error::Error) -> Diagnostics {
+    Diagnostic::error(summary, crate::session::chain(error)).into()
 }
 
 /// Plans.
@@ -380,7 +463,7 @@ pub fn stream_planned(session: &Session, plan: &Plan) {
         return;
     }
     for change in &plan.changes {
-        let data = change.address.resource.mode == lang::addr::Mode::Data;
+        let data = change.address.resource.mode == ResourceMode::Data;
         let moved = change.previous_address.as_ref().is_some_and(|p| *p != change.address);
         let silent = change.action == Action::NoOp && !moved && change.importing.is_none();
         let forgotten_read = data && change.action == Action::Delete;

@@ -59,6 +59,7 @@ pub async fn run(session: &Session, args: &OutputArgs) -> Exit {
         }
     };
     match args.name.first() {
+        Some(_) if state.outputs.is_empty() && !args.json => none(session),
         Some(name) => match state.outputs.get(name.as_str()) {
             Some(output) => one(session, args, name, output),
             None => fail(
@@ -78,19 +79,21 @@ pub async fn run(session: &Session, args: &OutputArgs) -> Exit {
             session.ui.print(&format!("{:#}\n", Json::Object(all)));
             Exit::Success
         }
-        None if state.outputs.is_empty() => {
-            let detail = "The state file either has no outputs defined, or all the defined outputs are empty. Please define \
-                          an output in your configuration with the `output` keyword and run `terraform refresh` for it to \
-                          become available. If you are using interpolation, please verify the interpolated value is not \
-                          empty. You can use the `terraform console` command to assist.";
-            session.show(&Diagnostic::warning("No outputs found", detail).into());
-            Exit::Success
-        }
+        None if state.outputs.is_empty() => none(session),
         None => {
             session.ui.print(&all_outputs(state.outputs.iter().map(|(name, output)| (name.as_str(), output))));
             Exit::Success
         }
     }
+}
+
+fn none(session: &Session) -> Exit {
+    let detail = "The state file either has no outputs defined, or all the defined outputs are empty. Please define an output \
+                  in your configuration with the `output` keyword and run `terraform refresh` for it to become available. If \
+                  you are using interpolation, please verify the interpolated value is not empty. You can use the \
+                  `terraform console` command to assist.";
+    session.show(&Diagnostic::warning("No outputs found", detail).into());
+    Exit::Success
 }
 
 /// The lines of all outputs.

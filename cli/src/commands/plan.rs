@@ -61,6 +61,7 @@ pub async fn run(session: &Session, args: &PlanArgs) -> Exit {
     if args.json {
         session.ui.event(&Event::version());
     }
+    session.show(&operation::state_flag_warning(&args.state));
     let prepared = match operation::prepare(session, &args.planning, args.input && !args.json, Verb::Plan)
         .and_then(|prepared| generated::prepare(prepared, args.generate_config_out.as_deref()))
     {
@@ -70,7 +71,7 @@ pub async fn run(session: &Session, args: &PlanArgs) -> Exit {
             return Exit::Failure;
         }
     };
-    let opened = match session.open(&args.state, None, "OperationTypePlan").await {
+    let opened = match session.open_to_plan(&args.state).await {
         Ok(opened) => opened,
         Err(diagnostics) => {
             session.show(&diagnostics);
@@ -78,8 +79,8 @@ pub async fn run(session: &Session, args: &PlanArgs) -> Exit {
         }
     };
     let hooks = operation::progress(session);
-    let planned = match operation::open_state(session, &prepared, &opened, &hooks).await {
-        Ok((snapshots, _)) => Ok(operation::plan(&prepared, &snapshots, hooks).await),
+    let planned = match operation::open_state_to_plan(session, &prepared, &opened, &hooks).await {
+        Ok(snapshots) => Ok(operation::plan(&prepared, &snapshots, hooks).await),
         Err(diagnostics) => Err(diagnostics),
     };
     let released = opened.close().await;
@@ -108,7 +109,8 @@ fn report(session: &Session, args: &PlanArgs, planned: &operation::Planned) -> E
         }
     };
     let fine = planned.plan.as_ref().filter(|_| !planned.diagnostics.has_errors());
-    if let (Some(plan), Some(path)) = (fine, &args.out) {
+    // Also a plan that failed is kept: it shows how far it came.
+    if let (Some(plan), Some(path)) = (&planned.plan, &args.out) {
         match crate::saved_plan::save(session, plan, path, args.sensitive_in_clear) {
             Ok(warning) => session.show(&warning.into_iter().collect()),
             Err(diagnostic) => {
@@ -120,7 +122,7 @@ fn report(session: &Session, args: &PlanArgs, planned: &operation::Planned) -> E
     if let Some(plan) = &planned.plan {
         operation::show_plan(session, plan);
     }
-    if path.is_some() && !planned.diagnostics.has_errors() {
+    if path.is_some() && planned.plan.as_ref().is_some_and(|plan| !plan.generated.is_empty()) {
         session.show(&generated::experimental().into());
     }
     session.show(&planned.diagnostics);

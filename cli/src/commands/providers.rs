@@ -43,6 +43,12 @@ async fn configuration_and_state(session: &Session) -> Option<(Workspace, Option
 
 /// Runs the command.
 pub async fn run(session: &Session) -> Exit {
+    if session.is_bare() {
+        let folder = session.environment.working_directory.display().to_string();
+        let detail = format!("The directory {folder} contains no Terraform configuration files.");
+        session.ui.error("No configuration files", &detail);
+        return Exit::Failure;
+    }
     let Some((workspace, state)) = configuration_and_state(session).await else { return Exit::Failure };
     let mut text = "\nProviders required by configuration:\n.\n".to_owned();
     tree(&workspace.config, "", &mut text);

@@ -48,7 +48,8 @@ pub async fn run(session: &Session, args: RefreshArgs) -> Exit {
         exclude: args.exclude,
         parallelism: args.parallelism,
         variables: args.variables,
-        ..PlanningArgs::refresh_only()
+        refresh_only: true,
+        ..PlanningArgs::default()
     };
     let args = ApplyArgs {
         auto_approve: true,

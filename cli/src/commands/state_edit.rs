@@ -62,6 +62,7 @@ pub async fn edit<T>(
         let Some(mut state) = snapshots.stored().cloned() else {
             return Err(Diagnostics::from(Diagnostic::error(NO_STATE, "")));
         };
+        super::operation::ensure_nothing_in_flight(opened.store.as_ref()).await?;
         let result = change(&mut state)?;
         snapshots.save(&state).await.map_err(|e| failure("Error saving the state", &e))?;
         Ok(result)

@@ -47,11 +47,18 @@ pub async fn run(session: &Session, args: &StateListArgs) -> Exit {
     let instances: Vec<_> = state.instances().collect();
     for (target, address) in targets.iter().zip(&args.address) {
         if !instances.iter().any(|(instance, ..)| crate::targets::contains(target, instance)) {
+            let (what, short) = match target {
+                Target::Module(_) => ("module", "module"),
+                Target::Resource(..) => ("resource", "resource"),
+                Target::Instance(_) => ("resource instance", "resource"),
+            };
+            let at = if short == what { String::new() } else { " instance".to_owned() };
             let detail = format!(
-                "The current state contains no resource {address}. If you've just added this resource to the \
-                 configuration, you must run \"terraform apply\" first to create the resource's entry in the state."
+                "The current state contains no {short}{at} {address}. If you've just added this {short} to the \
+                 configuration or have changed the count or for_each arguments, you must run \"terraform apply\" first to \
+                 create its entry in the state."
             );
-            session.show(&Diagnostic::error("Unknown resource", detail).into());
+            session.show(&Diagnostic::error(format!("Unknown {what}"), detail).into());
             return Exit::Failure;
         }
     }

@@ -1,9 +1,11 @@
 //! `state mv`
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use clap::ArgAction;
 use lang::addr::{AbsResource, ConfigResource, InstanceKey, ModuleInstance, ResourceInstance};
+use lang::quoting::go_quote;
 use lang::{Diagnostic, Diagnostics};
 use planner::Target;
 use state::State;
@@ -36,7 +38,10 @@ pub async fn run(session: &Session, args: &StateMvArgs) -> Exit {
         return Exit::Failure;
     };
     let result = edit(session, &args.edit, Backup::Timestamped, |state| {
-        let (from, to) = (crate::targets::parse(source)?, crate::targets::parse(destination)?);
+        let (from, to) = match (crate::targets::parse(source), crate::targets::parse(destination)) {
+            (Ok(from), Ok(to)) => (from, to),
+            (from, to) => return Err([from.err(), to.err()].into_iter().flatten().flatten().collect()),
+        };
         let mut changed = state.clone();
         let moves = relocate(&mut changed, &from, &to)?;
         if !args.dry_run {
@@ -49,7 +54,7 @@ pub async fn run(session: &Session, args: &StateMvArgs) -> Exit {
         Ok(moves) => {
             let verb = if args.dry_run { "Would move" } else { "Move" };
             for (from, to) in &moves {
-                session.ui.print(&format!("{verb} \"{from}\" to \"{to}\"\n"));
+                session.ui.print(&format!("{verb} {} to {}\n", go_quote(from), go_quote(to)));
             }
             if !args.dry_run {
                 session.ui.print(&format!("Successfully moved {} object(s).\n", moves.len()));
@@ -65,12 +70,12 @@ pub async fn run(session: &Session, args: &StateMvArgs) -> Exit {
 
 type Moves = Vec<(String, String)>;
 
-fn missing(from: &dyn std::fmt::Display) -> Diagnostics {
+fn missing(from: &dyn Display) -> Diagnostics {
     let detail = format!("Cannot move {from}: does not match anything in the current state.");
     Diagnostic::error("Invalid source address", detail).into()
 }
 
-fn occupied(to: &dyn std::fmt::Display, what: &str) -> Diagnostics {
+fn occupied(to: &dyn Display, what: &str) -> Diagnostics {
     let detail = format!("Cannot move to {to}: there is already a {what} at that address in the current state.");
     Diagnostic::error("Invalid target address", detail).into()
 }
@@ -111,24 +116,49 @@ fn forget_dependencies(state: &mut State, from: &Target) {
 }
 
 fn rename(state: &mut State, from: &Target, to: &Target) -> Result<Moves, Diagnostics> {
-    match (from, to) {
-        (Target::Module(from), Target::Module(to)) => move_module(state, from, to),
-        (Target::Module(from), _) => Err(mismatch(format!("Cannot move {from}: the target must also be a module."))),
-        (_, Target::Module(to)) => Err(mismatch(format!("Cannot move to {to}: the source is not a module."))),
-        (Target::Resource(from_module, from), Target::Resource(to_module, to)) => {
-            move_resource(state, &from_module.resource(from.clone()), &to_module.resource(to.clone()))
+    let unfit = |from: &dyn Display, to: &dyn Display, what: &str| {
+        let detail = format!("Cannot move {from} to {to}: the source is {what}, so the target must be one as well.");
+        Diagnostics::from(Diagnostic::error("Invalid target address", detail))
+    };
+    match from {
+        Target::Module(from) => {
+            if !state.resources.keys().any(|address| is_inside(address, from)) {
+                return Err(missing(from));
+            }
+            match to {
+                Target::Module(to) => move_module(state, from, to),
+                Target::Resource(module, to) => Err(unfit(from, &module.resource(to.clone()), "a module")),
+                Target::Instance(to) => Err(unfit(from, to, "a module")),
+            }
         }
-        _ => move_instance(state, &single(from), &single(to)),
+        Target::Resource(module, from) => {
+            let from = module.resource(from.clone());
+            let Some(resource) = state.resource(&from) else { return Err(missing(&from)) };
+            // A resource that has an instance without a key is as good as that instance.
+            let single = resource.instances.contains_key(&InstanceKey::None);
+            match to {
+                Target::Resource(module, to) if single && state.resource(&module.resource(to.clone())).is_some() => {
+                    let to = module.resource(to.clone()).instance(InstanceKey::None);
+                    move_instance(state, &from.instance(InstanceKey::None), &to)
+                }
+                Target::Resource(module, to) => move_resource(state, &from, &module.resource(to.clone())),
+                Target::Instance(to) if single => move_instance(state, &from.instance(InstanceKey::None), to),
+                Target::Instance(to) => Err(unfit(&from, to, "a whole resource")),
+                Target::Module(to) => Err(unfit(&from, to, "a resource")),
+            }
+        }
+        Target::Instance(from) => match to {
+            Target::Instance(to) => move_instance(state, from, to),
+            Target::Resource(module, to) => {
+                move_instance(state, from, &module.resource(to.clone()).instance(InstanceKey::None))
+            }
+            Target::Module(to) => Err(unfit(from, to, "a resource instance")),
+        },
     }
 }
 
-/// The instance that a target names, where a resource stands for its instance without a key.
-fn single(target: &Target) -> ResourceInstance {
-    match target {
-        Target::Instance(instance) => instance.clone(),
-        Target::Resource(module, resource) => module.resource(resource.clone()).instance(InstanceKey::None),
-        Target::Module(module) => module.resource(lang::addr::Resource::managed("", "")).instance(InstanceKey::None),
-    }
+fn is_inside(address: &AbsResource, module: &ModuleInstance) -> bool {
+    address.module.0.starts_with(&module.0)
 }
 
 fn check_kinds(
@@ -147,12 +177,9 @@ fn check_kinds(
 }
 
 fn move_module(state: &mut State, from: &ModuleInstance, to: &ModuleInstance) -> Result<Moves, Diagnostics> {
-    let inside = |address: &AbsResource, module: &ModuleInstance| address.module.0.starts_with(&module.0);
-    let sources: Vec<AbsResource> = state.resources.keys().filter(|address| inside(address, from)).cloned().collect();
-    if sources.is_empty() {
-        return Err(missing(from));
-    }
-    if state.resources.keys().any(|address| inside(address, to)) {
+    let sources: Vec<AbsResource> =
+        state.resources.keys().filter(|address| is_inside(address, from)).cloned().collect();
+    if state.resources.keys().any(|address| is_inside(address, to)) {
         return Err(occupied(to, "module"));
     }
     for address in sources {
@@ -166,9 +193,6 @@ fn move_module(state: &mut State, from: &ModuleInstance, to: &ModuleInstance) ->
 
 fn move_resource(state: &mut State, from: &AbsResource, to: &AbsResource) -> Result<Moves, Diagnostics> {
     check_kinds(&from.resource, &to.resource, (from.to_string(), to.to_string()))?;
-    if !state.resources.contains_key(from) {
-        return Err(missing(from));
-    }
     if state.resources.contains_key(to) {
         return Err(occupied(to, "resource"));
     }
@@ -179,12 +203,13 @@ fn move_resource(state: &mut State, from: &AbsResource, to: &AbsResource) -> Res
 }
 
 fn move_instance(state: &mut State, from: &ResourceInstance, to: &ResourceInstance) -> Result<Moves, Diagnostics> {
-    check_kinds(&from.resource, &to.resource, (from.to_string(), to.to_string()))?;
-    if state.instance(from).is_none() {
-        return Err(missing(from));
-    }
-    if state.instance(to).is_some() {
-        return Err(occupied(to, "resource instance"));
+    // All that is wrong is told at once.
+    let unlike = check_kinds(&from.resource, &to.resource, (from.to_string(), to.to_string())).err();
+    let taken = state.instance(to).map(|_| occupied(to, "resource instance"));
+    let absent = state.instance(from).is_none().then(|| missing(from));
+    let problems: Diagnostics = [unlike, taken, absent].into_iter().flatten().flatten().collect();
+    if problems.has_errors() {
+        return Err(problems);
     }
     let source = from.abs_resource();
     let Some(resource) = state.resource_mut(&source) else { return Err(missing(from)) };

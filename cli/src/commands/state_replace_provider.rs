@@ -1,7 +1,7 @@
 //! `state replace-provider`
 
 use clap::ArgAction;
-use config::provider_source::{display_source, parse_provider_source};
+use config::provider_source::parse_provider_source;
 use lang::addr::ProviderSource;
 use lang::{Diagnostic, Diagnostics};
 
@@ -51,8 +51,8 @@ pub async fn run(session: &Session, args: &StateReplaceProviderArgs) -> Exit {
         session.ui.print(&format!(
             "Terraform will perform the following actions:\n\n  ~ Updating provider:\n    - {}\n    + {}\n\nChanging {} \
              resources:\n\n{list}",
-            display_source(&from),
-            display_source(&to),
+            from,
+            to,
             matching.len()
         ));
         if !args.auto_approve {

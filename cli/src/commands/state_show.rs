@@ -1,7 +1,6 @@
 //! `state show`
 
 use clap::ArgAction;
-use lang::Diagnostic;
 use lang::addr::ResourceInstance;
 
 use super::Exit;
@@ -34,12 +33,9 @@ pub async fn run(session: &Session, args: &StateShowArgs) -> Exit {
         session.ui.print(include_str!("usage/state_show.txt"));
         return Exit::Failure;
     };
-    let address: ResourceInstance = match address.parse() {
-        Ok(address) => address,
-        Err(error) => {
-            session.show(&Diagnostic::error("Error parsing instance address", format!("{address}: {error}")).into());
-            return Exit::Failure;
-        }
+    let Ok(address) = address.parse::<ResourceInstance>() else {
+        session.ui.eprint(&format!("Error parsing instance address: {address}\n\nThis command requires that the address references one specific instance.\nTo view the available instances, use \"terraform state list\". Please modify \nthe address to reference a specific instance.\n"));
+        return Exit::Failure;
     };
     let state = match session.read_state(args.state.as_deref()).await {
         Ok(state) => state,

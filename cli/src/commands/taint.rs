@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clap::ArgAction;
-use lang::addr::{Mode, ResourceInstance};
+use lang::addr::Mode;
 use lang::{Diagnostic, Diagnostics};
 use state::model::ObjectStatus;
 
@@ -40,14 +40,14 @@ pub async fn run(session: &Session, args: &TaintArgs, to: ObjectStatus) -> Exit 
         let usage = format!("{command} [options] <address>");
         return super::misused::<TaintArgs>(session, &usage, &message, super::HelpGoes::ToStderr);
     };
-    let address: ResourceInstance = match text.parse() {
+    let address = match crate::targets::parse_instance(text) {
         Ok(address) => address,
-        Err(error) => {
-            session.show(&Diagnostic::error("Invalid address", error.to_string()).into());
+        Err(diagnostics) => {
+            session.show(&diagnostics);
             return Exit::Failure;
         }
     };
-    if address.resource.mode != Mode::Managed {
+    if to == ObjectStatus::Tainted && address.resource.mode != Mode::Managed {
         session.ui.eprint(&format!("Resource instance {address} cannot be {participle}\n"));
         return Exit::Failure;
     }
@@ -55,16 +55,18 @@ pub async fn run(session: &Session, args: &TaintArgs, to: ObjectStatus) -> Exit 
         let resource = state.resource_mut(&address.abs_resource());
         let object = resource.and_then(|r| r.instances.get_mut(&address.key)).and_then(|i| i.current.as_mut()).map(Arc::make_mut);
         let Some(object) = object else {
+            if args.allow_missing {
+                let detail = format!(
+                    "Resource instance {address} was not found, but this is not an error because -allow-missing was set."
+                );
+                return Ok(Some(Diagnostic::warning("No such resource instance", detail)));
+            }
             let detail = format!(
                 "There is no resource instance in the state with the address {address}. If the resource configuration has \
                  just been added, you must run \"terraform apply\" once to create the corresponding instance(s) before they \
                  can be {participle}."
             );
-            return if args.allow_missing {
-                Ok(Some(Diagnostic::warning("No such resource instance", detail)))
-            } else {
-                Err(Diagnostic::error("No such resource instance", detail).into())
-            };
+            return Err(Diagnostic::error("No such resource instance", detail).into());
         };
         if to == ObjectStatus::Ready && object.status == ObjectStatus::Ready {
             let detail = format!("Resource instance {address} is not currently tainted, and so it cannot be untainted.");

@@ -19,6 +19,12 @@ pub struct ValidateArgs {
     /// If specified, output won't contain any color.
     #[arg(long, action = ArgAction::Set, default_value_t = false)]
     pub no_color: bool,
+    /// If specified, Terraform will not validate test files.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub no_tests: bool,
+    /// Set the directory of the tests.
+    #[arg(long, value_name = "path", default_value = "tests")]
+    pub test_directory: String,
     /// The directory; only the current one.
     pub directory: Vec<String>,
 }
@@ -28,7 +34,12 @@ pub async fn run(session: &Session, args: &ValidateArgs) -> Exit {
     if args.directory.len() > 1 {
         return super::misuse::refuse(session, "validate", &crate::args::FlagError::UnexpectedArgument);
     }
-    let (workspace, mut diagnostics) = session.load(false);
+    let (workspace, mut diagnostics) = if args.no_tests {
+        session.load(false)
+    } else {
+        let (tested, diagnostics) = session.load_with_tests(&args.test_directory);
+        (tested.map(|tested| tested.workspace), diagnostics)
+    };
     if let Some(workspace) = workspace
         && !diagnostics.has_errors()
     {

@@ -6,7 +6,7 @@ use state::backend::local::{DEFAULT_WORKSPACE, LocalPaths, LocalStore};
 use state::{Backend, StateStore, WriteCondition};
 
 use super::Exit;
-use crate::session::{Session, chain};
+use crate::session::{Session, WORKSPACE_NAMES, chain, is_workspace_name};
 
 /// New, list, show, select and delete Terraform workspaces.
 #[derive(Debug, clap::Parser)]
@@ -66,17 +66,17 @@ pub async fn run(session: &Session, subcommand: &str, args: &WorkspaceArgs) -> E
         ("new", [name]) => create(session, args, name).await,
         ("select", [name]) => select(session, args, name).await,
         ("delete", [name]) => delete(session, args, name).await,
+        ("list", _) => {
+            session.ui.eprint("Too many command line arguments. Did you mean to use -chdir?\n");
+            return Exit::Failure;
+        }
         ("select", _) => {
             session.ui.eprint("Expected a single argument: NAME.\n\n");
             session.ui.print(SELECT_USAGE);
             return Exit::Failure;
         }
         (subcommand, _) => {
-            let message = if subcommand == "list" {
-                "Too many command line arguments."
-            } else {
-                "Expected a single argument: NAME.\n"
-            };
+            let message = "Expected a single argument: NAME.\n";
             let usage = format!("workspace {subcommand} [OPTIONS] NAME");
             return super::misused::<WorkspaceArgs>(session, &usage, message, super::HelpGoes::ToStdout);
         }
@@ -127,14 +127,10 @@ async fn exists(backend: &dyn Backend, name: &str) -> Result<bool, Problem> {
 }
 
 fn check_name(name: &str) -> Result<(), Problem> {
-    let safe = |c: char| c.is_ascii_alphanumeric() || "-_.~!$&'()*+,;=:@".contains(c);
-    if !name.is_empty() && name.chars().all(safe) && !matches!(name, "." | "..") {
+    if is_workspace_name(name) {
         return Ok(());
     }
-    Err(Problem::Message(format!(
-        "\nThe workspace name {name:?} is not allowed. The name must contain only URL safe\ncharacters, contain no path \
-         separators, and not be an empty string.\n"
-    )))
+    Err(Problem::Message(format!("\nThe workspace name {name:?} is not allowed. {WORKSPACE_NAMES}\n")))
 }
 
 /// Makes a workspace the current one.
@@ -251,6 +247,9 @@ async fn delete(session: &Session, args: &WorkspaceArgs, name: &str) -> Result<(
             instances.concat()
         );
         return Err(Diagnostics::from(Diagnostic::error("Workspace is not empty", detail)).into());
+    }
+    if !args.force {
+        super::operation::ensure_nothing_in_flight(store.as_ref()).await?;
     }
     backend.delete_workspace(name).await.map_err(|error| failed(&error))?;
     green(session, "", &format!("Deleted workspace \"{name}\"!"));

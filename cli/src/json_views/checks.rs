@@ -86,6 +86,9 @@ pub fn of_plan(outcomes: &[CheckOutcome]) -> Vec<Json> {
         let (key, address) = static_address(&outcome.module, &outcome.object);
         let entry = objects.entry(key).or_insert_with(|| (address, CheckStatus::Pass, Vec::new()));
         entry.1 = worse(entry.1, outcome.status);
+        if !outcome.is_instance {
+            continue;
+        }
         let mut instance = Map::new();
         instance.insert("address".to_owned(), instance_address(&outcome.module, &outcome.object));
         instance.insert("status".to_owned(), status_name(outcome.status).into());
@@ -96,7 +99,11 @@ pub fn of_plan(outcomes: &[CheckOutcome]) -> Vec<Json> {
         entry.2.push(Json::Object(instance));
     }
     let documents = objects.into_values().map(|(address, status, instances)| {
-        json!({"address": address, "status": status_name(status), "instances": instances})
+        let mut document = json!({"address": address, "status": status_name(status)});
+        if let (false, Some(parts)) = (instances.is_empty(), document.as_object_mut()) {
+            parts.insert("instances".to_owned(), instances.into());
+        }
+        document
     });
     documents.collect()
 }
@@ -105,20 +112,30 @@ pub fn of_plan(outcomes: &[CheckOutcome]) -> Vec<Json> {
 pub fn of_state(state: &State) -> Vec<Json> {
     let mut outcomes = Vec::new();
     for result in state.check_results.iter().flatten() {
-        for object in result.objects.iter().flatten() {
-            let status = match object.status {
-                state::CheckStatus::Pass => CheckStatus::Pass,
-                state::CheckStatus::Fail => CheckStatus::Fail,
-                state::CheckStatus::Error => CheckStatus::Error,
-                state::CheckStatus::Unknown => CheckStatus::Unknown,
-            };
+        let objects = result.objects.iter().flatten();
+        if result.objects.as_ref().is_none_or(Vec::is_empty)
+            && let Some((module, object)) = checkable(&result.object_kind, &result.config_addr)
+        {
+            let status = status(result.status);
+            outcomes.push(CheckOutcome { is_instance: false, module, object, status, problems: Vec::new() });
+        }
+        for object in objects {
             if let Some((module, checkable)) = checkable(&result.object_kind, &object.object_addr) {
-                let problems = object.failure_messages.clone();
-                outcomes.push(CheckOutcome { module, object: checkable, status, problems });
+                let (status, problems) = (status(object.status), object.failure_messages.clone());
+                outcomes.push(CheckOutcome { is_instance: true, module, object: checkable, status, problems });
             }
         }
     }
     of_plan(&outcomes)
+}
+
+fn status(stored: state::CheckStatus) -> CheckStatus {
+    match stored {
+        state::CheckStatus::Pass => CheckStatus::Pass,
+        state::CheckStatus::Fail => CheckStatus::Fail,
+        state::CheckStatus::Error => CheckStatus::Error,
+        state::CheckStatus::Unknown => CheckStatus::Unknown,
+    }
 }
 
 fn checkable(kind: &str, address: &str) -> Option<(ModuleInstance, Checkable)> {

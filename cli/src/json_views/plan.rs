@@ -156,7 +156,7 @@ fn planned_values(plan: &Plan, schemas: &dyn Schemas) -> Values {
     });
     let mut tree = ModuleTree::default();
     for change in &plan.changes {
-        if change.deposed.is_some() || matches!(change.action, Action::Delete | Action::Forget) {
+        if change.deposed.is_some() || change.action == Action::Delete {
             continue;
         }
         tree.add(&change.address.module, planned_resource(change, schemas));
@@ -169,6 +169,14 @@ fn planned_resource(change: &ResourceChange, schemas: &dyn Schemas) -> Resource 
     let data = change.address.resource.mode == Mode::Data;
     let schema = schemas.schema(&provider, data, &change.address.resource.kind);
     let after: &Value = &change.after;
+    if change.action == Action::Forget {
+        // It goes on without anybody knowing what it is like.
+        return Resource {
+            schema_version: schema.map_or(0, |s| s.version),
+            sensitive_values: Some(Json::Bool(false)),
+            ..resource(&change.address, provider)
+        };
+    }
     Resource {
         schema_version: schema.map_or(0, |s| s.version),
         values: plain(after),

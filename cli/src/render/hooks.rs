@@ -139,8 +139,8 @@ impl Hooks for HumanProgress {
         self.ui.print(&format!("{prefix} {line}\n"));
     }
 
-    fn recovered(&self, address: &ResourceInstance, what: &str) {
-        self.line(&format!("{address}: {what}"));
+    fn recovered(&self, address: &ResourceInstance, deposed: Option<&str>, what: &str) {
+        self.line(&format!("{}: {what}", subject(address, deposed)));
     }
 }
 
@@ -229,7 +229,8 @@ impl Hooks for JsonProgress {
             Action::Delete => "Destroying",
             _ => "Applying",
         };
-        let id = id_of(prior);
+        // What a new object replaces is another object.
+        let id = id_of(prior).filter(|_| action != Action::Create);
         let message = format!("{address}: {verb}...{}", id_suffix(id));
         let parts = merged(json!({"action": action_name(action)}), id_parts(id));
         self.send("apply_start", message, hook(address, parts));
@@ -314,8 +315,9 @@ impl Hooks for JsonProgress {
         self.send("provision_errored", message, hook(address, json!({ "provisioner": kind })));
     }
 
-    fn recovered(&self, address: &ResourceInstance, what: &str) {
-        self.ui.event(&Event::new("log", format!("{address}: {what}")));
+    fn recovered(&self, address: &ResourceInstance, deposed: Option<&str>, what: &str) {
+        let message = format!("{}: {what}", subject(address, deposed));
+        self.send("recovered", message, hook(address, json!({"deposed": deposed, "result": what})));
     }
 }
 
@@ -343,7 +345,8 @@ impl Hooks for ImportProgress {
         self.ui.print(&format!("{}\n", self.ui.style.bold(&line)));
     }
 
-    fn recovered(&self, address: &ResourceInstance, what: &str) {
-        self.ui.print(&format!("{}\n", self.ui.style.bold(&format!("{address}: {what}"))));
+    fn recovered(&self, address: &ResourceInstance, deposed: Option<&str>, what: &str) {
+        let line = format!("{}: {what}", subject(address, deposed));
+        self.ui.print(&format!("{}\n", self.ui.style.bold(&line)));
     }
 }

@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail as the test does")]
 
+mod changes;
 mod configurations;
 mod expressions;
 mod layouts;

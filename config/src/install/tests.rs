@@ -81,6 +81,7 @@ impl Case {
             known: self.known.clone(),
             upgrade,
             packages: &self.packages,
+            tests: &[],
         };
         let mut log = Log::default();
         let (manifest, diagnostics) = block_on(install_modules(installation, &mut log));
@@ -199,6 +200,7 @@ fn a_package_below_itself_is_refused() {
         known: ModuleManifest::default(),
         upgrade: false,
         packages: &Endless,
+        tests: &[],
     };
     let (_, diagnostics) = block_on(install_modules(installation, &mut Log::default()));
     let summaries: Vec<&str> = diagnostics.iter().map(|d| d.summary()).collect();

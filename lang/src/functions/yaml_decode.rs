@@ -12,6 +12,8 @@ use crate::quoting::go_quote;
 use crate::types::Type;
 use crate::values::{Number, Value};
 
+const BOM: char = '\u{feff}';
+
 /// Deeper documents are refused.
 const MAX_DEPTH: usize = 1000;
 
@@ -30,6 +32,8 @@ pub(super) fn functions() -> Vec<Function> {
 }
 
 fn decode(text: &str) -> Result<Value, CallError> {
+    check_characters(text)?;
+    check_directives(text)?;
     let mut decoder = Decoder { text, parser: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0, depth: 0 };
     if !matches!(decoder.next()?, (Event::StreamStart, _)) {
         return Err(CallError::new("missing stream start token"));
@@ -48,6 +52,34 @@ fn decode(text: &str) -> Result<Value, CallError> {
         (Event::StreamEnd, _) => Ok(value),
         (_, span) => Err(at(&span, "unexpected extra content after value")),
     }
+}
+
+fn check_characters(text: &str) -> Result<(), CallError> {
+    let is_control = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}');
+    let is_refused =
+        |(index, c): (usize, char)| is_control(c) || c > '\u{fffd}' && c < '\u{10000}' || c == BOM && index > 0;
+    if text.char_indices().any(is_refused) {
+        return Err(CallError::new("control characters are not allowed"));
+    }
+    Ok(())
+}
+
+/// The directives before the document. Terraform's YAML library wants version 1.1 alone.
+fn check_directives(text: &str) -> Result<(), CallError> {
+    let lines = text.trim_start_matches(BOM).lines().map(str::trim_end);
+    for line in lines.take_while(|line| line.is_empty() || line.starts_with(['%', '#'])) {
+        let Some(directive) = line.strip_prefix('%') else { continue };
+        let mut words = directive.split_ascii_whitespace();
+        match (words.next(), words.next()) {
+            (Some("YAML"), Some("1.1")) | (Some("TAG"), _) => {}
+            (Some("YAML"), Some(version)) if version.split('.').all(|part| all(part, u8::is_ascii_digit)) => {
+                return Err(CallError::new("found incompatible YAML document"));
+            }
+            (Some("YAML") | None, _) => {}
+            (Some(_), _) => return Err(CallError::new("found unknown directive name")),
+        }
+    }
+    Ok(())
 }
 
 fn at(span: &Span, message: impl std::fmt::Display) -> CallError {
@@ -69,6 +101,8 @@ fn reworded(info: &str) -> (&str, bool) {
         "misplaced bracket" => ("did not find expected node content", false),
         "simple key expected" => ("could not find expected ':'", true),
         "mapping values are not allowed in this context" => (info, true),
+        // The library misspells it.
+        "did not find expected hexadecimal number" => ("did not find expected hexdecimal number", false),
         _ if info.starts_with("unexpected character: ") => ("found character that cannot start any token", true),
         _ if info.starts_with("while ") => (info.split_once(", ").map_or(info, |(_, problem)| problem), false),
         _ => (info, false),
@@ -204,14 +238,11 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// The tag with its usual prefix cut off: `!!str`, `!local`; none for `!`.
+/// The tag with its usual prefix cut off: `!!str`, `!local`.
 fn tag_name(tag: Option<&Tag>) -> Option<String> {
     let tag = tag?;
-    if tag.is_yaml_core_schema() {
-        return Some(format!("!!{}", tag.suffix));
-    }
     let full = format!("{}{}", tag.handle, tag.suffix);
-    (full != "!").then_some(full)
+    Some(full.strip_prefix("tag:yaml.org,2002:").map_or_else(|| full.clone(), |name| format!("!!{name}")))
 }
 
 /// A tag without the shorthand for YAML's own.
@@ -397,6 +428,13 @@ mod tests {
             ("? [a]\n: b\n", None),
             ("~: b\n", None),
             ("!foo a", None),
+            ("! a", None),
+            ("!<tag:yaml.org,2002:str> 1", Some("\"1\"")),
+            ("%YAML 1.1\n---\na", Some("\"a\"")),
+            ("%YAML 1.2\n---\na", None),
+            ("%OTHER\n---\na", None),
+            ("a: \u{1}", None),
+            ("a\u{feff}", None),
             ("a: *b", None),
         ] {
             assert_eq!(json(text).as_deref(), expected, "{text:?}");

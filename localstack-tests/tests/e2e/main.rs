@@ -14,7 +14,10 @@ mod crash;
 mod gcs_states;
 mod harness;
 mod lifecycle;
+mod locks;
+mod many_at_once;
 mod readme;
+mod recovery;
 mod s3_states;
 
 use localstack_tests::{Account, Emulator, Tool, Workspace};

@@ -81,6 +81,31 @@ fn a_state_is_shared_with_terraform() {
     }
 }
 
+/// A workspace that the environment names begins to exist when its state is first asked for, whatever for.
+#[test]
+fn a_workspace_is_made_by_whoever_opens_its_state() {
+    let (tool, account) = setup();
+    let mut workspace = configuration(&account, 1, FILE);
+    let bucket = format!("bucket-{}", account.id);
+    for (number, program) in std::iter::once(tool).chain(Tool::terraform()).enumerate() {
+        workspace.run(&program, INIT).unwrap().expect(0);
+        let mut made = Vec::new();
+        for (command, code) in [("plan", 0), ("show", 0), ("providers", 0), ("validate", 0)] {
+            let name = format!("{command}-{number}");
+            workspace.set("TF_WORKSPACE", &name);
+            workspace.run(&program, &[command, "-no-color"]).unwrap().expect(code);
+            let key = format!("env:/{name}/a/b.tfstate");
+            if account.objects(&bucket).unwrap().contains(&key) {
+                let state = account.get("s3", &format!("/{bucket}/{key}")).unwrap();
+                assert_eq!((&state["serial"], &state["resources"]), (&Value::from(1), &Value::from(Vec::<u8>::new())));
+                made.push(command);
+            }
+        }
+        assert_eq!(made, ["plan", "show", "providers"], "{}", program.program().display());
+        workspace.set("TF_WORKSPACE", "");
+    }
+}
+
 /// What `init` wrote down of the backend.
 fn record(workspace: &Workspace, tool: &Tool) -> Value {
     let name = tool.program().file_name().unwrap().to_string_lossy().into_owned();
@@ -132,7 +157,7 @@ fn a_lock_of_somebody_else_keeps_out() {
     let lock = r#"{"ID":"5d4f","Operation":"OperationTypeApply","Info":"","Who":"you@there","Version":"1.11.4","Created":"2026-01-02T03:04:05.000000006Z","Path":"x/a/b.tfstate"}"#;
     let bucket = format!("bucket-{}", account.id);
     account.put_object(&bucket, "a/b.tfstate.tflock", lock).unwrap();
-    let refused = workspace.run(&tool, &["plan", "-no-color", "-input=false"]).unwrap().expect(1);
+    let refused = workspace.run(&tool, APPLY).unwrap().expect(1);
     refused.shows("Error acquiring the state lock").shows("StatusCode: 412").shows("PreconditionFailed");
     refused
         .shows("ID:        5d4f")

@@ -219,7 +219,44 @@ impl Builder<'_> {
         for i in &removes {
             self.connect_remove(*i, &by_resource);
         }
-        self.connect_makes_to_removes(&by_resource);
+        if !removes.is_empty() {
+            self.connect_removes_to_makes(&removes);
+            self.connect_makes_to_removes(&by_resource);
+        }
+    }
+
+    /// What a removed object stands on is changed after the removal, unless that is of an object whose replacement is made
+    /// first: then the removal waits.
+    fn connect_removes_to_makes(&mut self, removes: &[usize]) {
+        let mut made: HashMap<ConfigResource, Vec<usize>> = HashMap::new();
+        for (i, change) in self.plan.changes.iter().enumerate().filter(|(_, change)| is_made(change)) {
+            made.entry(change.address.config()).or_default().push(i);
+        }
+        for i in removes {
+            let Some(change) = self.plan.changes.get(*i) else { continue };
+            for dependency in self.made_after(change).iter() {
+                for other in made.get(&**dependency).into_iter().flatten() {
+                    let Some(target) = self.plan.changes.get(*other) else { continue };
+                    if other == i || in_different_instances_of_a_module(&change.address.module, &target.address.module)
+                    {
+                        continue;
+                    }
+                    let (make, remove) = (self.node(ApplyNode::Make(*other)), self.node(ApplyNode::Remove(*i)));
+                    match goes_last(change) {
+                        true => self.edge(remove, make),
+                        false => self.edge(make, remove),
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the object that a change removes was made after. A replacement's own list is that of the new object.
+    fn made_after(&self, change: &ResourceChange) -> Dependencies {
+        match change.action.is_replace() {
+            true => self.stored_dependencies(change),
+            false => change.dependencies.clone(),
+        }
     }
 
     fn connect_remove(&mut self, i: usize, by_resource: &BTreeMap<ConfigResource, Vec<usize>>) {
@@ -242,12 +279,8 @@ impl Builder<'_> {
             }
             _ => {}
         }
-        // What this object was made after is removed after it. A replacement's own list is that of the new object.
-        let made_after = match change.action {
-            Action::DeleteThenCreate | Action::CreateThenDelete => self.stored_dependencies(change),
-            _ => change.dependencies.clone(),
-        };
-        for dependency in made_after.iter() {
+        // What this object was made after is removed after it.
+        for dependency in self.made_after(change).iter() {
             for other in by_resource.get(dependency).into_iter().flatten() {
                 let Some(target) = self.plan.changes.get(*other) else { continue };
                 if !in_different_instances_of_a_module(&change.address.module, &target.address.module) {
@@ -280,10 +313,9 @@ impl Builder<'_> {
                     }
                     let make = self.node(ApplyNode::Make(i));
                     let remove = self.node(ApplyNode::Remove(*other));
-                    match (target.action, target.create_before_destroy || target.deposed.is_some()) {
-                        (Action::CreateThenDelete, _) | (Action::Delete, true) => self.edge(remove, make),
-                        _ if change.action == Action::CreateThenDelete => self.edge(remove, make),
-                        _ => self.edge(make, remove),
+                    match goes_last(target) || change.action == Action::CreateThenDelete {
+                        true => self.edge(remove, make),
+                        false => self.edge(make, remove),
                     }
                 }
             }
@@ -293,6 +325,15 @@ impl Builder<'_> {
     fn stored_dependencies(&self, change: &ResourceChange) -> Dependencies {
         let stored = self.plan.prior_state.current(&change.address);
         stored.map_or_else(|| Arc::from([]), |object| object.dependencies.clone())
+    }
+}
+
+/// Whether what a change removes goes after everything that is made around it.
+fn goes_last(change: &ResourceChange) -> bool {
+    match change.action {
+        Action::CreateThenDelete => true,
+        Action::Delete => change.create_before_destroy || change.deposed.is_some(),
+        _ => false,
     }
 }
 

@@ -17,7 +17,7 @@ use lang::{Diagnostic, Diagnostics};
 use petgraph::graph::NodeIndex;
 use sdk::Configured;
 use sdk::provider::Operation;
-use state::{Journal, Snapshots, State};
+use state::{Heart, Journal, Snapshots, State};
 
 use crate::deferral::Undecided;
 use crate::ephemerals::Ephemerals;
@@ -32,7 +32,7 @@ use crate::workspace::{GivenVariable, VariableValue, Workspace};
 use graph::ApplyGraph;
 pub use graph::ApplyNode;
 pub use outline::outline;
-use record::{Recorder, causes};
+use record::Recorder;
 
 /// How a plan is applied.
 pub struct ApplyOptions {
@@ -44,6 +44,8 @@ pub struct ApplyOptions {
     pub variables: BTreeMap<lang::Str, GivenVariable>,
     /// Runs the provisioners.
     pub provisioners: Arc<dyn Provisioners>,
+    /// Keeps the state's lock; nothing is begun without it once it is lost. `None`: no lock is held (`-lock=false`).
+    pub heart: Option<Arc<Heart>>,
 }
 
 /// What came of an apply.
@@ -105,7 +107,7 @@ pub async fn apply(
         ephemerals: Ephemerals::default(),
         plan,
         hooks,
-        recorder: Recorder::new(plan.prior_state.clone(), snapshots, journal),
+        recorder: Recorder::new(plan.prior_state.clone(), snapshots, journal, options.heart.clone()),
         providers: RwLock::default(),
         interrupt: options.interrupt.clone(),
         provisioners: options.provisioners.clone(),
@@ -128,6 +130,7 @@ pub async fn apply(
             never = applying.ephemerals.keep_open(&applying.world, applying.hooks.as_ref()) => match never {},
             // What runs is dropped here; its intents stay in the journal, where the next run finds them.
             () = applying.interrupt.abandoned() => {}
+            never = halt_without_lock(&applying) => match never {},
         }
         applying.recorder.end();
     };
@@ -139,6 +142,13 @@ pub async fn apply(
     };
     tokio::join!(walking, storing);
     applying.finish().await
+}
+
+/// Lets nothing new begin once the state's lock is lost; what runs comes to its end.
+async fn halt_without_lock(applying: &Applying<'_>) -> std::convert::Infallible {
+    applying.recorder.lock_lost().await;
+    applying.interrupt.request();
+    std::future::pending().await
 }
 
 /// Input variables as the plan has them; ephemeral ones are given anew.
@@ -267,12 +277,18 @@ impl Applying<'_> {
                 "Failed to save state",
                 format!(
                     "Everything that was done is recorded in the journal beside the state, but the state itself could not be \
-                     written: {}. Mend the cause and run `windlass apply` again: it takes the records up.",
-                    causes(&error)
+                     written: {error}. Mend the cause and run `windlass apply` again: it takes the records up."
                 ),
             ));
         }
-        if self.interrupt.is_requested() {
+        if let Some(lost) = self.recorder.is_lock_lost() {
+            let detail = format!(
+                "This run no longer holds the state's lock: {}. Nothing more was begun after that. What was under way is in \
+                 the state's journal, and so is what came of it; the next run takes it up.",
+                lost.reason
+            );
+            diagnostics.push(Diagnostic::error("State lock lost", detail));
+        } else if self.interrupt.is_requested() {
             let (summary, detail) = match self.interrupt.is_abandoned() {
                 true => (
                     "operation canceled",
@@ -287,6 +303,6 @@ impl Applying<'_> {
             diagnostics.push(Diagnostic::error(summary, detail));
         }
         let counts = *crate::sync::lock(&self.counts);
-        ApplyOutcome { state: self.recorder.state(), counts, checks: self.world.check_outcomes(), diagnostics }
+        ApplyOutcome { state: self.recorder.state(), counts, checks: self.check_outcomes(), diagnostics }
     }
 }

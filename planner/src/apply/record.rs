@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use lang::addr::{ProviderConfig, ResourceInstance};
 use state::{
-    DeposedKey, InstanceObject, Intent, IntentId, Journal, JournalError, Outcome, OutputValue, Snapshots, State,
-    StoreError,
+    DeposedKey, Heart, InstanceObject, Intent, IntentId, Journal, JournalError, LostLock, Outcome, OutputValue,
+    Snapshots, State,
 };
 use tokio::sync::Notify;
 
@@ -18,11 +18,13 @@ pub(crate) struct Recorder {
     state: Mutex<State>,
     journal: Arc<dyn Journal>,
     snapshots: tokio::sync::Mutex<Snapshots>,
+    /// Keeps the state's lock, if it is held.
+    heart: Option<Arc<Heart>>,
     /// Intents whose outcome is in `state` but not yet in the store.
     settling: Mutex<Vec<IntentId>>,
     changed: Notify,
     ended: Notify,
-    failure: Mutex<Option<StoreError>>,
+    failure: Mutex<Option<String>>,
     refused: AtomicBool,
 }
 
@@ -34,11 +36,12 @@ pub(crate) fn causes(error: &dyn std::error::Error) -> String {
 
 impl Recorder {
     /// Starts from a state.
-    pub fn new(state: State, snapshots: Snapshots, journal: Arc<dyn Journal>) -> Recorder {
+    pub fn new(state: State, snapshots: Snapshots, journal: Arc<dyn Journal>, heart: Option<Arc<Heart>>) -> Recorder {
         Recorder {
             state: Mutex::new(state),
             journal,
             snapshots: tokio::sync::Mutex::new(snapshots),
+            heart,
             settling: Mutex::default(),
             changed: Notify::new(),
             ended: Notify::new(),
@@ -64,9 +67,25 @@ impl Recorder {
         result
     }
 
-    /// Records an intent; to be awaited before the call goes out.
+    /// Records an intent; to be awaited before the call goes out. Refused once the state's lock is lost.
     pub async fn intend(&self, intent: Intent) -> Result<IntentId, JournalError> {
+        if let Some(heart) = &self.heart {
+            heart.confirm().await.map_err(|lost| JournalError::LockLost(lost.reason))?;
+        }
         self.journal.intend(intent).await
+    }
+
+    /// Returns how the state's lock was lost, when it is; never, if none is held.
+    pub async fn lock_lost(&self) -> LostLock {
+        match &self.heart {
+            Some(heart) => heart.lost().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Whether the state's lock was lost, and how.
+    pub fn is_lock_lost(&self) -> Option<LostLock> {
+        self.heart.as_ref()?.is_lost()
     }
 
     /// Records what a create made so far, durably.
@@ -163,17 +182,26 @@ impl Recorder {
         let mut snapshots = self.snapshots.lock().await;
         let settled = std::mem::take(&mut *lock(&self.settling));
         let state = self.state();
-        let stored = snapshots.save(&state).await;
+        let saving = snapshots.save(&state);
+        let stored = match &self.heart {
+            None => Some(saving.await),
+            // A store that let the lock get lost may never answer.
+            Some(heart) => heart.bounded(saving).await,
+        };
         drop(snapshots);
         match stored {
-            Ok(_) => {
+            Some(Ok(_)) => {
                 // A record that stays although the state holds its outcome is settled by the next run.
                 let _ = self.journal.settle(&settled).await;
                 true
             }
-            Err(error) => {
+            failed => {
                 lock(&self.settling).extend(settled);
-                *lock(&self.failure) = Some(error);
+                let reason = match failed {
+                    Some(Err(error)) => causes(&error),
+                    _ => "the store does not answer".to_owned(),
+                };
+                *lock(&self.failure) = Some(reason);
                 false
             }
         }
@@ -185,7 +213,7 @@ impl Recorder {
     }
 
     /// Why the state could not be stored, if it could not.
-    pub fn failure(&self) -> Option<StoreError> {
+    pub fn failure(&self) -> Option<String> {
         lock(&self.failure).take()
     }
 }

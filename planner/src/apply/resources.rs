@@ -12,7 +12,7 @@ use crate::checks::{RuleKind, evaluate_rules};
 use crate::ephemerals::Opening;
 use crate::expansion::{Expansion, UnknownExpansion, expand};
 use crate::objects;
-use crate::plan::{Action, CheckStatus, Checkable, PlanMode};
+use crate::plan::{Action, CheckOutcome, CheckStatus, Checkable, PlanMode};
 use crate::scope::{BlockScope, ModuleScope, ResourceValues};
 use crate::sync::{lock, read};
 
@@ -96,6 +96,10 @@ impl Applying<'_> {
                 state.resources.clear();
             } else if !targeted && self.plan.mode == PlanMode::Normal {
                 state.outputs.retain(|name, _| declared.contains_key(name));
+            } else if self.plan.mode == PlanMode::RefreshOnly {
+                let removed =
+                    |name: &Str| self.plan.outputs.get(name).is_some_and(|change| change.action == Action::Delete);
+                state.outputs.retain(|name, _| !removed(name));
             }
             state.check_results = self.check_results();
         });
@@ -255,10 +259,18 @@ impl Applying<'_> {
 }
 
 impl Applying<'_> {
+    /// How all checks came out.
+    pub(super) fn check_outcomes(&self) -> Vec<CheckOutcome> {
+        match self.plan.mode {
+            PlanMode::Destroy => self.world.check_outcomes_of_destroy(),
+            _ => self.world.check_outcomes(!self.plan.is_partial() && self.world.error_count() == 0),
+        }
+    }
+
     /// The outcome of all checks as the state keeps it: grouped by the object of the configuration.
     fn check_results(&self) -> Option<Vec<CheckResult>> {
-        let mut grouped: BTreeMap<(&'static str, String), Vec<CheckObject>> = BTreeMap::new();
-        for outcome in self.world.check_outcomes() {
+        let mut grouped: BTreeMap<(&'static str, String), (state::CheckStatus, Vec<CheckObject>)> = BTreeMap::new();
+        for outcome in self.check_outcomes() {
             let dotted = |module: String| if module.is_empty() { module } else { format!("{module}.") };
             let (instance, config) = (dotted(outcome.module.to_string()), dotted(outcome.module.path().to_string()));
             let (kind, local, key) = match &outcome.object {
@@ -272,13 +284,17 @@ impl Applying<'_> {
                 status: stored_status(outcome.status),
                 failure_messages: outcome.problems,
             };
-            grouped.entry((kind, format!("{config}{local}"))).or_default().push(object);
+            let status = object.status;
+            let (_, objects) = grouped.entry((kind, format!("{config}{local}"))).or_insert((status, Vec::new()));
+            if outcome.is_instance {
+                objects.push(object);
+            }
         }
-        let results = grouped.into_iter().map(|((kind, config_addr), objects)| CheckResult {
+        let results = grouped.into_iter().map(|((kind, config_addr), (status, objects))| CheckResult {
             object_kind: kind.into(),
             config_addr: config_addr.into(),
-            status: worst(&objects),
-            objects: Some(objects),
+            status: if objects.is_empty() { status } else { worst(&objects) },
+            objects: (!objects.is_empty()).then_some(objects),
         });
         let results: Vec<CheckResult> = results.collect();
         (!results.is_empty()).then_some(results)

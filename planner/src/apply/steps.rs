@@ -54,7 +54,10 @@ impl Applying<'_> {
     fn step(&self, index: usize) -> Option<Step<'_>> {
         let change = self.plan.changes.get(index)?;
         let schema = self.world.workspace.providers.schema(&change.provider.source, &change.address.resource)?;
-        let configured = read(&self.providers).get(&change.provider).cloned()?;
+        let configured = match self.world.workspace.providers.instead_for(&change.address, &change.provider) {
+            Some(stand_in) => stand_in.clone(),
+            None => read(&self.providers).get(&change.provider).cloned()?,
+        };
         let module = self.world.module(&change.address.module);
         Some(Step { index, change, text: change.address.to_string(), schema, configured, module })
     }
@@ -151,8 +154,12 @@ impl Applying<'_> {
         let absent = Value::null(step.schema.block.implied_type().clone());
         let updating = step.change.action == Action::Update;
         let prior = if updating { step.change.before.clone() } else { absent };
-        let (prior, _) = prior.unmark_deep();
+        let (prior, prior_marks) = prior.unmark_deep();
         let (plain, config_marks) = config.clone().unmark_deep();
+        let config_marks = match (updating, step.block()) {
+            (true, Some(block)) => crate::managed::kept_marks(block, &prior, &prior_marks, config_marks),
+            _ => config_marks,
+        };
         let config_marks = write_only::stored_marks(config_marks, &step.schema.block);
         let effective = match (updating, step.block()) {
             (true, Some(block)) => {

@@ -116,7 +116,7 @@ pub(super) fn repetitions(
     }
     let fail = |detail: &str| {
         let diagnostic = Diagnostic::error("Invalid for_each argument", detail).at(expr.range);
-        diagnostic.with_values(referenced_values(expr, &scope))
+        diagnostic.because_unknown(referenced_values(expr, &scope))
     };
     if value.is_null() {
         return Some(Vec::new());

@@ -386,6 +386,9 @@ impl Configured for Connection {
         let found = match (request.operation, request.handed_over) {
             (Operation::Create, Some(object)) => self.cloud.find(&text(object, "id")),
             (Operation::Create, None) => self.cloud.find_token(request.client_token),
+            _ if request.prior.is_null() => {
+                return RecoverResponse::Unclear(vec![ProviderDiagnostic::error("There is no id", "")]);
+            }
             _ => self.cloud.find(&text(request.prior, "id")),
         };
         match found {

@@ -49,6 +49,38 @@ fn what_depends_on_a_make_first_resource_is_not_forced_but_what_it_depends_on_is
 }
 
 #[test]
+fn an_object_is_changed_after_what_stood_on_it_is_gone() {
+    let stack = Stack::new();
+    let dependent = thing("b", "value = sim_thing.a.id");
+    stack.apply(&(thing("a", "value = \"1\"") + &dependent));
+    calls(&stack);
+    stack.apply(&thing("a", "value = \"2\""));
+    assert_eq!(calls(&stack), ["delete b", "update a"]);
+    // Unless the dependent is one that goes last.
+    let dependent = thing("b", &format!("value = sim_thing.a.name\n{MAKE_FIRST}"));
+    stack.apply(&(thing("a", "value = \"2\"") + &dependent));
+    calls(&stack);
+    stack.apply(&thing("a", "value = \"3\""));
+    assert_eq!(calls(&stack), ["update a", "delete b"]);
+}
+
+#[test]
+fn data_sources_wait_for_a_resource_that_loses_an_instance() {
+    let stack = Stack::new();
+    let text = |count: u32| {
+        format!("resource \"sim_thing\" \"n\" {{\n count = {count}\n name = \"n${{count.index}}\"\n}}\n")
+            + "data \"sim_lookup\" \"d\" {\n name = \"x\"\n depends_on = [sim_thing.n]\n}\n"
+    };
+    stack.apply(&text(2));
+    let ran = stack.plan(&text(1));
+    let expected =
+        ["data.sim_lookup.d Read read_because_dependency_pending", "sim_thing.n[1] Delete delete_because_count_index"];
+    assert_eq!(ran.planned, expected);
+    stack.apply(&text(1));
+    assert_eq!(stack.plan(&text(1)).planned, Vec::<String>::new());
+}
+
+#[test]
 fn a_deposed_object_whose_removal_fails_is_removed_by_the_next_apply() {
     let stack = Stack::new();
     stack.apply(&thing("a", MAKE_FIRST));

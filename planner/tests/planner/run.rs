@@ -139,6 +139,7 @@ impl Stack {
             *hooks.1.lock().unwrap() = Some(interrupt.clone());
         }
         let options = ApplyOptions {
+            heart: None,
             parallelism: options.parallelism,
             interrupt,
             variables: Default::default(),
@@ -158,6 +159,18 @@ impl Stack {
         let entries = std::fs::read_dir(self.dir.path()).unwrap().map(|entry| entry.unwrap().path());
         let files = entries.filter(|path| path.is_file() && !path.ends_with("main.tf"));
         files.map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()).collect()
+    }
+
+    /// Records an intent and what came of it, as a run that died then.
+    pub fn record(&self, intent: Intent, outcome: Option<Outcome>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let journal = LocalJournal::open(self.path("journal")).unwrap();
+        runtime.block_on(async {
+            let id = journal.intend(intent).await.unwrap();
+            if let Some(outcome) = outcome {
+                journal.outcome(id, outcome).await.unwrap();
+            }
+        });
     }
 
     /// The state as stored.
@@ -225,8 +238,9 @@ fn changes(plan: &Plan) -> Vec<String> {
 struct Heard(Mutex<Vec<String>>, Mutex<Option<Interrupt>>);
 
 impl Hooks for Heard {
-    fn recovered(&self, address: &ResourceInstance, what: &str) {
-        self.0.lock().unwrap().push(format!("{address}: {what}"));
+    fn recovered(&self, address: &ResourceInstance, deposed: Option<&str>, what: &str) {
+        let deposed = if deposed.is_some() { " (deposed)" } else { "" };
+        self.0.lock().unwrap().push(format!("{address}{deposed}: {what}"));
     }
 
     fn provision_output(&self, _: &ResourceInstance, _: &str, _: &str) {

@@ -9,6 +9,7 @@
 mod credentials;
 mod errors;
 mod http;
+mod presigned;
 mod session;
 mod settings;
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_session::{CustomEndpoints, Identity, Session, Sts};
@@ -30,6 +31,7 @@ pub struct Aws {
     elbv2: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
     iam: OnceLock<aws_sdk_iam::Client>,
     kms: OnceLock<aws_sdk_kms::Client>,
+    ssm: OnceLock<aws_sdk_ssm::Client>,
     sts: OnceLock<aws_sdk_sts::Client>,
 }
 
@@ -99,6 +101,7 @@ impl Aws {
             elbv2: OnceLock::new(),
             iam: OnceLock::new(),
             kms: OnceLock::new(),
+            ssm: OnceLock::new(),
             sts: OnceLock::new(),
         }
     }
@@ -136,9 +139,18 @@ impl Aws {
         /// KMS.
         kms, "kms", aws_sdk_kms
     );
+    client!(
+        /// Systems Manager.
+        ssm, "ssm", aws_sdk_ssm
+    );
     /// STS.
     pub fn sts(&self) -> &aws_sdk_sts::Client {
         self.sts.get_or_init(|| self.sts_at.client(&self.sdk))
+    }
+
+    /// The URL of a signed `GetCallerIdentity` that others may send with this header.
+    pub(crate) async fn presigned_identity(&self, header: (&str, &str), expires_in: Duration) -> Result<String> {
+        self.sts_at.presigned_identity(&self.sdk, header, expires_in).await.map_err(refused)
     }
 
     /// Configuration, credentials and HTTP client that all clients share, for services without a client here.
@@ -214,7 +226,7 @@ impl Context for Aws {
 }
 
 /// The services that have a client here, as `endpoints` names them.
-const SERVICES: [&str; 7] = ["cloudwatchlogs", "ec2", "eks", "elasticloadbalancingv2", "iam", "kms", "sts"];
+const SERVICES: [&str; 8] = ["cloudwatchlogs", "ec2", "eks", "elasticloadbalancingv2", "iam", "kms", "ssm", "sts"];
 
 /// Partition and DNS suffix of a region.
 fn partition(region: &str) -> (&'static str, &'static str) {

@@ -52,6 +52,7 @@ pub mod logs;
 pub mod meta;
 mod names;
 pub mod policy;
+pub mod ssm;
 pub mod sts;
 pub mod vpc;
 
@@ -71,6 +72,7 @@ static REGISTRY: LazyLock<Arc<Registry<Aws>>> = LazyLock::new(|| {
     kms::register(&mut registry);
     logs::register(&mut registry);
     meta::register(&mut registry);
+    ssm::register(&mut registry);
     sts::register(&mut registry);
     vpc::register(&mut registry);
     Arc::new(registry)

@@ -68,8 +68,12 @@ pub(crate) struct Block {
 }
 
 /// Names of rules and the variants that they stand for.
-const RULES: [(&str, &str); 3] =
-    [("conflicts", "Conflicts"), ("exactly_one_of", "ExactlyOneOf"), ("at_least_one_of", "AtLeastOneOf")];
+const RULES: [(&str, &str); 4] = [
+    ("conflicts", "Conflicts"),
+    ("exactly_one_of", "ExactlyOneOf"),
+    ("at_least_one_of", "AtLeastOneOf"),
+    ("required_with", "RequiredWith"),
+];
 
 pub(crate) fn model(input: &DeriveInput) -> Result<Model> {
     let Data::Struct(data) = &input.data else {
@@ -102,7 +106,7 @@ pub(crate) fn model(input: &DeriveInput) -> Result<Model> {
             } else {
                 return Err(unknown(
                     &meta,
-                    "version, framework, deprecated, conflicts, exactly_one_of, at_least_one_of",
+                    "version, framework, deprecated, conflicts, exactly_one_of, at_least_one_of, required_with",
                 ));
             }
             Ok(())

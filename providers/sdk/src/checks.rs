@@ -37,6 +37,8 @@ pub enum Rule {
     ExactlyOneOf(&'static [&'static str]),
     /// At least one of these.
     AtLeastOneOf(&'static [&'static str]),
+    /// All of these or none.
+    RequiredWith(&'static [&'static str]),
 }
 
 /// Checks a whole configuration. It may hold unknown values, which pass.
@@ -178,7 +180,10 @@ impl Checking {
     fn rules(&mut self, block: &Block, config: &Value, at: &At) {
         let mut conflicting = Vec::new();
         for rule in &block.rules {
-            let (Rule::Conflicts(names) | Rule::ExactlyOneOf(names) | Rule::AtLeastOneOf(names)) = rule;
+            let (Rule::Conflicts(names)
+            | Rule::ExactlyOneOf(names)
+            | Rule::AtLeastOneOf(names)
+            | Rule::RequiredWith(names)) = rule;
             let presence: Vec<(&str, Presence)> =
                 names.iter().map(|name| (*name, Presence::of(config.get(name)))).collect();
             let having = |wanted: Presence| presence.iter().filter(move |(_, is)| *is == wanted).map(|(name, _)| *name);
@@ -210,6 +215,9 @@ impl Checking {
                 }
                 Rule::AtLeastOneOf(_) if given.is_empty() && !unknown => {
                     ("Missing required argument", format!("one of `{}` must be specified", list(names)))
+                }
+                Rule::RequiredWith(_) if !given.is_empty() && having(Presence::Absent).next().is_some() => {
+                    ("Missing required argument", format!("all of `{}` must be specified", list(names)))
                 }
                 _ => continue,
             };

@@ -5,7 +5,7 @@
 //! - not configured, computed: the prior value stays; unknown when there is no object yet;
 //! - not configured, not computed: a prior zero value stays, any other is removed;
 //! - configured: the prior value stays if it is equal or equivalent; a configured zero value where there is no prior one
-//!   is no difference (the normalisation that follows brings it back if something else differs);
+//!   is no difference by itself (the normalisation that follows brings it back if something else differs);
 //! - blocks of a list are compared by position; those of a set as a whole, and in a set that which isn't configured is `""`
 //!   and `[]`.
 //!
@@ -22,7 +22,15 @@ use crate::schema::{Attribute, Block, NestedBlock, Nesting};
 /// Plans the object and tells which changes replace it.
 pub(crate) fn plan(block: &Block, prior: &Value, config: &Value) -> (Value, Vec<Path>) {
     let create = prior.is_null();
-    let mut planner = Planner { create, replace: Vec::new() };
+    // That nothing becomes `false` or 0 is no difference by itself, but told along with another.
+    if !create {
+        let mut planner = Planner { create, zero_is_null: true, replace: Vec::new() };
+        let planned = planner.object(block, prior, config, &mut Path::default(), false);
+        if planned.raw_equals(prior) {
+            return (planned, Vec::new());
+        }
+    }
+    let mut planner = Planner { create, zero_is_null: false, replace: Vec::new() };
     let mut path = Path::default();
     let mut planned = planner.object(block, prior, config, &mut path, false);
     if create && planned.get("id").is_some_and(Value::is_null) {
@@ -33,6 +41,8 @@ pub(crate) fn plan(block: &Block, prior: &Value, config: &Value) -> (Value, Vec<
 
 struct Planner {
     create: bool,
+    /// Whether `false` and 0 are taken for what isn't set.
+    zero_is_null: bool,
     replace: Vec<Path>,
 }
 
@@ -111,7 +121,11 @@ impl Planner {
                     prior.clone()
                 };
             }
-            self.replaced(attribute.force_new, path);
+            let is_zero = is_zero(config) && matches!(attribute.ty, Type::Bool | Type::Number);
+            if is_zero && self.zero_is_null {
+                return prior.clone();
+            }
+            self.replaced(attribute.force_new && (self.create || !is_zero), path);
             return config.clone();
         }
         let same = prior.raw_equals(config)

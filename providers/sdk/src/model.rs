@@ -20,7 +20,7 @@ use crate::schema::{Attribute, Block, Nesting, Schema, Semantics};
 /// - `#[timeouts(create, update, delete)]` for the `timeouts` block: [`crate::Timeouts`].
 ///
 /// On the struct: `#[model(version = N, framework, deprecated, conflicts("a", "b"), exactly_one_of("a", "b"),
-/// at_least_one_of("a", "b"))]`: the last three as often as needed ([`crate::Rule`]); `valid` takes a [`crate::Check`]; `framework` for resource types that Terraform's provider
+/// at_least_one_of("a", "b"), required_with("a", "b"))]`: the last four as often as needed ([`crate::Rule`]); `valid` takes a [`crate::Check`]; `framework` for resource types that Terraform's provider
 /// implements with terraform-plugin-framework ([`Semantics`]).
 ///
 /// `Option` tells null from `""`, `0`, `false` and `[]`; without it, null reads as the type's default. Unknown values read

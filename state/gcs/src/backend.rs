@@ -7,6 +7,7 @@ use state::backend::local::DEFAULT_WORKSPACE;
 use state::{Backend, State, StateStore, StoreError, WriteCondition};
 
 use crate::config::Config;
+use crate::journal;
 use crate::store::{GcsStore, remote};
 
 /// The states of a prefix in all workspaces.
@@ -52,7 +53,11 @@ impl Backend for GcsBackend {
         }
         let object = self.config.state(workspace);
         let failed = |error| remote(&self.config, &object, "delete", &error);
-        self.config.delete(&object, None).await.map(drop).map_err(failed)
+        self.config.delete(&object, None).await.map_err(failed)?;
+        match self.config.delete(&journal::name(&object), None).await {
+            Err(error) if !error.is_denied() => Err(failed(error)),
+            _ => Ok(()),
+        }
     }
 
     fn store(&self, workspace: &str) -> Result<Arc<dyn StateStore>, StoreError> {

@@ -5,6 +5,10 @@
 //! |---|---|
 //! | `PREFIX/WORKSPACE.tfstate` | the state |
 //! | `PREFIX/WORKSPACE.tflock` | who holds the lock; made on the condition that it isn't there. Its generation is the lock's id |
+//! | `PREFIX/WORKSPACE.tfstate.journal` | the journal, while something is in it |
+//!
+//! A lock has no lease, as renewing it would change its generation, by which Terraform knows it: that of a run that has died
+//! holds until it is broken.
 //!
 //! Beyond Terraform, a state is written on the condition that the object has the generation that was read: whoever lost the lock
 //! without noticing overwrites nothing.
@@ -17,6 +21,7 @@ mod arguments;
 mod backend;
 mod config;
 mod credentials;
+mod journal;
 mod objects;
 mod store;
 

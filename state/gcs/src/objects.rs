@@ -16,6 +16,9 @@ const LONGEST_ANSWER: u64 = 16 << 20;
 const ATTEMPTS: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
+/// The generation of what is not there.
+pub(crate) const NOTHING: &str = "0";
+
 /// What an object holds.
 pub(crate) struct Object {
     pub bytes: Vec<u8>,
@@ -40,6 +43,11 @@ impl CallError {
     /// Whether the condition of a write was not met.
     pub(crate) fn is_conflict(&self) -> bool {
         self.status == Some(412)
+    }
+
+    /// Whether we are not allowed to do it.
+    pub(crate) fn is_denied(&self) -> bool {
+        self.status == Some(403)
     }
 }
 

@@ -1,20 +1,19 @@
 //! One state: an object, and its lock beside it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use state::backend::remote::{JournalFile, check};
-use state::{Codec, Journal, JournalError, LockError, LockId, LockInfo, State, StateStore, StoreError, WriteCondition};
+use state::backend::wait_for_lock;
+use state::journal::object::{JournalObject, ObjectJournal};
+use state::{
+    Codec, HeldLock, Journal, JournalError, LockError, LockId, LockInfo, State, StateStore, StoreError, WriteCondition,
+};
 
 use crate::config::Config;
-use crate::objects::{CallError, Content};
-
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
-/// The generation of what is not there.
-const NOTHING: &str = "0";
+use crate::journal::GcsJournal;
+use crate::objects::{CallError, Content, NOTHING};
 
 /// The state of a workspace.
 pub(crate) struct GcsStore {
@@ -140,7 +139,7 @@ impl GcsStore {
         // A request that is repeated after its answer was lost meets its own lock.
         match self.config.get(&self.lock, Content::Lock).await {
             Ok(Some(object)) if object.bytes == content => Ok(LockId(object.generation)),
-            _ => Err(LockError::Held { info: self.holder().await.unwrap_or_default(), reason }),
+            _ => Err(LockError::Held { info: self.holder().await.unwrap_or_default(), reason, now: None }),
         }
     }
 
@@ -183,27 +182,21 @@ impl StateStore for GcsStore {
             return Err(LockError::AlreadyLocked);
         }
         info.path = self.config.place(&self.lock);
-        let start = Instant::now();
-        let mut pause = FIRST_PAUSE;
-        loop {
-            info.created = jiff::Timestamp::now().to_string();
-            let error = match self.take(&info).await {
-                Ok(id) => {
-                    let mut session = self.session();
-                    session.held = Some(id.clone());
-                    session.seen = None;
-                    return Ok(id);
-                }
-                Err(error @ LockError::Held { .. }) => error,
-                Err(error) => return Err(error),
-            };
-            let left = timeout.saturating_sub(start.elapsed());
-            if left.is_zero() {
-                return Err(error);
-            }
-            tokio::time::sleep(pause.min(left)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
+        // Renewing would change the generation, by which Terraform knows a lock: it holds until it is given back.
+        info.lease = None;
+        let base = &info;
+        let id = wait_for_lock(timeout, |_| async move {
+            self.take(&LockInfo { created: jiff::Timestamp::now().to_string(), ..base.clone() }).await
+        })
+        .await?;
+        *self.session() = Session { held: Some(id.clone()), seen: None };
+        Ok(id)
+    }
+
+    async fn locks(&self) -> Result<Vec<HeldLock>, LockError> {
+        let holder = self.holder().await;
+        let holder = holder.map_err(|error| remote(&self.config, &self.lock, "read the lock of", &error))?;
+        Ok(holder.into_iter().map(|info| HeldLock::whole(*info, None)).collect())
     }
 
     async fn unlock(&self, id: &LockId) -> Result<(), LockError> {
@@ -223,7 +216,18 @@ impl StateStore for GcsStore {
     }
 
     async fn journal(&self) -> Result<Arc<dyn Journal>, JournalError> {
-        self.journal.open()
+        let object = GcsJournal::beside(self.config.clone(), &self.object);
+        let open = ObjectJournal::open(object, self.codec.clone());
+        let open = async { open.await.map(|journal| Arc::new(journal) as Arc<dyn Journal>) };
+        self.journal.open_beside(open).await
+    }
+
+    async fn has_records(&self) -> Result<bool, JournalError> {
+        match GcsJournal::beside(self.config.clone(), &self.object).read().await {
+            Ok(stored) => Ok(self.journal.exists() || stored.is_some_and(|stored| !stored.bytes.is_empty())),
+            Err(JournalError::Refused { .. }) => Ok(self.journal.exists()),
+            Err(error) => Err(error),
+        }
     }
 
     fn is_outdated(&self) -> bool {

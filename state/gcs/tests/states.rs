@@ -14,7 +14,10 @@ use net::{Client, Proxies};
 use serde_json::{Value, json};
 use state::backend::remote::{ConfigError, Kinds, Surroundings};
 use state::model::Serial;
-use state::{Backend, LockError, LockId, LockInfo, State, StateStore, StoreError, WriteCondition};
+use state::{
+    Backend, Intent, JournalError, Json, LockError, LockId, LockInfo, Operation, Outcome, State, StateStore,
+    StoreError, WriteCondition,
+};
 
 const KINDS: Kinds = Kinds::with(&[state_gcs::KIND]);
 
@@ -91,7 +94,7 @@ async fn a_file_is_a_lock_named_by_its_generation() {
     let lock = place.object("a/b/default.tflock").unwrap();
     assert_eq!(lock["Path"], format!("gs://{}/a/b/default.tflock", place.bucket));
     match theirs.lock(info(), Duration::ZERO).await {
-        Err(LockError::Held { info: Some(info), reason }) => {
+        Err(LockError::Held { info: Some(info), reason, .. }) => {
             assert_eq!((info.id, info.who.as_str()), (id.clone(), "me@here"));
             assert!(reason.contains("Error 412"), "{reason}");
         }
@@ -105,6 +108,54 @@ async fn a_file_is_a_lock_named_by_its_generation() {
     assert_eq!(theirs.read().await.unwrap().unwrap().serial, Serial(2));
     theirs.unlock(&id).await.unwrap();
     assert_eq!(place.object("a/b/default.tfstate").unwrap()["serial"], 2);
+}
+
+fn intent(name: &str) -> Intent {
+    Intent {
+        address: format!("aws_vpc.{name}").parse().unwrap(),
+        deposed: None,
+        provider: "provider[\"registry.terraform.io/hashicorp/aws\"]".parse().unwrap(),
+        operation: Operation::Create,
+        planned: Json::parse("{\"cidr\":\"10.0.0.0/16\"}").unwrap(),
+        client_token: None,
+        dependencies: [].into(),
+        create_before_destroy: false,
+        lineage: state::Lineage("a-lineage".into()),
+        serial: Serial(1),
+    }
+}
+
+#[tokio::test]
+async fn the_journal_is_an_object_beside_the_state() {
+    let place = Place::new();
+    let [ours, theirs] = [(); 2].map(|()| place.store(json!({})));
+    assert!(!theirs.has_records().await.unwrap());
+    let journal = ours.journal().await.unwrap();
+    assert_eq!(journal.warning(), None);
+    let [a, b] = [journal.intend(intent("a")).await.unwrap(), journal.intend(intent("b")).await.unwrap()];
+    assert!(theirs.has_records().await.unwrap());
+    assert_eq!(place.backend(json!({})).workspaces().await.unwrap(), ["default"]);
+    let next = theirs.journal().await.unwrap();
+    assert_eq!(next.records().await.unwrap(), journal.records().await.unwrap());
+    next.settle(&[a]).await.unwrap();
+    // Whoever writes to it has the lock: the earlier run records nothing more.
+    assert!(matches!(journal.outcome(b, Outcome::Gone).await, Err(JournalError::Conflict { .. })));
+    next.settle(&[b]).await.unwrap();
+    assert!(!ours.has_records().await.unwrap());
+    next.intend(intent("c")).await.unwrap();
+    assert!(ours.has_records().await.unwrap());
+}
+
+#[tokio::test]
+async fn locks_are_listed_and_have_no_lease() {
+    let place = Place::new();
+    let [ours, theirs] = [(); 2].map(|()| place.store(json!({})));
+    assert_eq!(theirs.locks().await.unwrap(), []);
+    let id = ours.lock(info().with_lease(Duration::from_secs(1)), Duration::ZERO).await.unwrap();
+    let locks = theirs.locks().await.unwrap();
+    assert_eq!((locks.len(), &locks[0].info.id, &locks[0].info.lease), (1, &id, &None));
+    ours.unlock(&id).await.unwrap();
+    assert_eq!(theirs.locks().await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use state::backend::local::DEFAULT_WORKSPACE;
+use state::model::Serial;
 use state::{Backend, State, StateStore, StoreError, WriteCondition};
 
 use crate::config::Config;
-use crate::objects::Bucket;
+use crate::journal;
+use crate::objects::{self, Bucket};
 use crate::service::Service;
 use crate::store::S3Store;
 use crate::table::Table;
@@ -42,7 +44,9 @@ impl Backend for S3Backend {
         if store.read().await?.is_some() {
             return Ok(());
         }
-        match store.write(&State::new(), &WriteCondition::Absent).await {
+        let mut state = State::new();
+        state.serial = Serial(1);
+        match store.write(&state, &WriteCondition::Absent).await {
             // Somebody else has made it in between.
             Err(StoreError::Conflict { .. }) => Ok(()),
             other => other,
@@ -57,7 +61,12 @@ impl Backend for S3Backend {
         let clients = self.service.clients().await?;
         let object = config.object(workspace);
         let failed = |error: aws_session::CallError| self.service.failed("delete", &object, &error);
-        Bucket { config, client: &clients.s3 }.delete(&object).await.map_err(failed)?;
+        let bucket = Bucket { config, client: &clients.s3 };
+        bucket.delete(&object).await.map_err(failed)?;
+        match bucket.delete(&journal::key(&object)).await {
+            Err(error) if !objects::is_denied(&error) => return Err(failed(error)),
+            _ => {}
+        }
         let Some(name) = config.table.as_deref() else { return Ok(()) };
         // What is left would make a new workspace of this name look damaged.
         let table = Table { name, client: &clients.dynamodb };

@@ -14,6 +14,8 @@ pub(crate) struct Object {
     pub bytes: Vec<u8>,
     /// The version of the object that this is.
     pub etag: Option<String>,
+    /// The checksum of the content that this one has replaced, if whoever wrote it has left it.
+    pub replaces: Option<String>,
 }
 
 /// What must be there for an object to be written.
@@ -23,6 +25,17 @@ pub(crate) enum If<'a> {
     /// This version.
     Is(&'a str),
 }
+
+/// What came of a write that replaces a version.
+pub(crate) enum Replaced {
+    /// It was; the new version.
+    Yes(Option<String>),
+    /// Something else was there.
+    No(Option<Object>),
+}
+
+/// Metadata of an object: the checksum of what it replaced.
+const REPLACES: &str = "windlass-replaces";
 
 /// The algorithm of customers' keys.
 const CUSTOMER_ALGORITHM: &str = "AES256";
@@ -54,12 +67,24 @@ impl Bucket<'_> {
         if answer.content_length.unwrap_or_default() > LONGEST {
             return Err(broken("the object is larger than any state".to_owned()));
         }
+        let replaces = answer.metadata.and_then(|mut metadata| metadata.remove(REPLACES));
         let bytes = answer.body.collect().await.map_err(|error| broken(aws_session::causes(&error)))?.to_vec();
-        Ok(Some(Object { bytes, etag: answer.e_tag }))
+        Ok(Some(Object { bytes, etag: answer.e_tag, replaces }))
     }
 
     /// Writes an object on a condition; its new version.
     pub(crate) async fn put(&self, key: &str, bytes: &[u8], condition: If<'_>) -> Result<Option<String>, CallError> {
+        self.put_after(key, bytes, condition, None).await
+    }
+
+    /// The same, with the checksum of the content that is replaced.
+    pub(crate) async fn put_after(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        condition: If<'_>,
+        replaced: Option<&str>,
+    ) -> Result<Option<String>, CallError> {
         let mut request = self
             .client
             .put_object()
@@ -72,6 +97,9 @@ impl Bucket<'_> {
             If::Nothing => request.if_none_match("*"),
             If::Is(etag) => request.if_match(etag),
         };
+        if let Some(checksum) = replaced {
+            request = request.metadata(REPLACES, checksum);
+        }
         if self.config.checksums {
             request = request.checksum_algorithm(ChecksumAlgorithm::Sha256);
         }
@@ -87,6 +115,48 @@ impl Bucket<'_> {
             }
         };
         Ok(request.send().await.map_err(call("S3", "PutObject"))?.e_tag)
+    }
+
+    /// Replaces the version of an object that was seen, `None`: there was none. `replaced`: the checksum of its content.
+    pub(crate) async fn replace(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        seen: Option<&str>,
+        replaced: Option<&str>,
+    ) -> Result<Replaced, CallError> {
+        let error = match self.put_after(key, bytes, seen.map_or(If::Nothing, If::Is), replaced).await {
+            Ok(etag) => return Ok(Replaced::Yes(etag)),
+            Err(error) => error,
+        };
+        let gone = seen.is_some() && error.code() == Some("NoSuchKey");
+        if !is_conflict(&error) && !is_unknown(&error) && !gone {
+            return Err(error);
+        }
+        // Its answer may have been lost on its way, and this is the repetition.
+        let stored = self.get(key).await?;
+        if let Some(stored) = stored.as_ref().filter(|stored| stored.bytes == bytes) {
+            return Ok(Replaced::Yes(stored.etag.clone()));
+        }
+        if is_unknown(&error) && stored.as_ref().and_then(|stored| stored.etag.as_deref()) == seen {
+            // A server without conditional writes: the lock alone keeps others away.
+            return self.put_after(key, bytes, If::Anything, replaced).await.map(Replaced::Yes);
+        }
+        Ok(Replaced::No(stored))
+    }
+
+    /// Removes this version of an object; whether it was the newest. A server that knows no conditions here removes any.
+    pub(crate) async fn delete_version(&self, key: &str, version: &str) -> Result<bool, CallError> {
+        let request = self.client.delete_object().bucket(&self.config.bucket).key(key).if_match(version);
+        let Err(error) = request.send().await.map_err(call("S3", "DeleteObject")) else { return Ok(true) };
+        if is_unknown(&error) {
+            return self.delete(key).await.map(|()| true);
+        }
+        if !is_conflict(&error) && error.code() != Some("NoSuchKey") {
+            return Err(error);
+        }
+        // The repetition of a request whose answer was lost finds nothing.
+        Ok(self.get(key).await?.is_none())
     }
 
     /// Removes an object, if it is there.
@@ -120,4 +190,9 @@ pub(crate) fn is_conflict(error: &CallError) -> bool {
 /// Whether the server has no conditional writes.
 pub(crate) fn is_unknown(error: &CallError) -> bool {
     error.code() == Some("NotImplemented") || error.status == Some(501)
+}
+
+/// Whether we may not do it.
+pub(crate) fn is_denied(error: &CallError) -> bool {
+    error.code() == Some("AccessDenied")
 }

@@ -1,15 +1,20 @@
 //! The connection to AWS, made when something is first asked.
 
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
+use std::sync::Arc;
+
 use aws_session::{CallError, Identity, Session, SessionError};
 use state::StoreError;
+use state::backend::StoreClock;
 use tokio::sync::OnceCell;
 
+use crate::clock::DateReader;
 use crate::config::Config;
 
 /// The configuration, and the clients that it leads to.
 pub(crate) struct Service {
     pub config: Config,
+    pub clock: Arc<StoreClock>,
     clients: OnceCell<Clients>,
 }
 
@@ -23,11 +28,11 @@ pub(crate) struct Clients {
 
 impl Service {
     pub(crate) fn new(config: Config) -> Service {
-        Service { config, clients: OnceCell::new() }
+        Service { config, clock: Arc::default(), clients: OnceCell::new() }
     }
 
     pub(crate) async fn clients(&self) -> Result<&Clients, StoreError> {
-        self.clients.get_or_try_init(|| connect(&self.config)).await
+        self.clients.get_or_try_init(|| connect(&self.config, &self.clock)).await
     }
 
     /// What a call's failure means to whoever wanted something done with a state.
@@ -48,7 +53,7 @@ impl Service {
     }
 }
 
-async fn connect(config: &Config) -> Result<Clients, StoreError> {
+async fn connect(config: &Config, clock: &Arc<StoreClock>) -> Result<Clients, StoreError> {
     let session = Session::open(&config.session).await.map_err(refused)?;
     let account = if config.skip_identity {
         String::new()
@@ -80,6 +85,8 @@ async fn connect(config: &Config) -> Result<Clients, StoreError> {
     if let Some(url) = &config.dynamodb_url {
         dynamodb = dynamodb.endpoint_url(url);
     }
+    s3 = s3.interceptor(DateReader(clock.clone()));
+    dynamodb = dynamodb.interceptor(DateReader(clock.clone()));
     Ok(Clients {
         s3: aws_sdk_s3::Client::from_conf(s3.build()),
         dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),

@@ -7,15 +7,18 @@ use async_trait::async_trait;
 use aws_session::CallError;
 use md5::{Digest, Md5};
 use state::backend::remote::{JournalFile, check};
-use state::{Codec, Journal, JournalError, LockError, LockId, LockInfo, State, StateStore, StoreError, WriteCondition};
+use state::backend::{fence, wait_for_lock};
+use state::journal::object::{JournalObject, ObjectJournal};
+use state::{
+    Codec, HeldLock, Journal, JournalError, LockError, LockId, LockInfo, Renewal, State, StateStore, StoreError,
+    WriteCondition,
+};
 
-use crate::lock::Locks;
-use crate::objects::{self, Bucket, If, Object};
+use crate::journal::S3Journal;
+use crate::lock::{Locks, Taken};
+use crate::objects::{Bucket, If, Object, Replaced};
 use crate::service::{Clients, Service};
 use crate::table::Table;
-
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// How long the table may be ahead of the bucket, or behind, and how often both are asked until then.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(2));
@@ -33,10 +36,17 @@ pub(crate) struct S3Store {
 
 #[derive(Default)]
 struct Session {
-    /// The lock that is held.
-    held: Option<LockId>,
+    held: Option<Held>,
     /// What was last read or written here.
     seen: Option<Seen>,
+}
+
+/// The lock that is held.
+#[derive(Clone)]
+struct Held {
+    info: LockInfo,
+    /// The version of the lock file.
+    version: Option<String>,
 }
 
 /// A version of the object.
@@ -46,6 +56,8 @@ struct Seen {
     content: WriteCondition,
     /// Its name; `None` if there is no object.
     etag: Option<String>,
+    /// Its checksum.
+    digest: Option<String>,
 }
 
 impl S3Store {
@@ -91,6 +103,15 @@ impl S3Store {
             let bytes = object.as_ref().map(|object| object.bytes.as_slice()).filter(|bytes| !bytes.is_empty());
             let found = bytes.map(digest).unwrap_or_default();
             match expected.filter(|expected| is_digest(expected)) {
+                Some(expected) if object.as_ref().is_some_and(|object| object.replaces.as_ref() == Some(&expected)) => {
+                    // It is what replaced the one that the table knows: its writer was killed in between, or is at it.
+                    let locked = self.session().held.is_some();
+                    if let Some(table) = self.table(clients).filter(|_| locked) {
+                        let recorded = table.set_digest(&self.place(), &found).await;
+                        recorded.map_err(|error| self.failed("record the checksum of", &error))?;
+                    }
+                    return Ok(object);
+                }
                 Some(expected) if expected != found => {
                     if start.elapsed() >= patience {
                         return Err(self.damaged(&found, &expected));
@@ -118,8 +139,9 @@ impl S3Store {
     async fn look(&self) -> Result<(Option<State>, Seen), StoreError> {
         let object = self.fetch().await?;
         let (bytes, etag) = object.map_or((Vec::new(), None), |object| (object.bytes, object.etag));
+        let digest = etag.as_ref().map(|_| digest(&bytes));
         let state = self.codec.read(&bytes).map_err(|source| StoreError::Read { place: self.place(), source })?;
-        let seen = Seen { content: WriteCondition::replacing(state.as_ref()), etag };
+        let seen = Seen { content: WriteCondition::replacing(state.as_ref()), etag, digest };
         self.session().seen = Some(seen.clone());
         Ok((state, seen))
     }
@@ -135,34 +157,28 @@ impl S3Store {
         Ok(seen)
     }
 
+    /// The checksum by which the table knows a version, if there is a table.
+    fn known_to_table(&self, seen: &Seen) -> Option<String> {
+        seen.digest.clone().filter(|_| self.service.config.table.is_some())
+    }
+
     /// Replaces the object, if it is the one that the condition speaks of.
     async fn replace(&self, bytes: &[u8], condition: &WriteCondition) -> Result<Option<String>, StoreError> {
         let clients = self.service.clients().await?;
         let bucket = self.bucket(clients);
         let failed = |error: CallError| self.failed("write", &error);
         if *condition == WriteCondition::Any {
-            return bucket.put(&self.object, bytes, If::Anything).await.map_err(failed);
+            let replaced = self.session().seen.as_ref().and_then(|seen| self.known_to_table(seen));
+            let put = bucket.put_after(&self.object, bytes, If::Anything, replaced.as_deref());
+            return put.await.map_err(failed);
         }
         let seen = self.version(condition).await?;
-        let version = seen.etag.as_deref().map_or(If::Nothing, If::Is);
-        let error = match bucket.put(&self.object, bytes, version).await {
-            Ok(etag) => return Ok(etag),
-            Err(error) => error,
+        let known = self.known_to_table(&seen);
+        let replaced = bucket.replace(&self.object, bytes, seen.etag.as_deref(), known.as_deref());
+        let stored = match replaced.await.map_err(failed)? {
+            Replaced::Yes(etag) => return Ok(etag),
+            Replaced::No(stored) => stored.map_or(Vec::new(), |stored| stored.bytes),
         };
-        let gone = seen.etag.is_some() && error.code() == Some("NoSuchKey");
-        if !objects::is_conflict(&error) && !objects::is_unknown(&error) && !gone {
-            return Err(failed(error));
-        }
-        // Its answer may have been lost on its way, and this is the repetition.
-        let stored = bucket.get(&self.object).await.map_err(failed)?;
-        if let Some(stored) = stored.as_ref().filter(|stored| stored.bytes == bytes) {
-            return Ok(stored.etag.clone());
-        }
-        let (stored, etag) = stored.map_or((Vec::new(), None), |stored| (stored.bytes, stored.etag));
-        if objects::is_unknown(&error) && etag == seen.etag {
-            // A server without conditional writes: the lock alone keeps others away.
-            return bucket.put(&self.object, bytes, If::Anything).await.map_err(failed);
-        }
         self.session().seen = None;
         let found = match self.codec.read(&stored) {
             Ok(state) => WriteCondition::replacing(state.as_ref()).to_string(),
@@ -182,13 +198,14 @@ impl StateStore for S3Store {
         let bytes = self.codec.write(state).map_err(|source| StoreError::Sealed { place: self.place(), source })?;
         let etag = self.replace(&bytes, condition).await?;
         // A server that names no versions has to be asked again.
-        self.session().seen =
-            etag.map(|etag| Seen { content: WriteCondition::replacing(Some(state)), etag: Some(etag) });
+        let digest = digest(&bytes);
+        self.session().seen = etag.map(|etag| Seen {
+            content: WriteCondition::replacing(Some(state)),
+            etag: Some(etag),
+            digest: Some(digest.clone()),
+        });
         let Some(table) = self.table(self.service.clients().await?) else { return Ok(()) };
-        table
-            .set_digest(&self.place(), &digest(&bytes))
-            .await
-            .map_err(|error| self.failed("record the checksum of", &error))
+        table.set_digest(&self.place(), &digest).await.map_err(|error| self.failed("record the checksum of", &error))
     }
 
     async fn lock(&self, mut info: LockInfo, timeout: Duration) -> Result<LockId, LockError> {
@@ -197,31 +214,42 @@ impl StateStore for S3Store {
         }
         let locks = Locks::new(&self.service, &self.object).await?;
         info.path = self.place();
-        let start = Instant::now();
-        let mut pause = FIRST_PAUSE;
-        loop {
-            info.created = jiff::Timestamp::now().to_string();
-            let error = match locks.take(&info).await {
-                Ok(()) => {
-                    let mut session = self.session();
-                    session.held = Some(info.id.clone());
-                    session.seen = None;
-                    return Ok(info.id);
-                }
-                Err(error @ LockError::Held { .. }) => error,
-                Err(error) => return Err(error),
-            };
-            let left = timeout.saturating_sub(start.elapsed());
-            if left.is_zero() {
-                return Err(error);
-            }
-            tokio::time::sleep(pause.min(left)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+        let (locks, base) = (&locks, &info);
+        let (info, taken) = wait_for_lock(timeout, |dead| async move {
+            let info = LockInfo { created: jiff::Timestamp::now().to_string(), ..base.clone() };
+            let taken = locks.take(&info, dead.as_deref()).await?;
+            Ok((info, taken))
+        })
+        .await?;
+        let id = info.id.clone();
+        let Taken { version, over } = taken;
+        *self.session() = Session { held: Some(Held { info, version }), seen: None };
+        if over && let Err(error) = fence(self).await {
+            self.unlock(&id).await?;
+            return Err(error.into());
         }
+        Ok(id)
+    }
+
+    async fn renew(&self, id: &LockId) -> Result<Renewal, LockError> {
+        let held = self.session().held.clone().filter(|held| held.info.id == *id);
+        let Some(Held { info: earlier, version }) = held else { return Err(LockError::NotLocked) };
+        let Some(lease) = &earlier.lease else { return Ok(Renewal::NotNeeded) };
+        let info = LockInfo { lease: Some(lease.renewed(self.service.clock.now())), ..earlier.clone() };
+        let locks = Locks::new(&self.service, &self.object).await?;
+        let version = locks.renew(&info, &earlier, version.as_deref()).await?;
+        self.session().held = Some(Held { info, version });
+        Ok(Renewal::Done)
+    }
+
+    async fn locks(&self) -> Result<Vec<HeldLock>, LockError> {
+        let holders = Locks::new(&self.service, &self.object).await?.held_by().await?;
+        let now = self.service.clock.now();
+        Ok(holders.into_iter().map(|info| HeldLock::whole(info, now)).collect())
     }
 
     async fn unlock(&self, id: &LockId) -> Result<(), LockError> {
-        match self.session().held.clone() {
+        match self.session().held.as_ref().map(|held| held.info.id.clone()) {
             Some(held) if held == *id => {}
             Some(held) => return Err(LockError::WrongId { given: id.0.clone(), current: held.0, info: None }),
             None => return Err(LockError::NotLocked),
@@ -237,7 +265,19 @@ impl StateStore for S3Store {
     }
 
     async fn journal(&self) -> Result<Arc<dyn Journal>, JournalError> {
-        self.journal.open()
+        let object = S3Journal::beside(self.service.clone(), &self.object);
+        let open = ObjectJournal::open(object, self.codec.clone());
+        let open = async { open.await.map(|journal| Arc::new(journal) as Arc<dyn Journal>) };
+        self.journal.open_beside(open).await
+    }
+
+    async fn has_records(&self) -> Result<bool, JournalError> {
+        let object = S3Journal::beside(self.service.clone(), &self.object);
+        match object.read().await {
+            Ok(stored) => Ok(self.journal.exists() || stored.is_some_and(|stored| !stored.bytes.is_empty())),
+            Err(JournalError::Refused { .. }) => Ok(self.journal.exists()),
+            Err(error) => Err(error),
+        }
     }
 
     fn is_outdated(&self) -> bool {

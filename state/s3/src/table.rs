@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_session::{CallError, call};
-use state::LockInfo;
 
 /// The table.
 pub(crate) struct Table<'a> {
@@ -25,10 +24,22 @@ impl Table<'_> {
         request.send().await.map(drop).map_err(call("DynamoDB", "PutItem"))
     }
 
-    /// Who holds the lock of a state; what is no lock's content reads as nobody.
-    pub(crate) async fn holder(&self, place: &str) -> Result<Option<Box<LockInfo>>, CallError> {
-        let info = self.get(place, "Info").await?;
-        Ok(info.and_then(|info| serde_json::from_str(&info).ok()))
+    /// Replaces the lock of a state, if it is exactly this one.
+    pub(crate) async fn replace(&self, place: &str, info: &str, old: &str) -> Result<(), CallError> {
+        let request = self
+            .client
+            .put_item()
+            .table_name(self.name)
+            .item("LockID", text(place))
+            .item("Info", text(info))
+            .condition_expression("Info = :old")
+            .expression_attribute_values(":old", text(old));
+        request.send().await.map(drop).map_err(call("DynamoDB", "PutItem"))
+    }
+
+    /// What the lock of a state says.
+    pub(crate) async fn info(&self, place: &str) -> Result<Option<String>, CallError> {
+        self.get(place, "Info").await
     }
 
     /// Removes an item, if it is there.

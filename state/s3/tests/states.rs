@@ -7,13 +7,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use localstack_tests::{Account, Call, Emulator, Fault, Proxy, Rule};
+use localstack_tests::{Account, Call, Emulator, Fault, Gate, Proxy, Rule};
 use net::tls::{Tls, TlsOptions};
 use net::{Client, Proxies};
 use serde_json::{Value, json};
 use state::backend::remote::{Finding, Kinds, Surroundings};
 use state::model::Serial;
-use state::{Backend, LockError, LockInfo, State, StateStore, StoreError, WriteCondition};
+use state::{
+    Backend, Heart, Intent, JournalError, Json, LockError, LockInfo, Operation, Outcome, State, StateStore, StoreError,
+    WriteCondition,
+};
 
 const KINDS: Kinds = Kinds::with(&[state_s3::KIND]);
 
@@ -128,7 +131,7 @@ async fn a_file_is_a_lock() {
     let lock = place.object("a/b.tfstate.tflock").unwrap();
     assert_eq!((&lock["ID"], &lock["Path"]), (&json!(id.0), &json!(format!("{}/a/b.tfstate", place.bucket))));
     match theirs.lock(info(), Duration::ZERO).await {
-        Err(LockError::Held { info: Some(info), reason }) => {
+        Err(LockError::Held { info: Some(info), reason, .. }) => {
             assert_eq!((info.id, info.who.as_str()), (id.clone(), "me@here"));
             assert!(reason.contains("StatusCode: 412") && reason.contains("PreconditionFailed"), "{reason}");
         }
@@ -189,7 +192,7 @@ async fn a_table_is_a_lock_and_keeps_checksums() {
     let id = ours.lock(info(), Duration::ZERO).await.unwrap();
     assert!(place.item(&name, "Info").unwrap().starts_with(&format!("{{\"ID\":\"{id}\"")));
     match theirs.lock(info(), Duration::ZERO).await {
-        Err(LockError::Held { info: Some(info), reason }) => {
+        Err(LockError::Held { info: Some(info), reason, .. }) => {
             assert_eq!(info.id, id);
             assert!(reason.contains("ConditionalCheckFailedException"), "{reason}");
         }
@@ -208,6 +211,32 @@ async fn a_table_is_a_lock_and_keeps_checksums() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+/// A run that is killed between its write and the checksum's leaves no state that nobody can read.
+#[tokio::test]
+async fn a_checksum_that_was_not_written_any_more_is_made_up_for() {
+    let place = Place::new();
+    let table = || place.store(json!({"dynamodb_table": "locks"}));
+    let ours = table();
+    ours.write(&snapshot(1), &WriteCondition::Absent).await.unwrap();
+    let name = format!("{}/a/b.tfstate-md5", place.bucket);
+    let first = place.item(&name, "Digest").unwrap();
+    let proxy = aside(|| Proxy::start(&place.account.endpoint).unwrap());
+    let endpoints = json!({"s3": place.account.endpoint, "dynamodb": proxy.endpoint(), "sts": place.account.endpoint});
+    let killed = place.store(json!({"dynamodb_table": "locks", "endpoints": endpoints, "max_retries": 1}));
+    proxy.inject(Rule::every(|call| call.action == "PutItem", Fault::DropBefore));
+    assert!(killed.write(&snapshot(2), &after(1)).await.is_err());
+    assert_eq!(place.item(&name, "Digest").unwrap(), first);
+    assert_eq!(table().read().await.unwrap().unwrap().serial, Serial(2));
+    assert_eq!(place.item(&name, "Digest").unwrap(), first);
+    let next = table();
+    let id = next.lock(info(), Duration::ZERO).await.unwrap();
+    assert_eq!(next.read().await.unwrap().unwrap().serial, Serial(2));
+    assert_ne!(place.item(&name, "Digest").unwrap(), first, "Terraform could not read it");
+    next.write(&snapshot(3), &after(2)).await.unwrap();
+    next.unlock(&id).await.unwrap();
+    assert_eq!(table().read().await.unwrap().unwrap().serial, Serial(3));
 }
 
 #[tokio::test]
@@ -239,6 +268,51 @@ async fn both_locks_are_taken_or_none() {
     assert!(refused.contains("failed to retrieve lock info for lock ID"), "{refused}");
 }
 
+/// A runner that was cut off, and did not notice, is kept from writing by the bucket itself.
+#[tokio::test]
+async fn locks_of_dead_holders_are_taken_over_and_late_writes_refused() {
+    for locks in [
+        json!({"use_lockfile": true}),
+        json!({"dynamodb_table": "locks"}),
+        json!({"use_lockfile": true, "dynamodb_table": "locks"}),
+    ] {
+        let place = Place::new();
+        let gate = Gate::start(place.account.endpoint.rsplit(':').next().unwrap().parse().unwrap()).unwrap();
+        let through = format!("http://127.0.0.1:{}", gate.port);
+        let mut config = locks.clone();
+        config["endpoints"] = json!({"s3": through, "dynamodb": through, "sts": through});
+        let (cut_off, other) = (place.store(config), place.store(locks.clone()));
+        let leased = |who: &str| LockInfo::new("OperationTypeApply", who).with_lease(Duration::from_secs(1));
+        let id = cut_off.lock(leased("cut@off"), Duration::ZERO).await.unwrap();
+        cut_off.write(&snapshot(1), &WriteCondition::Absent).await.unwrap();
+        let heart = Heart::start(cut_off.clone(), id.clone(), Duration::from_secs(1));
+        heart.confirm().await.unwrap();
+        assert!(matches!(other.lock(leased("other@there"), Duration::ZERO).await, Err(LockError::Held { .. })));
+        gate.close();
+        let late = tokio::spawn({
+            let store = cut_off.clone();
+            async move { store.write(&snapshot(9), &after(1)).await }
+        });
+        let taken = other.lock(leased("other@there"), Duration::from_secs(60)).await.unwrap();
+        let listed = other.locks().await.unwrap();
+        assert_eq!((listed.len(), listed[0].info.who.as_str()), (1, "other@there"));
+        heart.lost().await;
+        gate.open();
+        // Nothing was written since: but the snapshot that the late write replaces is gone.
+        let refused = late.await.unwrap();
+        assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
+        assert!(matches!(cut_off.renew(&id).await, Err(LockError::Lost { .. })));
+        assert_eq!(other.read().await.unwrap().unwrap(), snapshot(2));
+        assert!(cut_off.unlock(&id).await.is_err());
+        other.unlock(&taken).await.unwrap();
+        assert!(other.locks().await.unwrap().is_empty());
+        // Terraform's have no lease.
+        let forever = place.store(locks.clone()).lock(info(), Duration::ZERO).await.unwrap();
+        let waited = other.lock(leased("other@there"), Duration::from_secs(3)).await;
+        assert!(matches!(waited, Err(LockError::Held { .. })));
+        other.force_unlock(&forever).await.unwrap();
+    }
+}
 /// What is repeated because its answer was lost meets what it has made itself.
 #[tokio::test]
 async fn an_answer_that_was_lost_is_no_conflict() {
@@ -264,6 +338,98 @@ async fn an_answer_that_was_lost_is_no_conflict() {
     store.unlock(&id).await.unwrap();
     assert!(place.object("a/b.tfstate.tflock").is_none());
     assert_eq!(place.store(json!({})).read().await.unwrap().unwrap().serial, Serial(3));
+}
+
+fn intent(name: &str) -> Intent {
+    Intent {
+        address: format!("aws_vpc.{name}").parse().unwrap(),
+        deposed: None,
+        provider: "provider[\"registry.terraform.io/hashicorp/aws\"]".parse().unwrap(),
+        operation: Operation::Create,
+        planned: Json::parse("{\"cidr\":\"10.0.0.0/16\"}").unwrap(),
+        client_token: None,
+        dependencies: [].into(),
+        create_before_destroy: false,
+        lineage: state::Lineage("a-lineage".into()),
+        serial: Serial(7),
+    }
+}
+
+#[tokio::test]
+async fn the_journal_is_an_object_beside_the_state() {
+    let place = Place::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let encrypted = json!({"encrypt": true, "kms_key_id": "alias/x"});
+    let journal = place.backend(encrypted.clone()).store("w").unwrap().journal().await.unwrap();
+    let object = "env:/w/a/b.tfstate.journal";
+    assert!(place.head(object).starts_with("http/1.1 404"));
+    let [a, b] = [journal.intend(intent("a")).await.unwrap(), journal.intend(intent("b")).await.unwrap()];
+    let head = place.head(object);
+    assert!(head.contains("x-amz-server-side-encryption: aws:kms"), "{head}");
+    assert_eq!(place.backend(json!({})).workspaces().await.unwrap(), ["default"], "it is no workspace");
+    // Another machine.
+    let config = place.config(encrypted);
+    let theirs = KINDS.open("s3", config.as_object().unwrap(), &surroundings(elsewhere.path(), &[])).unwrap().unwrap();
+    let next = theirs.store("w").unwrap().journal().await.unwrap();
+    assert_eq!(next.records().await.unwrap(), journal.records().await.unwrap());
+    next.outcome(a, Outcome::Failed).await.unwrap();
+    // Whoever lost the lock begins nothing any more.
+    assert!(matches!(journal.intend(intent("c")).await, Err(JournalError::Conflict { .. })));
+    next.settle(&[a, b]).await.unwrap();
+    assert!(place.head(object).starts_with("http/1.1 404"));
+    next.intend(intent("d")).await.unwrap();
+    theirs.create_workspace("w").await.unwrap();
+    theirs.delete_workspace("w").await.unwrap();
+    assert!(place.head(object).starts_with("http/1.1 404"), "it was left behind");
+}
+
+#[tokio::test]
+async fn a_journal_s_lost_answers_are_no_conflicts() {
+    let place = Place::new();
+    let proxy = aside(|| Proxy::start(&place.account.endpoint).unwrap());
+    let endpoints = json!({"s3": proxy.endpoint(), "sts": place.account.endpoint});
+    let journal = place.store(json!({ "endpoints": endpoints })).journal().await.unwrap();
+    for name in ["a", "b"] {
+        let is_journal = |call: &Call| call.action.starts_with("PUT ") && call.action.ends_with(".journal");
+        proxy.reset();
+        proxy.inject(Rule::nth(1, is_journal, Fault::DropAfter));
+        journal.intend(intent(name)).await.unwrap();
+        assert_eq!(proxy.calls().iter().filter(|call| is_journal(call)).count(), 2, "it was not repeated");
+    }
+    proxy.reset();
+    proxy.inject(Rule::nth(1, |call| call.action.starts_with("DELETE "), Fault::DropAfter));
+    let all: Vec<_> = journal.records().await.unwrap().iter().map(|record| record.id).collect();
+    journal.settle(&all).await.unwrap();
+    journal.intend(intent("c")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_serves_where_the_journal_s_object_is_forbidden() {
+    let place = Place::new();
+    let proxy = aside(|| Proxy::start(&place.account.endpoint).unwrap());
+    let denied = Fault::Answer { status: 403, code: "AccessDenied", message: "no" };
+    proxy.inject(Rule::every(|call| call.action.ends_with(".journal"), denied.clone()));
+    let endpoints = json!({"s3": proxy.endpoint(), "sts": place.account.endpoint});
+    let journal = place.store(json!({ "endpoints": endpoints })).journal().await.unwrap();
+    let warning = journal.warning().unwrap();
+    assert!(warning.contains("s3-default.journal") && warning.contains("allow s3:GetObject"), "{warning}");
+    journal.intend(intent("a")).await.unwrap();
+    // Once it is allowed, the file's records are taken up.
+    let journal = place.store(json!({})).journal().await.unwrap();
+    assert_eq!(journal.warning(), None);
+    let records = journal.records().await.unwrap();
+    assert_eq!(records[0].intent, intent("a"));
+    journal.settle(&[records[0].id]).await.unwrap();
+
+    // Whoever may write, but remove nothing, leaves it empty.
+    proxy.reset();
+    proxy.inject(Rule::every(|call| call.action.starts_with("DELETE "), denied));
+    let journal = place.store(json!({ "endpoints": endpoints })).journal().await.unwrap();
+    for name in ["a", "b"] {
+        let id = journal.intend(intent(name)).await.unwrap();
+        journal.settle(&[id]).await.unwrap();
+    }
+    assert!(place.store(json!({})).journal().await.unwrap().records().await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -1,10 +1,13 @@
 //! The `http` backend: one state behind an address, as GitLab and others keep it.
 //!
-//! The service has no conditional write, so that the lock alone keeps two runs apart. Without a lock held, the state is
-//! read again before it is replaced.
+//! The service has no conditional write, so that the lock alone keeps two runs apart: its id goes out with every write, and a
+//! service that knows another holder refuses. Without a lock held, the state is read again before it is replaced.
+//!
+//! A lock gets a lease where the service lets its holder send it again, with a later heartbeat; GitLab's doesn't, and such a
+//! lock holds until it is given back.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine;
@@ -16,7 +19,10 @@ use net::{Client, Method, Request, Response, Url};
 use super::local::DEFAULT_WORKSPACE;
 use super::remote::ArgumentType::{Flag, Number, Text};
 use super::remote::{Argument, ConfigError, JournalFile, Settings, argument, check};
-use super::{Backend, LockError, LockId, LockInfo, StateStore, StoreError, WriteCondition};
+use super::{
+    Backend, HeldLock, Lease, LockError, LockId, LockInfo, Renewal, StateStore, StoreClock, StoreError, WriteCondition,
+    wait_for_lock,
+};
 use crate::codec::Codec;
 use crate::journal::{Journal, JournalError};
 use crate::model::State;
@@ -42,9 +48,6 @@ pub(super) const ARGUMENTS: &[Argument] = &[
 /// More than any state has.
 const LONGEST_STATE: u64 = 1 << 30;
 
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
-
 /// One state behind an address.
 pub struct HttpBackend {
     service: Arc<Service>,
@@ -63,6 +66,7 @@ struct Service {
     retries: u32,
     shortest_wait: Duration,
     longest_wait: Duration,
+    clock: StoreClock,
 }
 
 pub(super) fn open(settings: &Settings<'_>) -> Result<Arc<dyn Backend>, ConfigError> {
@@ -96,6 +100,7 @@ impl HttpBackend {
             roots: settings.text("client_ca_certificate_pem"),
             identity,
             trust_all: settings.flag("skip_cert_verification")?,
+            any_name: false,
         };
         let seconds =
             |name, default| Ok::<_, ConfigError>(Duration::from_secs(u64::from(settings.number(name, default)?)));
@@ -109,6 +114,7 @@ impl HttpBackend {
             retries: settings.number("retry_max", 2)?,
             shortest_wait: seconds("retry_wait_min", 1)?,
             longest_wait: seconds("retry_wait_max", 30)?,
+            clock: StoreClock::default(),
         };
         let journal_folder = settings.surroundings.journal_folder.clone();
         Ok(HttpBackend { service: Arc::new(service), journal_folder, codec: settings.surroundings.codec.clone() })
@@ -161,15 +167,44 @@ impl Backend for HttpBackend {
 
 struct HttpStore {
     service: Arc<Service>,
-    /// The lock that is held.
-    held: Mutex<Option<LockInfo>>,
+    held: Mutex<Option<Held>>,
     journal: JournalFile,
     codec: Codec,
 }
 
+/// The lock that is held.
+#[derive(Clone)]
+struct Held {
+    info: LockInfo,
+    /// What it becomes where the service lets it be renewed.
+    lease: Option<Lease>,
+}
+
+/// What a service says to a lock.
+enum Answer {
+    Taken,
+    /// There is one, of this holder if that could be read.
+    Refused(Option<Box<LockInfo>>),
+}
+
 impl HttpStore {
-    fn held(&self) -> MutexGuard<'_, Option<LockInfo>> {
+    fn held(&self) -> MutexGuard<'_, Option<Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks for the lock, or sends it again.
+    async fn ask_for_lock(&self, info: &LockInfo) -> Result<Answer, LockError> {
+        let Some((method, url)) = &self.service.lock else { return Ok(Answer::Taken) };
+        let body = serde_json::to_vec(info).unwrap_or_default();
+        let response = self.service.send(method, url, Some(&body), "lock").await?;
+        match response.status {
+            200..=204 => Ok(Answer::Taken),
+            409 | 423 => {
+                let body = response.bytes(1 << 20).await.unwrap_or_default();
+                Ok(Answer::Refused(serde_json::from_slice(&body).ok()))
+            }
+            status => Err(self.service.refused("lock", status).into()),
+        }
     }
 
     async fn release(&self, info: &LockInfo) -> Result<(), LockError> {
@@ -203,7 +238,7 @@ impl StateStore for HttpStore {
 
     async fn write(&self, state: &State, condition: &WriteCondition) -> Result<(), StoreError> {
         let service = &self.service;
-        let lock = self.held().as_ref().map(|info| info.id.0.clone());
+        let lock = self.held().as_ref().map(|held| held.info.id.0.clone());
         if lock.is_none() && *condition != WriteCondition::Any {
             check(condition, self.read().await?.as_ref(), &service.place())?;
         }
@@ -224,47 +259,76 @@ impl StateStore for HttpStore {
             return Err(LockError::AlreadyLocked);
         }
         let id = info.id.clone();
-        let Some((method, url)) = &self.service.lock else { return Ok(id) };
+        if self.service.lock.is_none() {
+            return Ok(id);
+        }
         info.created = jiff::Timestamp::now().to_string();
-        let body = serde_json::to_vec(&info).unwrap_or_default();
-        let start = Instant::now();
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let response = self.service.send(method, url, Some(&body), "lock").await?;
-            let status = response.status;
-            let error = match status {
-                200..=204 => {
-                    *self.held() = Some(info);
-                    return Ok(id);
-                }
-                409 | 423 => {
-                    let body = response.bytes(1 << 20).await.unwrap_or_default();
-                    let holder: Option<Box<LockInfo>> = serde_json::from_slice(&body).ok();
+        // Nobody may rely on a lease that this service perhaps can't renew.
+        let lease = info.lease.take();
+        let info = &info;
+        wait_for_lock(timeout, |dead| async move {
+            if let Some(dead) = dead {
+                // Somebody else may have been faster; then there is another lock.
+                let _ = self.release(&dead).await;
+            }
+            match self.ask_for_lock(info).await? {
+                Answer::Taken => Ok(()),
+                Answer::Refused(holder) => {
                     let reason = match &holder {
                         Some(holder) => format!("HTTP remote state already locked: ID={}", holder.id),
                         None => "HTTP remote state already locked, failed to read the lock".to_owned(),
                     };
-                    LockError::Held { info: holder, reason }
+                    Err(LockError::Held { info: holder, reason, now: self.service.clock.now() })
                 }
-                status => return Err(self.service.refused("lock", status).into()),
-            };
-            let left = timeout.saturating_sub(start.elapsed());
-            if left.is_zero() {
-                return Err(error);
             }
-            tokio::time::sleep(pause.min(left)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+        })
+        .await?;
+        *self.held() = Some(Held { info: info.clone(), lease });
+        Ok(id)
+    }
+
+    async fn renew(&self, id: &LockId) -> Result<Renewal, LockError> {
+        let held = self.held().clone().filter(|held| held.info.id == *id);
+        let Some(held) = held else { return Ok(Renewal::NotNeeded) };
+        let Some(lease) = &held.lease else { return Ok(Renewal::NotNeeded) };
+        let lease = lease.renewed(self.service.clock.now());
+        let info = LockInfo { lease: Some(lease.clone()), ..held.info };
+        match self.ask_for_lock(&info).await? {
+            Answer::Taken => {
+                *self.held() = Some(Held { info, lease: Some(lease) });
+                Ok(Renewal::Done)
+            }
+            Answer::Refused(Some(holder)) if holder.id != *id => Err(LockError::lost_to(Some(&holder))),
+            Answer::Refused(_) => Ok(Renewal::NotNeeded),
+        }
+    }
+
+    /// The service has no other way to say who holds the lock than to refuse it: a lock that is free is taken and given back.
+    async fn locks(&self) -> Result<Vec<HeldLock>, LockError> {
+        if self.service.lock.is_none() {
+            return Ok(Vec::new());
+        }
+        let probe = LockInfo::new("OperationTypeInvalid", "");
+        match self.ask_for_lock(&probe).await? {
+            Answer::Taken => {
+                self.release(&probe).await?;
+                Ok(Vec::new())
+            }
+            Answer::Refused(holder) => {
+                let holder = holder.map_or_else(LockInfo::default, |holder| *holder);
+                Ok(vec![HeldLock::whole(holder, self.service.clock.now())])
+            }
         }
     }
 
     async fn unlock(&self, id: &LockId) -> Result<(), LockError> {
         let held = self.held().clone();
         match held {
-            Some(held) if held.id != *id => {
-                let current = held.id.0.clone();
-                return Err(LockError::WrongId { given: id.0.clone(), current, info: Some(Box::new(held)) });
+            Some(Held { info, .. }) if info.id != *id => {
+                let current = info.id.0.clone();
+                return Err(LockError::WrongId { given: id.0.clone(), current, info: Some(Box::new(info)) });
             }
-            Some(held) => self.release(&held).await?,
+            Some(held) => self.release(&held.info).await?,
             // Without a lock address there was nothing to take.
             None if self.service.lock.is_none() => {}
             None => return Err(LockError::NotLocked),
@@ -282,7 +346,11 @@ impl StateStore for HttpStore {
     }
 
     async fn journal(&self) -> Result<Arc<dyn Journal>, JournalError> {
-        self.journal.open()
+        self.journal.open().await
+    }
+
+    async fn has_records(&self) -> Result<bool, JournalError> {
+        Ok(self.journal.exists())
     }
 
     fn is_outdated(&self) -> bool {
@@ -315,6 +383,7 @@ impl Service {
             match status {
                 401 => "HTTP remote state endpoint requires auth".to_owned(),
                 403 => "HTTP remote state endpoint invalid auth".to_owned(),
+                409 | 423 => "it is locked by another run".to_owned(),
                 500 => "HTTP remote state internal server error".to_owned(),
                 status => format!("unexpected HTTP response code {status}"),
             },
@@ -342,7 +411,11 @@ impl Service {
         let mut pause = self.shortest_wait;
         for attempt in 0..=self.retries {
             let last = attempt == self.retries;
-            match self.client.send(request.clone()).await {
+            let answer = self.client.send(request.clone()).await;
+            if let Some(date) = answer.as_ref().ok().and_then(|response| response.header("date")) {
+                self.clock.told(date);
+            }
+            match answer {
                 Ok(response) if last || !is_passing(response.status) => return Ok(response),
                 Err(error) if last || !error.is_transient() => return Err(failed(error)),
                 Ok(_) | Err(_) => tokio::time::sleep(pause).await,

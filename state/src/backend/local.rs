@@ -27,11 +27,11 @@ use std::io::{self, Read, Seek};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{LockError, LockId, LockInfo, StateStore, StoreError, WriteCondition};
+use super::{HeldLock, LockError, LockId, LockInfo, StateStore, StoreError, WriteCondition, wait_for_lock};
 use crate::codec::{Codec, SealError};
 use crate::files;
 use crate::journal::local::LocalJournal;
@@ -47,11 +47,12 @@ pub const WORKSPACE_FOLDER: &str = "terraform.tfstate.d";
 
 const STATE_FILE: &str = "terraform.tfstate";
 
+/// How often, and how long after each other, a file is looked at that another program may be writing.
+const LOOKS: usize = 10;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+
 /// A byte that no JSON text begins with.
 const UNREADABLE: u8 = b'!';
-
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The files of a local state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,6 +181,10 @@ impl LocalStore {
         &self.inner.paths
     }
 
+    fn journal_path(&self) -> PathBuf {
+        files::hidden_sibling(&self.inner.paths.write, "journal")
+    }
+
     /// File access blocks (an fsync takes milliseconds, or seconds on a busy disk), so it leaves the async threads alone.
     async fn blocking<T, E>(&self, work: impl FnOnce(&Inner) -> Result<T, E> + Send + 'static) -> Result<T, E>
     where
@@ -205,22 +210,19 @@ impl StateStore for LocalStore {
         self.blocking(move |inner| inner.write(&state, &condition)).await
     }
 
-    async fn lock(&self, info: LockInfo, timeout: Duration) -> Result<LockId, LockError> {
-        let start = Instant::now();
-        let mut pause = FIRST_PAUSE;
-        loop {
+    async fn lock(&self, mut info: LockInfo, timeout: Duration) -> Result<LockId, LockError> {
+        // The system gives the lock of a dead process back.
+        info.lease = None;
+        let info = &info;
+        wait_for_lock(timeout, |_| async move {
             let attempt = info.clone();
-            let error = match self.blocking(move |inner| inner.lock(attempt)).await {
-                Err(error @ LockError::Held { .. }) => error,
-                other => return other,
-            };
-            let left = timeout.saturating_sub(start.elapsed());
-            if left.is_zero() {
-                return Err(error);
-            }
-            tokio::time::sleep(pause.min(left)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
+            self.blocking(move |inner| inner.lock(attempt)).await
+        })
+        .await
+    }
+
+    async fn locks(&self) -> Result<Vec<HeldLock>, LockError> {
+        self.blocking(Inner::locks).await
     }
 
     async fn unlock(&self, id: &LockId) -> Result<(), LockError> {
@@ -242,10 +244,13 @@ impl StateStore for LocalStore {
         if let Some(journal) = &session.journal {
             return Ok(journal.clone());
         }
-        let path = files::hidden_sibling(&self.inner.paths.write, "journal");
-        let journal = Arc::new(LocalJournal::open_with(path, self.inner.codec.clone())?);
+        let journal = Arc::new(LocalJournal::open_with(self.journal_path(), self.inner.codec.clone())?);
         session.journal = Some(journal.clone());
         Ok(journal)
+    }
+
+    async fn has_records(&self) -> Result<bool, JournalError> {
+        Ok(self.journal_path().exists())
     }
 
     fn is_outdated(&self) -> bool {
@@ -263,9 +268,20 @@ impl Inner {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Without the lock, another program may be writing the file. We do that so that no reader notices; Terraform empties the
+    /// file first, so that nothing, or something unreadable, is looked at again.
     fn read(&self) -> Result<Option<State>, StoreError> {
         let session = self.session();
-        self.stored(&session)
+        let mut stored = self.stored(&session);
+        for _ in 0..LOOKS {
+            let odd = matches!(stored, Ok(None) | Err(StoreError::Read { .. }));
+            if !odd || session.lock.is_some() || !self.is_locked_by_another() {
+                break;
+            }
+            std::thread::sleep(BETWEEN_LOOKS);
+            stored = self.stored(&session);
+        }
+        stored
     }
 
     /// The snapshot to start from, or after a write the one written.
@@ -399,7 +415,7 @@ impl Inner {
             if let Err(error) = lock_file(&file) {
                 return Err(match error.kind() {
                     io::ErrorKind::WouldBlock | io::ErrorKind::PermissionDenied => {
-                        LockError::Held { info: self.holder(), reason: reason(&error) }
+                        LockError::Held { info: self.holder(), reason: reason(&error), now: None }
                     }
                     _ => io_error("lock", path)(error).into(),
                 });
@@ -461,6 +477,21 @@ impl Inner {
         Ok(())
     }
 
+    /// Whether another process holds the lock.
+    fn is_locked_by_another(&self) -> bool {
+        File::open(&self.paths.write).is_ok_and(|file| is_locked(&file))
+    }
+
+    fn locks(&self) -> Result<Vec<HeldLock>, LockError> {
+        let session = self.session();
+        let path = &self.paths.write;
+        if session.lock.is_none() && !self.is_locked_by_another() {
+            return Ok(Vec::new());
+        }
+        let unknown = || LockInfo { path: path.display().to_string(), ..LockInfo::default() };
+        Ok(vec![HeldLock::whole(self.holder().map_or_else(unknown, |holder| *holder), None)])
+    }
+
     /// Who holds the lock, if that can be read.
     fn holder(&self) -> Option<Box<LockInfo>> {
         serde_json::from_slice(&std::fs::read(&self.lock_info).ok()?).ok()
@@ -511,23 +542,41 @@ fn same_file(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
+/// The write lock on a whole file.
+fn write_lock() -> nix::libc::flock {
+    use nix::libc;
+
+    libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    }
+}
+
 /// Takes the write lock on the whole file, or fails at once. It is released when the file is closed.
 fn lock_file(file: &File) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     use nix::fcntl::FcntlArg::F_OFD_SETLK as SETLK;
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     use nix::fcntl::FcntlArg::F_SETLK as SETLK;
+
+    nix::fcntl::fcntl(file, SETLK(&write_lock())).map_err(io::Error::from)?;
+    Ok(())
+}
+
+/// Whether somebody has locked the file.
+fn is_locked(file: &File) -> bool {
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    use nix::fcntl::FcntlArg::F_GETLK as GETLK;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    use nix::fcntl::FcntlArg::F_OFD_GETLK as GETLK;
     use nix::libc;
 
-    let lock = libc::flock {
-        l_type: libc::F_WRLCK as libc::c_short,
-        l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: 0,
-        l_len: 0,
-        l_pid: 0,
-    };
-    nix::fcntl::fcntl(file, SETLK(&lock)).map_err(io::Error::from)?;
-    Ok(())
+    let mut lock = write_lock();
+    let asked = nix::fcntl::fcntl(file, GETLK(&mut lock));
+    asked.is_ok() && lock.l_type != libc::F_UNLCK as libc::c_short
 }
 
 #[cfg(test)]

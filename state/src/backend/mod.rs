@@ -1,19 +1,31 @@
 //! Where states live: the interface of backends, locks, and the numbering of snapshots.
 
+mod clock;
+mod fence;
+mod heart;
 pub mod http;
 pub mod local;
+mod locks;
 pub mod pg;
+mod pg_journal;
 pub mod remote;
+mod waiting;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
+
+pub use clock::StoreClock;
+pub use fence::fence;
+pub use heart::{Heart, LostLock};
+pub use locks::{HeldLock, Lease, LockError, LockId, LockInfo, Renewal};
+pub use waiting::wait_for_lock;
 
 use crate::codec::SealError;
 use crate::journal::{Journal, JournalError};
+use crate::merge::Parts;
 use crate::model::{Lineage, Serial, State, TERRAFORM_VERSION};
 use crate::v4::ReadError;
 
@@ -43,8 +55,35 @@ pub trait StateStore: Send + Sync {
     /// the process dies before, either the old or the new one is there.
     async fn write(&self, state: &State, condition: &WriteCondition) -> Result<(), StoreError>;
 
-    /// Takes the lock, trying again until `timeout` has passed (zero: one attempt).
+    /// Takes the lock, trying again until `timeout` has passed (zero: one attempt). The lock of a holder whose lease has run
+    /// out is taken over; a late write of that holder is refused from then on.
     async fn lock(&self, info: LockInfo, timeout: Duration) -> Result<LockId, LockError>;
+
+    /// Makes the lock's lease begin anew. [`Heart`] does so as long as a lock is held.
+    async fn renew(&self, _id: &LockId) -> Result<Renewal, LockError> {
+        Ok(Renewal::NotNeeded)
+    }
+
+    /// Who holds locks on this state, as far as the place tells.
+    async fn locks(&self) -> Result<Vec<HeldLock>, LockError>;
+
+    /// Whether several runs can hold parts of the state side by side.
+    fn is_divisible(&self) -> bool {
+        false
+    }
+
+    /// Takes the lock on parts of the state alone, as [`StateStore::lock`] takes the whole. What is changed then goes through
+    /// [`StateStore::merge`].
+    async fn lock_parts(&self, info: LockInfo, _parts: &Parts, timeout: Duration) -> Result<LockId, LockError> {
+        self.lock(info, timeout).await
+    }
+
+    /// Stores what differs between two states, as far as it is in the parts that this run holds, on top of the newest
+    /// snapshot. Returns the snapshot after that.
+    async fn merge(&self, from: &State, to: &State) -> Result<State, StoreError> {
+        self.write(to, &WriteCondition::replacing(Some(from))).await?;
+        Ok(to.clone())
+    }
 
     /// Gives the lock of this store back.
     async fn unlock(&self, id: &LockId) -> Result<(), LockError>;
@@ -58,6 +97,12 @@ pub trait StateStore: Send + Sync {
     /// Whether what was last read is to be written again although nothing has changed: its key is no longer the one to use.
     fn is_outdated(&self) -> bool {
         false
+    }
+
+    /// Whether a journal may hold something that a run has left, as far as can be told without the lock. A run that is under
+    /// way has something in its journal, too.
+    async fn has_records(&self) -> Result<bool, JournalError> {
+        Ok(true)
     }
 }
 
@@ -185,122 +230,25 @@ pub enum StoreError {
     Aborted,
 }
 
-/// The name of a lock: a random UUID.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct LockId(pub String);
-
-impl std::fmt::Display for LockId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// Who holds a lock, and for what. Its JSON is Terraform's, in the same order of keys.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct LockInfo {
-    /// The lock's name.
-    #[serde(rename = "ID")]
-    pub id: LockId,
-    /// `OperationTypeApply`, `OperationTypePlan` and the like.
-    pub operation: String,
-    /// Anything more that is worth knowing.
-    pub info: String,
-    /// `user@host`
-    pub who: String,
-    /// The version of Terraform that we stand for.
-    pub version: String,
-    /// When it was taken, RFC 3339 in UTC; the backend sets it.
-    pub created: String,
-    /// The state's path; the backend sets it.
-    pub path: String,
-}
-
-impl LockInfo {
-    /// A lock of a new name. `operation` is Terraform's name of it (`OperationTypeApply`), `who` is `user@host`.
-    pub fn new(operation: impl Into<String>, who: impl Into<String>) -> LockInfo {
-        LockInfo {
-            id: LockId(uuid::Uuid::new_v4().to_string()),
-            operation: operation.into(),
-            who: who.into(),
-            version: TERRAFORM_VERSION.to_owned(),
-            ..LockInfo::default()
-        }
-    }
-}
-
-impl std::fmt::Display for LockInfo {
-    /// As Terraform shows it, a line each.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Go prints times its own way.
-        let created = match self.created.strip_suffix('Z').and_then(|time| time.split_once('T')) {
-            Some((date, time)) => format!("{date} {time} +0000 UTC"),
-            None => self.created.clone(),
-        };
-        write!(
-            f,
-            "Lock Info:\n  ID:        {}\n  Path:      {}\n  Operation: {}\n  Who:       {}\n  Version:   {}\n  Created:   \
-             {created}\n  Info:      {}\n",
-            self.id, self.path, self.operation, self.who, self.version, self.info
-        )
-    }
-}
-
-/// Why a lock can't be taken or given back.
-#[derive(Debug, thiserror::Error)]
-pub enum LockError {
-    /// Another run holds it.
-    #[error("the state is locked by another run: {reason}")]
-    Held {
-        /// By whom, if that could be read.
-        info: Option<Box<LockInfo>>,
-        /// What the system says, e.g. `resource temporarily unavailable`.
-        reason: String,
-    },
-    /// This store holds a lock already.
-    #[error("the state is already locked by this run")]
-    AlreadyLocked,
-    /// This store holds no lock.
-    #[error("the state is not locked by this run")]
-    NotLocked,
-    /// The lock has another name.
-    #[error("invalid lock id {given:?}, the current one is {current:?}")]
-    WrongId {
-        /// The name given.
-        given: String,
-        /// The name of the lock.
-        current: String,
-        /// Who holds it, if that could be read.
-        info: Option<Box<LockInfo>>,
-    },
-    /// The lock can't be broken: it is another's, or not there.
-    #[error("{reason}")]
-    NotReleased {
-        /// Why not.
-        reason: String,
-        /// Who holds it, if that could be read.
-        info: Option<Box<LockInfo>>,
-    },
-    /// The lock vanishes with its process and can't be broken.
-    #[error("local state cannot be unlocked by another process")]
-    NotBreakable,
-    /// The lock's files can't be written or read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 /// A store with what is in it: numbers the snapshots, and writes only what differs.
 pub struct Snapshots {
     store: Arc<dyn StateStore>,
     stored: Option<State>,
+    /// What this run last stored, if it holds parts of the state alone: others change the rest.
+    own: Option<State>,
 }
 
 impl Snapshots {
     /// Reads what is stored; with the lock held if anything is to be saved.
     pub async fn open(store: Arc<dyn StateStore>) -> Result<Snapshots, StoreError> {
         let stored = store.read().await?;
-        Ok(Snapshots { store, stored })
+        Ok(Snapshots { store, stored, own: None })
+    }
+
+    /// The same with parts of the state locked: what is saved is merged.
+    pub async fn open_parts(store: Arc<dyn StateStore>) -> Result<Snapshots, StoreError> {
+        let stored = store.read().await?;
+        Ok(Snapshots { store, own: Some(stored.clone().unwrap_or_default()), stored })
     }
 
     /// The newest snapshot.
@@ -316,21 +264,32 @@ impl Snapshots {
     /// Stores the state as the next snapshot of the lineage, unless it is stored as it would be (`false`). The
     /// state's own serial, lineage and version do not matter, but for the lineage of the very first snapshot.
     pub async fn save(&mut self, state: &State) -> Result<bool, StoreError> {
-        let is_stored = self.stored.as_ref().is_some_and(|stored| stored.same_content(state));
-        if is_stored && !self.store.is_outdated() {
+        let last = self.own.as_ref().or(self.stored.as_ref());
+        if last.is_some_and(|last| last.same_content(state)) && !self.store.is_outdated() {
             return Ok(false);
         }
-        let mut next = state.clone();
-        next.terraform_version = TERRAFORM_VERSION.into();
-        match &self.stored {
-            Some(stored) => {
-                next.serial = stored.serial.next();
-                next.lineage = stored.lineage.clone();
-            }
-            None => next.serial = Serial(1),
+        if let Some(own) = &self.own {
+            self.stored = Some(self.store.merge(own, state).await?);
+            self.own = Some(state.clone());
+            return Ok(true);
         }
+        let next = following(self.stored.as_ref(), state);
         self.store.write(&next, &WriteCondition::replacing(self.stored.as_ref())).await?;
         self.stored = Some(next);
         Ok(true)
     }
+}
+
+/// A state as the snapshot after another one.
+pub(crate) fn following(stored: Option<&State>, state: &State) -> State {
+    let mut next = state.clone();
+    next.terraform_version = TERRAFORM_VERSION.into();
+    match stored {
+        Some(stored) => {
+            next.serial = stored.serial.next();
+            next.lineage = stored.lineage.clone();
+        }
+        None => next.serial = Serial(1),
+    }
+    next
 }

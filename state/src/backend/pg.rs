@@ -2,24 +2,38 @@
 //! take turns.
 //!
 //! A lock belongs to a session: it ends with the connection, and so with the process. It is the row's id; while a workspace
-//! has no row yet, it is one number for all such workspaces.
+//! has no row yet, it is one number for all such workspaces. Runs that are about parts of a state hold it together
+//! (`locks.rs`), and put what they have changed into the newest snapshot.
 
-use std::path::PathBuf;
+mod locks;
+mod rows;
+mod tables;
+mod tls;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
+use tokio_postgres::Client;
 use tokio_postgres::config::{Config, Host};
-use tokio_postgres::{Client, NoTls};
 
 use super::local::DEFAULT_WORKSPACE;
+use super::pg_journal::{self, PgJournal, Records};
 use super::remote::ArgumentType::{Flag, Text};
 use super::remote::{Argument, ConfigError, JournalFile, Settings, argument, check};
-use super::{Backend, LockError, LockId, LockInfo, StateStore, StoreError, WriteCondition};
-use crate::codec::Codec;
+use super::{
+    Backend, HeldLock, LockError, LockId, LockInfo, Renewal, StateStore, StoreError, WriteCondition, following,
+    wait_for_lock,
+};
+use crate::codec::{Codec, sealed};
 use crate::journal::{Journal, JournalError};
-use crate::model::State;
+use crate::merge::{self, Parts};
+use crate::model::{Serial, State};
+use locks::{Held, Locks};
+use rows::Change;
+use tls::{Connector, Parameters};
 
 pub(super) const ARGUMENTS: &[Argument] = &[
     argument("conn_str", Text, Some("PG_CONN_STR")),
@@ -29,11 +43,6 @@ pub(super) const ARGUMENTS: &[Argument] = &[
     argument("skip_table_creation", Flag, Some("PG_SKIP_TABLE_CREATION")),
 ];
 
-/// The lock of all workspaces that have no row yet.
-const CREATION_LOCK: i64 = -1;
-
-const PAUSE: Duration = Duration::from_millis(250);
-
 /// The states of one schema of a database.
 pub struct PgBackend {
     database: Arc<Database>,
@@ -41,13 +50,14 @@ pub struct PgBackend {
     codec: Codec,
 }
 
-struct Database {
+pub(super) struct Database {
     config: Config,
+    connector: Connector,
     /// The schema's name, quoted.
-    schema: String,
+    pub schema: String,
     schema_name: String,
     make_schema: bool,
-    make_table: bool,
+    pub make_table: bool,
     make_index: bool,
 }
 
@@ -61,8 +71,7 @@ impl PgBackend {
         let variable = |name: &str| settings.surroundings.variables.get(name).filter(|text| !text.is_empty());
         let problem = |reason: String| ConfigError { argument: Some("conn_str"), reason };
         let text = settings.text("conn_str").unwrap_or_default();
-        let (text, mode) = without_ssl_mode(&text);
-        let mode = mode.or_else(|| variable("PGSSLMODE").cloned());
+        let (text, tls) = Parameters::take(&text, &settings.surroundings.variables);
         let mut config: Config =
             text.parse().map_err(|error| problem(format!("the connection string cannot be read: {error}")))?;
         if config.get_hosts().is_empty() {
@@ -80,15 +89,22 @@ impl PgBackend {
         if let (None, Some(name)) = (config.get_dbname(), variable("PGDATABASE")) {
             config.dbname(name);
         }
-        // Terraform's driver insists on TLS unless told otherwise; a password must not go out in clear where it would not.
-        if mode.as_deref() != Some("disable") && !config.get_hosts().iter().all(is_here) {
-            let reason =
-                "this version talks to PostgreSQL without TLS, on this machine or where sslmode=disable allows it";
-            return Err(problem(reason.to_owned()));
-        }
+        // There is no TLS over a socket of the file system.
+        let is_socket = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
+        let is_here = config.get_hosts().iter().all(is_here);
+        let demand = match is_socket {
+            true => None,
+            false => tls.demand(variable("HOME").map(Path::new), is_here).map_err(problem)?,
+        };
+        let connector = Connector::new(&mut config, demand).map_err(problem)?;
         config.application_name("windlass").connect_timeout(Duration::from_secs(30));
+        config
+            .keepalives_idle(Duration::from_secs(20))
+            .keepalives_interval(Duration::from_secs(5))
+            .keepalives_retries(4);
         let database = Database {
             config,
+            connector,
             schema: quoted(&schema_name),
             schema_name,
             make_schema: !settings.flag("skip_schema_creation")?,
@@ -100,26 +116,22 @@ impl PgBackend {
     }
 }
 
-/// Takes `sslmode` out of a connection string: the driver knows fewer modes than PostgreSQL.
-fn without_ssl_mode(text: &str) -> (String, Option<String>) {
-    let is_url = text.starts_with("postgres://") || text.starts_with("postgresql://");
-    let (head, tail, separator) = match text.split_once('?') {
-        Some((head, query)) if is_url => (format!("{head}?"), query, '&'),
-        _ if is_url => return (text.to_owned(), None),
-        _ => (String::new(), text, ' '),
-    };
-    let (modes, rest): (Vec<&str>, Vec<&str>) =
-        tail.split(separator).partition(|part| part.trim_start().starts_with("sslmode="));
-    let mode = modes.last().and_then(|mode| mode.split_once('=')).map(|(_, mode)| mode.trim_matches('\'').to_owned());
-    let text = format!("{head}{}", rest.join(&separator.to_string()));
-    (text.trim_end_matches('?').to_owned(), mode)
-}
-
 /// Whether a host is this machine.
 fn is_here(host: &Host) -> bool {
     match host {
         Host::Tcp(name) => name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),
         Host::Unix(_) => true,
+    }
+}
+
+/// What the database or the driver says.
+pub(super) fn reason(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(error) => error.message().to_owned(),
+        None => match std::error::Error::source(error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        },
     }
 }
 
@@ -129,55 +141,26 @@ fn quoted(name: &str) -> String {
 
 impl Database {
     fn remote(&self, action: &'static str, error: &tokio_postgres::Error) -> StoreError {
-        let reason = match error.as_db_error() {
-            Some(error) => error.message().to_owned(),
-            None => match std::error::Error::source(error) {
-                Some(source) => format!("{error}: {source}"),
-                None => error.to_string(),
-            },
-        };
-        StoreError::Remote { action, place: self.place(), reason }
+        StoreError::Remote { action, place: self.place(), reason: reason(error) }
     }
 
-    fn place(&self) -> String {
+    pub fn place(&self) -> String {
         format!("the PostgreSQL schema {}", self.schema_name)
     }
 
-    /// Connects, and makes what is missing.
-    async fn connect(&self) -> Result<Client, StoreError> {
+    /// Connects, and makes what is missing. Whether our own tables are there.
+    pub async fn connect(&self) -> Result<(Client, bool), StoreError> {
         let failed = |error: tokio_postgres::Error| self.remote("reach", &error);
-        let (client, connection) = self.config.connect(NoTls).await.map_err(failed)?;
-        // Ends with the client; what breaks it is told by the next query.
-        tokio::spawn(async move { connection.await.ok() });
-        let schema = &self.schema;
-        if self.make_schema {
-            // A user may be allowed to use a schema, but not to make one.
-            let query = "select count(1) from information_schema.schemata where schema_name = $1";
-            let count: i64 = client.query_one(query, &[&self.schema_name]).await.map_err(failed)?.get(0);
-            if count == 0 {
-                client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {schema}")).await.map_err(failed)?;
-            }
-        }
-        if self.make_table {
-            let table = format!(
-                "CREATE SEQUENCE IF NOT EXISTS public.global_states_id_seq AS bigint; CREATE TABLE IF NOT EXISTS \
-                 {schema}.states (id bigint NOT NULL DEFAULT nextval('public.global_states_id_seq') PRIMARY KEY, name text \
-                 UNIQUE, data text)"
-            );
-            client.batch_execute(&table).await.map_err(failed)?;
-        }
-        if self.make_index {
-            let index = format!("CREATE UNIQUE INDEX IF NOT EXISTS states_by_name ON {schema}.states (name)");
-            client.batch_execute(&index).await.map_err(failed)?;
-        }
-        Ok(client)
+        let client = self.connector.connect(&self.config).await.map_err(failed)?;
+        let own = self.prepare(&client).await?;
+        Ok((client, own))
     }
 }
 
 #[async_trait]
 impl Backend for PgBackend {
     async fn workspaces(&self) -> Result<Vec<String>, StoreError> {
-        let client = self.database.connect().await?;
+        let (client, _) = self.database.connect().await?;
         let query = format!("SELECT name FROM {}.states WHERE name != 'default' ORDER BY name", self.database.schema);
         let rows = client.query(&query, &[]).await.map_err(|error| self.database.remote("list", &error))?;
         let mut names = vec![DEFAULT_WORKSPACE.to_owned()];
@@ -192,16 +175,24 @@ impl Backend for PgBackend {
         if store.read().await?.is_some() {
             return Ok(());
         }
-        let mut state = State::new();
-        state.serial = crate::model::Serial(1);
+        let state = State { serial: Serial(1), ..State::new() };
         store.write(&state, &WriteCondition::Absent).await
     }
 
     async fn delete_workspace(&self, workspace: &str) -> Result<(), StoreError> {
-        let client = self.database.connect().await?;
-        let query = format!("DELETE FROM {}.states WHERE name = $1", self.database.schema);
-        let deleted = client.execute(&query, &[&workspace]).await;
-        deleted.map(drop).map_err(|error| self.database.remote("delete", &error))
+        let (client, own) = self.database.connect().await?;
+        let tables: &[(&str, &str)] = match own {
+            true => &[("states", "name"), ("resources", "workspace"), ("versions", "workspace")],
+            false => &[("states", "name")],
+        };
+        for (table, column) in tables {
+            let query = format!("DELETE FROM {}.{table} WHERE {column} = $1", self.database.schema);
+            let deleted = client.execute(&query, &[&workspace]).await;
+            deleted.map_err(|error| self.database.remote("delete", &error))?;
+        }
+        pg_journal::forget(&client, &self.database, workspace)
+            .await
+            .map_err(|error| self.database.remote("delete the journal of", &error))
     }
 
     fn store(&self, workspace: &str) -> Result<Arc<dyn StateStore>, StoreError> {
@@ -228,7 +219,9 @@ struct PgStore {
 #[derive(Default)]
 struct Session {
     client: Option<Client>,
-    held: Option<(LockId, i64)>,
+    /// Whether our own tables are there.
+    own: bool,
+    held: Option<Held>,
 }
 
 impl Session {
@@ -236,7 +229,8 @@ impl Session {
         // With a lost connection the lock is lost: only a session without one may begin again.
         let lost = self.client.as_ref().is_none_or(Client::is_closed);
         if lost && self.held.is_none() {
-            self.client = Some(database.connect().await?);
+            let (client, own) = database.connect().await?;
+            (self.client, self.own) = (Some(client), own);
         }
         self.client.as_mut().ok_or_else(|| StoreError::Remote {
             action: "reach",
@@ -247,77 +241,84 @@ impl Session {
 }
 
 impl PgStore {
-    fn parse(&self, data: Option<String>) -> Result<Option<State>, StoreError> {
-        let bytes = data.unwrap_or_default();
-        self.codec.read(bytes.as_bytes()).map_err(|source| StoreError::Read { place: self.database.place(), source })
+    fn parse(&self, data: Option<&str>) -> Result<Option<State>, StoreError> {
+        let bytes = data.unwrap_or_default().as_bytes();
+        self.codec.read(bytes).map_err(|source| StoreError::Read { place: self.database.place(), source })
     }
 
-    /// One attempt to take the lock: its number, or why not.
-    async fn try_lock(&self, client: &Client) -> Result<Result<i64, String>, StoreError> {
-        let failed = |error: tokio_postgres::Error| self.database.remote("lock", &error);
-        let workspace = &self.workspace;
-        let query = format!(
-            "SELECT states.id, pg_try_advisory_lock(states.id), pg_try_advisory_lock({CREATION_LOCK}) FROM {}.states WHERE \
-             states.name = $1",
-            self.database.schema
-        );
-        let Some(row) = client.query_opt(&query, &[workspace]).await.map_err(failed)? else {
-            let query = format!("SELECT pg_try_advisory_lock({CREATION_LOCK})");
-            let taken: bool = client.query_one(&query, &[]).await.map_err(failed)?.try_get(0).map_err(failed)?;
-            let refused = || format!("Already locked for workspace creation: {workspace}");
-            return Ok(if taken { Ok(CREATION_LOCK) } else { Err(refused()) });
-        };
-        let id: i64 = row.try_get(0).map_err(failed)?;
-        let (own, creation): (bool, bool) = (row.try_get(1).map_err(failed)?, row.try_get(2).map_err(failed)?);
-        if creation {
-            self.give_back(client, CREATION_LOCK).await?;
-        }
-        match (own, creation) {
-            (true, true) => Ok(Ok(id)),
-            (true, false) => {
-                self.give_back(client, id).await?;
-                Ok(Err(format!("Cannot lock workspace; already locked for workspace creation: {workspace}")))
-            }
-            (false, _) => Ok(Err(format!("Workspace is already locked: {workspace}"))),
-        }
+    /// A snapshot as it is stored.
+    fn written(&self, state: &State) -> Result<String, StoreError> {
+        let sealed = |source| StoreError::Sealed { place: self.database.place(), source };
+        Ok(String::from_utf8_lossy(&self.codec.write(state).map_err(sealed)?).into_owned())
     }
 
-    async fn give_back(&self, client: &Client, number: i64) -> Result<(), StoreError> {
-        let query = format!("SELECT pg_advisory_unlock({number})");
-        client.query(&query, &[]).await.map(drop).map_err(|error| self.database.remote("unlock", &error))
+    fn failed(&self, action: &'static str) -> impl Fn(tokio_postgres::Error) -> StoreError {
+        let database = self.database.clone();
+        move |error| database.remote(action, &error)
     }
-}
 
-#[async_trait]
-impl StateStore for PgStore {
-    async fn read(&self) -> Result<Option<State>, StoreError> {
-        let mut session = self.session.lock().await;
+    /// The locks of the workspace, seen from this session.
+    async fn locks_of<'a>(&'a self, session: &'a mut Session) -> Result<Locks<'a>, StoreError> {
+        session.client(&self.database).await?;
+        let own = session.own;
         let client = session.client(&self.database).await?;
-        let query = format!("SELECT data FROM {}.states WHERE name = $1", self.database.schema);
-        let failed = |error: tokio_postgres::Error| self.database.remote("read", &error);
-        let data = match client.query_opt(&query, &[&self.workspace]).await.map_err(failed)? {
-            Some(row) => row.try_get(0).map_err(failed)?,
-            None => return Ok(None),
-        };
-        self.parse(data)
+        Ok(Locks { database: &self.database, client, own, workspace: &self.workspace, empty: "" })
     }
 
-    async fn write(&self, state: &State, condition: &WriteCondition) -> Result<(), StoreError> {
-        let sealed =
-            self.codec.write(state).map_err(|source| StoreError::Sealed { place: self.database.place(), source })?;
-        let text = String::from_utf8_lossy(&sealed).into_owned();
-        let failed = |error: tokio_postgres::Error| self.database.remote("write", &error);
+    async fn take(&self, mut info: LockInfo, parts: Option<&Parts>, timeout: Duration) -> Result<LockId, LockError> {
+        if self.session.lock().await.held.is_some() {
+            return Err(LockError::AlreadyLocked);
+        }
+        info.created = jiff::Timestamp::now().to_string();
+        info.path = self.workspace.clone();
+        let empty = match parts {
+            Some(_) => self.written(&State { serial: Serial(1), ..State::new() })?,
+            None => String::new(),
+        };
+        let (info, empty) = (&info, empty.as_str());
+        wait_for_lock(timeout, |_| async move {
+            let mut session = self.session.lock().await;
+            let mut locks = Locks { empty, ..self.locks_of(&mut session).await? };
+            let taken = locks.take(info, parts).await.map_err(self.failed("lock"))?;
+            match taken {
+                Ok(held) => {
+                    session.held = Some(held);
+                    Ok(())
+                }
+                Err(refusal) => {
+                    // The server has looked already whether its holder lives.
+                    let holder = refusal.holder.map(|info| Box::new(LockInfo { lease: None, ..*info }));
+                    Err(LockError::Held { info: holder, reason: refusal.reason, now: None })
+                }
+            }
+        })
+        .await?;
+        Ok(info.id.clone())
+    }
+
+    /// Replaces the stored snapshot by what `next` makes of it, in one transaction: the row stays as it was read until it is
+    /// replaced. Nothing is written for `None`.
+    async fn replace(
+        &self,
+        next: impl FnOnce(Option<State>) -> Result<Option<State>, StoreError> + Send,
+        overwrites: bool,
+    ) -> Result<Option<State>, StoreError> {
         let schema = &self.database.schema;
         let mut session = self.session.lock().await;
+        session.client(&self.database).await?;
+        let (own, held) = (session.own, session.held.clone());
         let client = session.client(&self.database).await?;
-        let transaction = client.transaction().await.map_err(failed)?;
-        // The row stays as it was compared until it is replaced.
+        let mut transaction = client.transaction().await.map_err(self.failed("write"))?;
         let query = format!("SELECT data FROM {schema}.states WHERE name = $1 FOR UPDATE");
-        let row = transaction.query_opt(&query, &[&self.workspace]).await.map_err(failed)?;
-        if *condition != WriteCondition::Any {
-            let data = row.as_ref().map(|row| row.try_get(0)).transpose().map_err(failed)?.flatten();
-            check(condition, self.parse(data)?.as_ref(), &self.database.place())?;
-        }
+        let row = transaction.query_opt(&query, &[&self.workspace]).await.map_err(self.failed("write"))?;
+        let data: Option<String> =
+            row.as_ref().map(|row| row.try_get(0)).transpose().map_err(self.failed("write"))?.flatten();
+        let old = match self.parse(data.as_deref()) {
+            Err(_) if overwrites => None,
+            other => other?,
+        };
+        let Some(state) = next(old.clone())? else { return Ok(old) };
+        let text = self.written(&state)?;
         let changed = if row.is_some() {
             let query = format!("UPDATE {schema}.states SET data = $2 WHERE name = $1");
             transaction.execute(&query, &[&self.workspace, &text]).await
@@ -327,82 +328,156 @@ impl StateStore for PgStore {
                 format!("INSERT INTO {schema}.states (name, data) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING");
             transaction.execute(&query, &[&self.workspace, &text]).await
         };
-        if changed.map_err(failed)? == 0 {
+        if changed.map_err(self.failed("write"))? == 0 {
             return Err(StoreError::Conflict {
                 place: self.database.place(),
-                expected: condition.to_string(),
+                expected: "no state".to_owned(),
                 found: "a state that was made in between".to_owned(),
             });
         }
-        transaction.commit().await.map_err(failed)
+        if own {
+            let change = Change {
+                schema,
+                workspace: &self.workspace,
+                old: old.as_ref().zip(data.as_deref().map(rows::digest)),
+                new: &state,
+                digest: rows::digest(&text),
+                was_sealed: data.as_deref().is_some_and(|data| sealed(data.as_bytes()).is_some()),
+                is_sealed: sealed(text.as_bytes()).is_some(),
+                by: held.as_ref().map(|held| &held.info),
+            };
+            change.record(&mut transaction).await.map_err(self.failed("write"))?;
+        }
+        transaction.commit().await.map_err(self.failed("write"))?;
+        Ok(Some(state))
+    }
+}
+
+#[async_trait]
+impl StateStore for PgStore {
+    async fn read(&self) -> Result<Option<State>, StoreError> {
+        let mut session = self.session.lock().await;
+        let client = session.client(&self.database).await?;
+        let query = format!("SELECT data FROM {}.states WHERE name = $1", self.database.schema);
+        let row = client.query_opt(&query, &[&self.workspace]).await.map_err(self.failed("read"))?;
+        let data: Option<String> = row.map(|row| row.try_get(0)).transpose().map_err(self.failed("read"))?.flatten();
+        self.parse(data.as_deref())
+    }
+
+    async fn write(&self, state: &State, condition: &WriteCondition) -> Result<(), StoreError> {
+        let next = |stored: Option<State>| {
+            check(condition, stored.as_ref(), &self.database.place())?;
+            Ok(Some(state.clone()))
+        };
+        self.replace(next, *condition == WriteCondition::Any).await.map(drop)
+    }
+
+    fn is_divisible(&self) -> bool {
+        true
     }
 
     async fn lock(&self, info: LockInfo, timeout: Duration) -> Result<LockId, LockError> {
-        let start = Instant::now();
-        let mut session = self.session.lock().await;
-        if session.held.is_some() {
-            return Err(LockError::AlreadyLocked);
-        }
-        loop {
-            let client = session.client(&self.database).await?;
-            let reason = match self.try_lock(client).await? {
-                Ok(number) => {
-                    session.held = Some((info.id.clone(), number));
-                    return Ok(info.id);
-                }
-                Err(reason) => reason,
+        self.take(info, None, timeout).await
+    }
+
+    async fn lock_parts(&self, info: LockInfo, parts: &Parts, timeout: Duration) -> Result<LockId, LockError> {
+        self.take(info, Some(parts), timeout).await
+    }
+
+    async fn merge(&self, from: &State, to: &State) -> Result<State, StoreError> {
+        let parts = self.session.lock().await.held.as_ref().and_then(|held| held.parts.clone()).unwrap_or_default();
+        let next = |stored: Option<State>| {
+            let newest = stored.unwrap_or_else(|| from.clone());
+            let conflict = |changed: Vec<String>| StoreError::Conflict {
+                place: self.database.place(),
+                expected: format!("{} as they were when they were locked", changed.join(", ")),
+                found: "changes of another run".to_owned(),
             };
-            let left = timeout.saturating_sub(start.elapsed());
-            if left.is_zero() {
-                return Err(LockError::Held { info: None, reason });
-            }
-            tokio::time::sleep(PAUSE.min(left)).await;
+            let merged = merge::merge(&newest, from, to, &parts).map_err(conflict)?;
+            let is_stored = merged.same_content(&newest) && !self.codec.is_outdated();
+            Ok((!is_stored).then(|| following(Some(&newest), &merged)))
+        };
+        Ok(self.replace(next, false).await?.unwrap_or_else(|| from.clone()))
+    }
+
+    async fn renew(&self, id: &LockId) -> Result<Renewal, LockError> {
+        let mut session = self.session.lock().await;
+        let Some(held) = session.held.clone().filter(|held| held.info.id == *id) else {
+            return Err(LockError::NotLocked);
+        };
+        if session.client.as_ref().is_none_or(Client::is_closed) {
+            let reason = "the connection to the database was lost, and the lock with it".to_owned();
+            return Err(LockError::Lost { reason });
         }
+        if !session.own {
+            return Ok(Renewal::NotNeeded);
+        }
+        let locks = self.locks_of(&mut session).await?;
+        match locks.renew(&held).await.map_err(self.failed("renew the lock of"))? {
+            true => Ok(Renewal::Done),
+            false => Err(LockError::lost_to(None)),
+        }
+    }
+
+    async fn locks(&self) -> Result<Vec<HeldLock>, LockError> {
+        let mut session = self.session.lock().await;
+        let locks = self.locks_of(&mut session).await?;
+        Ok(locks.list().await.map_err(self.failed("read the locks of"))?)
     }
 
     async fn unlock(&self, id: &LockId) -> Result<(), LockError> {
         let mut session = self.session.lock().await;
-        let Some((held, number)) = session.held.clone() else { return Err(LockError::NotLocked) };
-        if held != *id {
-            return Err(LockError::WrongId { given: id.0.clone(), current: held.0, info: None });
+        let Some(held) = session.held.clone() else { return Err(LockError::NotLocked) };
+        if held.info.id != *id {
+            return Err(LockError::WrongId { given: id.0.clone(), current: held.info.id.0, info: None });
         }
-        let client = session.client(&self.database).await?;
-        self.give_back(client, number).await?;
+        self.locks_of(&mut session).await?.release(&held).await.map_err(self.failed("unlock"))?;
         session.held = None;
         self.journal.close();
         Ok(())
     }
 
-    /// A lock ends with its session, and one of a living session can't be taken from it.
+    /// A lock ends with its session, so that one is ended; what it still wanted to write is refused by the server.
     async fn force_unlock(&self, id: &LockId) -> Result<(), LockError> {
         match self.unlock(id).await {
-            Err(LockError::NotLocked) => Err(LockError::NotBreakable),
-            other => other,
+            Err(LockError::NotLocked) => {}
+            other => return other,
         }
+        let mut session = self.session.lock().await;
+        let locks = self.locks_of(&mut session).await?;
+        if locks.end(&id.0).await.map_err(self.failed("unlock"))? {
+            return Ok(());
+        }
+        let info = locks.list().await.map_err(self.failed("unlock"))?.into_iter().next();
+        let reason = match &info {
+            Some(lock) => format!("lock ID {:?} does not match the existing lock ({:?})", id.0, lock.info.id.0),
+            None => format!("there is no lock {:?}", id.0),
+        };
+        Err(LockError::NotReleased { reason, info: info.map(|lock| Box::new(lock.info)) })
     }
 
+    /// Of a run that holds parts, its own; with the whole state locked, that of all runs that have ended.
     async fn journal(&self) -> Result<Arc<dyn Journal>, JournalError> {
-        self.journal.open()
+        let held = self.session.lock().await.held.clone();
+        let lock = held.as_ref().map(|held| held.info.id.clone());
+        let open = |reads| PgJournal::open(&self.database, &self.workspace, lock, reads, self.codec.clone());
+        match held.is_some_and(|held| held.parts.is_some()) {
+            true => self.journal.open_alone(open(Records::OfThisRun)).await,
+            false => self.journal.open_beside(open(Records::All)).await,
+        }
     }
 
     fn is_outdated(&self) -> bool {
         self.codec.is_outdated()
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn modes_of_tls_are_taken_out_of_connection_strings() {
-        for (text, rest, mode) in [
-            ("postgres://u@h/d?sslmode=disable", "postgres://u@h/d", Some("disable")),
-            ("postgres://u@h/d?a=b&sslmode=verify-full", "postgres://u@h/d?a=b", Some("verify-full")),
-            ("host=h sslmode=disable user=u", "host=h user=u", Some("disable")),
-            ("postgres://u@h/d", "postgres://u@h/d", None),
-        ] {
-            assert_eq!(without_ssl_mode(text), (rest.to_owned(), mode.map(str::to_owned)), "{text}");
+    async fn has_records(&self) -> Result<bool, JournalError> {
+        let writers = pg_journal::writers(&self.database, &self.workspace).await?;
+        if writers.is_empty() || self.journal.exists() {
+            return Ok(self.journal.exists());
         }
+        let living = self.locks().await.map_err(|error| JournalError::LockUnknown(error.to_string()))?;
+        let has_ended = |run: &Option<LockId>| living.iter().all(|lock| Some(&lock.info.id) != run.as_ref());
+        Ok(writers.iter().any(has_ended))
     }
 }

@@ -9,11 +9,12 @@ use lang::Type;
 use lang::types::ObjectType;
 use net::Client;
 use serde_json::{Map, Value};
+use tokio::sync::OnceCell;
 
 use super::{Backend, StoreError, WriteCondition};
 use crate::codec::Codec;
 use crate::journal::local::LocalJournal;
-use crate::journal::{Journal, JournalError};
+use crate::journal::{JoinedJournal, Journal, JournalError};
 use crate::model::State;
 
 /// An argument of a `backend` block.
@@ -152,7 +153,7 @@ pub struct Surroundings {
     pub client: Client,
     /// The environment: stands for arguments that are missing.
     pub variables: BTreeMap<String, String>,
-    /// Where journals are kept that the service has no place for.
+    /// The folder for journals that the service has no place for.
     pub journal_folder: PathBuf,
     /// How states and journals are written.
     pub codec: Codec,
@@ -247,28 +248,76 @@ impl Settings<'_> {
     }
 }
 
-/// The journal of a workspace whose state lives elsewhere: a file in the data directory.
+/// The journal of a workspace whose state is a service's: where that is, or in a file of the data directory.
 pub struct JournalFile {
     path: PathBuf,
     codec: Codec,
-    opened: Mutex<Option<Arc<LocalJournal>>>,
+    opened: Mutex<Arc<OnceCell<Arc<dyn Journal>>>>,
 }
 
 impl JournalFile {
-    /// The journal of a workspace, in this folder.
+    /// The journal of a workspace, with records that are written so; the file is in this folder.
     pub fn new(folder: &std::path::Path, kind: &str, workspace: &str, codec: Codec) -> JournalFile {
         JournalFile { path: folder.join(format!("{kind}-{workspace}.journal")), codec, opened: Mutex::default() }
     }
 
-    /// The journal, opened with the state's lock held.
+    /// The journal in the file, opened with the state's lock held.
     ///
     /// # Errors
     /// What the file system says.
-    pub fn open(&self) -> Result<Arc<dyn Journal>, JournalError> {
-        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(journal) = &*opened {
-            return Ok(journal.clone());
-        }
+    pub async fn open(&self) -> Result<Arc<dyn Journal>, JournalError> {
+        self.opened().get_or_try_init(|| async { self.file() }).await.cloned()
+    }
+
+    /// The journal beside the state, opened with the state's lock held. What an earlier version has left in the file is
+    /// taken up with it; where the service has no place for a journal, the file goes on being used.
+    ///
+    /// # Errors
+    /// What the service says, and the file system.
+    pub async fn open_beside(
+        &self,
+        open: impl Future<Output = Result<Arc<dyn Journal>, JournalError>> + Send,
+    ) -> Result<Arc<dyn Journal>, JournalError> {
+        let open = async {
+            match open.await {
+                Ok(current) if self.path.exists() => {
+                    Ok(Arc::new(JoinedJournal::after(self.file()?, current)) as Arc<dyn Journal>)
+                }
+                Err(refusal @ JournalError::Refused { .. }) => {
+                    let warning = format!(
+                        "What this run does is recorded in the file {} instead, so that no run on another machine can take it \
+                         up after a crash: {refusal}.",
+                        self.path.display()
+                    );
+                    Ok(Arc::new(JoinedJournal::with_warning(self.file()?, warning)) as Arc<dyn Journal>)
+                }
+                other => other,
+            }
+        };
+        self.opened().get_or_try_init(|| open).await.cloned()
+    }
+
+    /// The journal beside the state of a run that holds parts of it: what others have left is none of its business.
+    ///
+    /// # Errors
+    /// What the service says.
+    pub async fn open_alone(
+        &self,
+        open: impl Future<Output = Result<Arc<dyn Journal>, JournalError>> + Send,
+    ) -> Result<Arc<dyn Journal>, JournalError> {
+        self.opened().get_or_try_init(|| open).await.cloned()
+    }
+
+    /// Closes it, as the lock is given back.
+    pub fn close(&self) {
+        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+    }
+
+    fn opened(&self) -> Arc<OnceCell<Arc<dyn Journal>>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn file(&self) -> Result<Arc<dyn Journal>, JournalError> {
         if let Some(folder) = self.path.parent() {
             std::fs::create_dir_all(folder).map_err(|source| JournalError::Io {
                 action: "create the folder of",
@@ -276,14 +325,12 @@ impl JournalFile {
                 source: Arc::new(source),
             })?;
         }
-        let journal = Arc::new(LocalJournal::open_with(self.path.clone(), self.codec.clone())?);
-        *opened = Some(journal.clone());
-        Ok(journal)
+        Ok(Arc::new(LocalJournal::open_with(self.path.clone(), self.codec.clone())?))
     }
 
-    /// Closes it, as the lock is given back.
-    pub fn close(&self) {
-        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    /// Whether there is a file: it is gone when all of it is settled.
+    pub fn exists(&self) -> bool {
+        self.path.exists()
     }
 }
 

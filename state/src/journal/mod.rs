@@ -8,7 +8,14 @@
 //! A journal holds values of sensitive attributes. It is stored like the state (mode 0600), and no `Debug` here
 //! prints them.
 
+mod joined;
+pub mod lined;
+mod lines;
 pub mod local;
+pub mod object;
+
+pub(crate) use joined::JoinedJournal;
+pub(crate) use lines::parts;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -17,6 +24,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use lang::addr::{ProviderConfig, ResourceInstance};
 
+use crate::backend::StoreError;
 use crate::codec::SealError;
 use crate::json::Json;
 use crate::model::{Dependencies, DeposedKey, InstanceObject, Lineage, Serial};
@@ -47,6 +55,11 @@ pub trait Journal: Send + Sync {
     /// Forgets records: a durable state holds their outcomes. Names the records, because others may get their outcome
     /// while that state is being written.
     async fn settle(&self, settled: &[IntentId]) -> Result<(), JournalError>;
+
+    /// What the user has to know about where it is kept.
+    fn warning(&self) -> Option<String> {
+        None
+    }
 }
 
 /// The name of an intent within its journal.
@@ -132,6 +145,13 @@ pub struct JournalRecord {
     pub outcome: Option<Outcome>,
 }
 
+impl JournalRecord {
+    /// An intent that is recorded now.
+    pub(crate) fn new(id: IntentId, intent: Intent) -> JournalRecord {
+        JournalRecord { id, time: jiff::Timestamp::now().to_string(), intent, handed_over: None, outcome: None }
+    }
+}
+
 /// Leaves the values out: they may be sensitive.
 impl fmt::Debug for Intent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -181,35 +201,71 @@ pub enum JournalError {
         #[source]
         source: Arc<std::io::Error>,
     },
-    /// The file is of a later version.
-    #[error("the journal `{}` has format version {version}, which is newer than this program supports", .path.display())]
+    /// It is of a later version.
+    #[error("the journal `{place}` has format version {version}, which is newer than this program supports")]
     FromTheFuture {
-        /// The journal's file.
-        path: PathBuf,
+        /// The file or object.
+        place: String,
         /// The format's version.
         version: u64,
     },
     /// A line is damaged though others follow it, so that it is no write that was cut off: an intent may be missing.
-    #[error("the journal `{}` is damaged in line {line}: {problem}", .path.display())]
+    #[error("the journal `{place}` is damaged in line {line}: {problem}")]
     Damaged {
-        /// The journal's file.
-        path: PathBuf,
+        /// The file or object.
+        place: String,
         /// From 1.
         line: usize,
         /// What is wrong with it.
         problem: String,
     },
     /// A record is encrypted and can't be decrypted, or can't be encrypted.
-    #[error("cannot {action} the journal `{}`", .path.display())]
+    #[error("cannot {action} the journal `{place}`")]
     Sealed {
         /// What was tried, e.g. `read`.
         action: &'static str,
-        /// The journal's file.
-        path: PathBuf,
+        /// The file, object or table.
+        place: String,
         /// Why it failed.
         #[source]
         source: SealError,
     },
+    /// A record can't be written down, or read.
+    #[error("the journal cannot hold a record: {0}")]
+    Record(String),
+    /// The service that keeps it can't be reached.
+    #[error(transparent)]
+    Store(Arc<StoreError>),
+    /// The service that keeps it gave no good answer.
+    #[error("cannot {action} the journal `{place}`: {reason}")]
+    Remote {
+        /// What was tried, e.g. `write`.
+        action: &'static str,
+        /// The object or table.
+        place: String,
+        /// What the service said.
+        reason: String,
+    },
+    /// The service has no place for it that we may use.
+    #[error("no journal can be kept in `{place}`: {reason}")]
+    Refused {
+        /// The object or table.
+        place: String,
+        /// What the service said.
+        reason: String,
+    },
+    /// Another run has written it since: it has the lock, and this run no longer.
+    #[error("the journal `{place}` was changed by another run")]
+    Conflict {
+        /// The object.
+        place: String,
+    },
+    /// This run must not begin anything more.
+    #[error("the state's lock was lost: {0}")]
+    LockLost(String),
+    /// Nobody knows whether the run that a record is of has ended.
+    #[error("cannot find out whether another run is under way: {0}")]
+    LockUnknown(String),
     /// The intent was settled before, or never recorded.
     #[error("the journal has no intent {0:?}")]
     Unknown(IntentId),
@@ -217,3 +273,18 @@ pub enum JournalError {
     #[error("the task that writes the journal ended early; this is a bug, please report it")]
     Aborted,
 }
+
+impl From<serde_json::Error> for JournalError {
+    fn from(error: serde_json::Error) -> JournalError {
+        JournalError::Record(error.to_string())
+    }
+}
+
+impl From<StoreError> for JournalError {
+    fn from(error: StoreError) -> JournalError {
+        JournalError::Store(Arc::new(error))
+    }
+}
+
+#[cfg(test)]
+mod tests;

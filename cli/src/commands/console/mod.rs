@@ -2,28 +2,36 @@
 
 mod editor;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use clap::ArgAction;
 use config::reference_checks::Place;
 use config::references::Reference;
 use lang::ast::Expr;
 use lang::eval::{Scope, evaluate};
-use lang::{Diagnostics, Type};
+use lang::{Diagnostics, Type, Value};
+use planner::hooks::{Hooks, NoHooks};
 use planner::outlook::Outlook;
+use planner::plan::Plan;
+use planner::{GivenVariable, VariableValue};
 
 use super::Exit;
-use crate::args::groups::VariableArgs;
+use super::apply::Verb;
+use super::operation::{self, Planned, Prepared};
+use crate::args::groups::{PlanningArgs, StateArgs, VariableArgs};
 use crate::render::value::format_value;
 use crate::session::Session;
 use editor::Terminal;
 
 /// Starts an interactive console for experimenting with Terraform interpolations. It reads expressions line by line from
-/// the standard input; objects are as the state holds them.
+/// the standard input; objects are as the state holds them, or as a plan leaves them.
 #[derive(Debug, clap::Parser)]
 pub struct ConsoleArgs {
     /// Path to the state file to read.
     #[arg(long, value_name = "path")]
     pub state: Option<String>,
-    /// Accepted: values are those of the state all the same.
+    /// Plan first, and evaluate with the objects as the plan leaves them.
     #[arg(long, action = ArgAction::Set, default_value_t = false)]
     pub plan: bool,
     /// If specified, output won't contain any color.
@@ -47,22 +55,66 @@ pub async fn run(session: &Session, args: &ConsoleArgs) -> Exit {
         Exit::Failure
     };
     session.environment.give(&args.variables.given);
+    if args.plan {
+        return match planned(session, args).await {
+            Ok((prepared, plan)) => {
+                let given = prepared.options.variables;
+                hold(session, &Outlook::of_plan(&prepared.workspace, &plan, given))
+            }
+            Err(diagnostics) => fail(&diagnostics),
+        };
+    }
     let state = match session.read_state(args.state.as_deref()).await {
         Ok(state) => state.unwrap_or_default(),
         Err(diagnostics) => return fail(&diagnostics),
     };
     let (workspace, diagnostics) = session.load(false);
     let Some(workspace) = workspace.filter(|_| !diagnostics.has_errors()) else { return fail(&diagnostics) };
-    let (given, diagnostics) = crate::variables::collect(session, &workspace.config, &args.variables.given);
+    let (mut given, diagnostics) = crate::variables::collect(session, &workspace.config, &args.variables.given);
     if diagnostics.has_errors() {
         return fail(&diagnostics);
     }
-    let outlook = match Outlook::of_state(&workspace, &state, given) {
-        Ok(outlook) => outlook,
-        Err(diagnostics) => return fail(&diagnostics),
+    // Nobody is asked for what has no value: it is not known here.
+    for (name, variable) in workspace.config.variables.iter().filter(|(_, variable)| variable.default.is_none()) {
+        given.entry(name.clone()).or_insert_with(|| GivenVariable {
+            value: VariableValue::Value(Value::unknown(Type::Dynamic)),
+            origin: "in the console".to_owned(),
+            range: variable.range,
+            automatic: true,
+        });
+    }
+    match Outlook::of_state(&workspace, &state, given) {
+        Ok(outlook) => hold(session, &outlook),
+        Err(diagnostics) => fail(&diagnostics),
+    }
+}
+
+/// A plan of the configuration, for `-plan`.
+async fn planned(session: &Session, args: &ConsoleArgs) -> Result<(Prepared, Plan), Diagnostics> {
+    let planning = PlanningArgs { variables: args.variables.clone(), ..PlanningArgs::default() };
+    let prepared = operation::prepare(session, &planning, false, Verb::Plan)?;
+    let state = StateArgs { lock: true, lock_timeout: Duration::ZERO, state: args.state.clone() };
+    let opened = session.open(&state, None, "OperationTypePlan").await?;
+    let hooks: Arc<dyn Hooks> = Arc::new(NoHooks);
+    let planned = match operation::open_state(session, &prepared, &opened, &hooks).await {
+        Ok((snapshots, _)) => Ok(operation::plan(&prepared, &snapshots, hooks).await),
+        Err(diagnostics) => Err(diagnostics),
     };
+    session.show(&opened.close().await);
+    let Planned { plan, diagnostics } = planned?;
+    match plan.filter(|_| !diagnostics.has_errors()) {
+        Some(plan) => {
+            session.show(&diagnostics);
+            Ok((prepared, plan))
+        }
+        None => Err(diagnostics),
+    }
+}
+
+/// Answers until there are no more questions.
+fn hold(session: &Session, outlook: &Outlook<'_>) -> Exit {
     if session.ui.is_interactive {
-        return converse(session, &outlook);
+        return converse(session, outlook);
     }
     let mut last = String::new();
     while let Some(line) = session.ui.read_line() {
@@ -70,9 +122,12 @@ pub async fn run(session: &Session, args: &ConsoleArgs) -> Exit {
             "" => String::new(),
             "exit" => return Exit::Success,
             "help" => HELP.to_owned(),
-            line => match answer(session, &outlook, line) {
+            line => match answer(session, outlook, line) {
                 Ok(text) => text,
-                Err(diagnostics) => return fail(&diagnostics),
+                Err(diagnostics) => {
+                    session.show(&diagnostics);
+                    return Exit::Failure;
+                }
             },
         };
     }

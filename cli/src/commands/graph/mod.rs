@@ -86,7 +86,14 @@ async fn draw(session: &Session, args: &GraphArgs) -> Result<String, Diagnostics
 /// The resources alone.
 fn resources(workspace: &Workspace, graph: &ConfigGraph) -> String {
     let mut text = "digraph G {\n  rankdir = \"RL\";\n  node [shape = rect, fontname = \"sans-serif\"];\n".to_owned();
+    let before = text.len();
     nodes(&workspace.config, &mut text);
+    if text.len() == before {
+        text.push_str(
+            "  /* This configuration does not contain any resources.         */\n  /* For a more detailed graph, try: \
+             terraform graph -type=plan */\n",
+        );
+    }
     let needs: BTreeMap<String, BTreeSet<String>> =
         graph.resource_dependencies().iter().map(|(from, to)| (from.to_string(), names(to))).collect();
     for (from, all) in &needs {

@@ -4,7 +4,7 @@ mod human;
 mod json;
 mod junit;
 
-use std::path::Path;
+use std::path::{Component, Path};
 use std::sync::Arc;
 
 use clap::ArgAction;
@@ -15,7 +15,7 @@ use testing::{FileOutcome, Reporter, Status, Suite};
 
 use super::Exit;
 use crate::args::groups::VariableArgs;
-use crate::session::Session;
+use crate::session::{Session, Tested};
 
 /// Executes automated integration tests against the current Terraform configuration: the run blocks of the test files beside
 /// it and in its directory of tests, in order. This command creates real infrastructure and attempts to clean it up on
@@ -81,20 +81,16 @@ fn suite(session: &Session, args: &TestArgs) -> Result<(Suite, Vec<TestFile>), D
     if args.json {
         session.ui.event(&crate::json_views::stream::Event::version());
     }
-    let (workspace, mut diagnostics) = session.load(false);
-    let Some(workspace) = workspace.filter(|_| !diagnostics.has_errors()) else { return Err(diagnostics) };
-    let (files, problems) = testing::discover(&session.sources, Path::new("."), Path::new(&args.test_directory))
-        .map_err(|error| {
-            let detail = format!("{}: {}.", error.path.display(), crate::io::reason(&error.error));
-            Diagnostics::from(Diagnostic::error("Failed to read test files", detail))
-        })?;
-    diagnostics.append(problems);
-    let is_default = args.test_directory == "tests";
-    if !is_default && !Path::new(&args.test_directory).is_dir() {
-        let detail = format!("Requested test directory {} does not exist.", args.test_directory);
-        diagnostics.push(Diagnostic::warning("Test directory does not exist", detail));
+    if !is_local(Path::new(&args.test_directory)) {
+        let detail = "The testing directory must be a relative path pointing to a directory local to the configuration \
+                      directory.";
+        return Err(Diagnostic::error("Invalid testing directory", detail).into());
     }
     session.environment.give(&args.variables.given);
+    let (tested, mut diagnostics) = session.load_with_tests(&args.test_directory);
+    let Some(Tested { workspace, files, modules }) = tested.filter(|_| !diagnostics.has_errors()) else {
+        return Err(diagnostics);
+    };
     let (given, problems) = crate::variables::collect(session, &workspace.config, &args.variables.given);
     diagnostics.append(problems);
     if diagnostics.has_errors() {
@@ -111,12 +107,25 @@ fn suite(session: &Session, args: &TestArgs) -> Result<(Suite, Vec<TestFile>), D
             declared.map(|(name, value)| (name.clone(), value.clone())).collect()
         }),
         provisioners: Arc::new(session.environment.provisioners()),
-        modules_dir: session.environment.data_dir().join("modules"),
-        packages: Box::new(crate::downloads::fetcher(&session.environment)),
+        modules,
         parallelism: args.parallelism.max(1),
         interrupt: Interrupt::default(),
     };
     Ok((suite, files.into_iter().filter(wanted).collect()))
+}
+
+/// Whether a path leads to a place below the working directory, whatever is there.
+fn is_local(path: &Path) -> bool {
+    let mut depth = 0usize;
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::Normal(_) => depth += 1,
+            Component::ParentDir if depth > 0 => depth -= 1,
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return false,
+        }
+    }
+    true
 }
 
 async fn execute(session: &Session, args: &TestArgs, suite: &Suite, files: &[TestFile]) -> (Exit, Vec<FileOutcome>) {

@@ -1,6 +1,8 @@
 //! EKS.
 
 pub mod cluster;
+pub mod cluster_auth;
+pub mod cluster_auth_data;
 pub mod cluster_data;
 pub mod cluster_parts;
 pub mod node_group;
@@ -24,6 +26,8 @@ pub(crate) fn register(registry: &mut Registry<Aws>) {
     registry.resource::<cluster::EksCluster>();
     registry.resource::<node_group::NodeGroup>();
     registry.data_source::<cluster_data::ClusterData>();
+    registry.data_source::<cluster_auth_data::ClusterAuthData>();
+    registry.ephemeral_resource::<cluster_auth::ClusterAuth>();
     registry.data_source::<node_group_data::NodeGroupData>();
     registry.data_source::<node_group_data::NodeGroupsData>();
 }

@@ -229,6 +229,8 @@ fn merged(mut known: IamRole, role: Role, inline: Vec<InlinePolicy>, attached: B
     // Whole seconds, as Terraform stores it.
     known.create_date = DateTime::from_secs(role.create_date.secs()).fmt(Format::DateTime).ok();
     known.description = Some(role.description.unwrap_or_default());
+    // An imported role has it unset.
+    known.force_detach_policies = Some(known.force_detach_policies.unwrap_or_default());
     known.max_session_duration = role.max_session_duration.map(i64::from).or(Some(3600));
     known.name_prefix = Some(names::prefix_of(&role.role_name).to_owned());
     known.name = Some(role.role_name);

@@ -59,7 +59,7 @@ async fn one_run_excludes_the_others() {
     let lock = first.lock(info(), ONCE).await.unwrap();
     // Opening and closing the file must not drop the lock, as it would a POSIX record lock.
     second.read().await.unwrap();
-    let Err(LockError::Held { info: Some(holder), reason }) = second.lock(info(), ONCE).await else { panic!() };
+    let Err(LockError::Held { info: Some(holder), reason, .. }) = second.lock(info(), ONCE).await else { panic!() };
     assert_eq!((holder.id, holder.who.as_str()), (lock.clone(), "user@host"));
     assert_eq!(reason, "resource temporarily unavailable");
     assert!(matches!(second.unlock(&lock).await, Err(LockError::NotLocked)));

@@ -1,40 +1,6 @@
 use super::*;
-
-fn intent(name: &str) -> Intent {
-    Intent {
-        address: format!("module.a[\"x\"].aws_vpc.{name}[0]").parse().unwrap(),
-        deposed: None,
-        provider: "provider[\"registry.terraform.io/hashicorp/aws\"].west".parse().unwrap(),
-        operation: Operation::Create,
-        planned: Json::parse("{\"cidr\":\"10.0.0.0/16\",\"password\":\"hush\",\"size\":12345678901234567890123.5}")
-            .unwrap(),
-        client_token: Some("token-1".to_owned()),
-        dependencies: crate::model::sorted_dependencies([Arc::new("aws_x.y".parse().unwrap())]),
-        create_before_destroy: true,
-        lineage: Lineage("l".into()),
-        serial: Serial(7),
-    }
-}
-
-fn object(id: &str) -> InstanceObject {
-    InstanceObject {
-        attributes: Json::from_value(&serde_json::json!({ "id": id })),
-        schema_version: 1,
-        dependencies: crate::model::sorted_dependencies([Arc::new("aws_x.y".parse().unwrap())]),
-        ..InstanceObject::default()
-    }
-}
-
-/// Three intents: one pending, one with an id, one done.
-async fn fill(journal: &LocalJournal) -> [IntentId; 3] {
-    let a = journal.intend(intent("a")).await.unwrap();
-    let b = journal.intend(intent("b")).await.unwrap();
-    journal.handed_over(b, Arc::new(object("vpc-0"))).await.unwrap();
-    journal.handed_over(b, Arc::new(object("vpc-1"))).await.unwrap();
-    let c = journal.intend(Intent { operation: Operation::Delete, ..intent("c") }).await.unwrap();
-    journal.outcome(c, Outcome::Object(Arc::new(object("vpc-2")))).await.unwrap();
-    [a, b, c]
-}
+use crate::journal::tests::{fill, intent, object};
+use crate::journal::{Journal, Outcome};
 
 #[tokio::test]
 async fn the_next_run_sees_what_this_one_recorded() {
