@@ -336,14 +336,16 @@ impl PgStore {
             });
         }
         if own {
+            // Looking takes a while with a large state.
+            let is_sealed = |text: &str| !self.codec.is_clear() && sealed(text.as_bytes()).is_some();
             let change = Change {
                 schema,
                 workspace: &self.workspace,
                 old: old.as_ref().zip(data.as_deref().map(rows::digest)),
                 new: &state,
                 digest: rows::digest(&text),
-                was_sealed: data.as_deref().is_some_and(|data| sealed(data.as_bytes()).is_some()),
-                is_sealed: sealed(text.as_bytes()).is_some(),
+                was_sealed: data.as_deref().is_some_and(is_sealed),
+                is_sealed: is_sealed(&text),
                 by: held.as_ref().map(|held| &held.info),
             };
             change.record(&mut transaction).await.map_err(self.failed("write"))?;

@@ -1,6 +1,8 @@
+use std::borrow::Cow;
 use std::sync::Mutex;
 
 use super::*;
+use crate::codec::{Label, Opened, Seal, SealError};
 use crate::journal::tests::{fill, intent};
 use crate::journal::{Journal, Outcome};
 
@@ -114,4 +116,36 @@ async fn records_that_come_together_are_written_together() {
     }
     assert_eq!(ObjectJournal::open(shelf.clone(), Codec::default()).await.unwrap().records().await.unwrap().len(), 100);
     assert!(shelf.writes() < 10, "{} writes", shelf.writes());
+}
+
+/// Turns bytes into numbers.
+struct Numbers;
+
+impl Seal for Numbers {
+    fn seal(&self, clear: &[u8], _: &Label) -> Result<Vec<u8>, SealError> {
+        Ok(serde_json::json!({"encryption_version": "numbers", "data": clear}).to_string().into_bytes())
+    }
+
+    fn open<'b>(&self, stored: &'b [u8]) -> Result<Opened<'b>, SealError> {
+        let found: serde_json::Value = serde_json::from_slice(stored).unwrap();
+        let clear = serde_json::from_value(found["data"].clone()).unwrap();
+        Ok(Opened { clear: Cow::Owned(clear), label: Label::default(), outdated: false })
+    }
+}
+
+#[tokio::test]
+async fn every_line_but_the_first_is_sealed() {
+    let shelf = Shelf::default();
+    let codec = || Codec::sealed(Arc::new(Numbers));
+    let journal = ObjectJournal::open(shelf.clone(), codec()).await.unwrap();
+    let [a, _, c] = fill(&journal).await;
+    journal.settle(&[a]).await.unwrap();
+    journal.outcome(c, Outcome::Failed).await.unwrap();
+    let content = String::from_utf8(shelf.content().unwrap()).unwrap();
+    assert!(content.lines().count() > 3 && content.lines().skip(1).all(|line| line.contains("numbers")), "{content}");
+    assert!(["hush", "vpc", "10.0.0.0"].iter().all(|text| !content.contains(text)), "{content}");
+    let next = ObjectJournal::open(shelf.clone(), codec()).await.unwrap();
+    assert_eq!(next.records().await.unwrap(), journal.records().await.unwrap());
+    let refused = ObjectJournal::open(shelf, Codec::default()).await.err().unwrap();
+    assert!(matches!(refused, JournalError::Sealed { source: SealError::NotConfigured, .. }), "{refused}");
 }
