@@ -88,7 +88,7 @@ fn a_lock_of_somebody_else_keeps_out() {
     let storage = CloudStorage::shared().unwrap();
     let bucket = record(&workspace, &tool)["config"]["bucket"].as_str().unwrap().to_owned();
     storage.put_object(&bucket, "a/b/default.tflock", lock).unwrap();
-    let refused = workspace.run(&tool, &["plan", "-no-color", "-input=false"]).unwrap().expect(1);
+    let refused = workspace.run(&tool, APPLY).unwrap().expect(1);
     refused.shows("Error acquiring the state lock").shows("Error 412").shows("Who:       you@there");
     let text = refused.text();
     let id = text.split("ID: ").nth(1).unwrap().split_whitespace().next().unwrap();
@@ -96,6 +96,33 @@ fn a_lock_of_somebody_else_keeps_out() {
     workspace.run(&tool, &["force-unlock", "-force", "5d4f"]).unwrap().expect(1).shows("should be numerical");
     workspace.run(&tool, &["force-unlock", "-force", id]).unwrap().expect(0);
     workspace.run(&tool, APPLY).unwrap().expect(0);
+}
+
+#[test]
+fn an_encrypted_state_can_not_be_read_in_the_bucket() {
+    let tool = tool();
+    if tool.is_terraform() {
+        return; // it encrypts nothing
+    }
+    let mut workspace = configuration(1);
+    let encryption = r#"
+        key_provider "pbkdf2" "k" {
+          passphrase = "correct horse battery staple"
+          iterations = 200000
+        }
+        method "aes_gcm" "m" { keys = key_provider.pbkdf2.k }
+        state {
+          method   = method.aes_gcm.m
+          enforced = true
+        }"#;
+    workspace.set("TF_ENCRYPTION", encryption);
+    workspace.run(&tool, INIT).unwrap().expect(0);
+    workspace.run(&tool, APPLY).unwrap().expect(0);
+    workspace.run(&tool, SETTLED).unwrap().expect(0);
+    let bucket = record(&workspace, &tool)["config"]["bucket"].as_str().unwrap().to_owned();
+    let stored = CloudStorage::shared().unwrap().object(&bucket, "a/b/default.tfstate").unwrap();
+    assert!(stored["encrypted_data"].is_string() && stored.get("resources").is_none(), "{stored}");
+    assert_eq!(state(&workspace, &tool)["resources"][0]["name"], "r0");
 }
 
 #[test]
