@@ -72,7 +72,18 @@ impl Recorder {
         if let Some(heart) = &self.heart {
             heart.confirm().await.map_err(|lost| JournalError::LockLost(lost.reason))?;
         }
-        self.journal.intend(intent).await
+        self.bounded(self.journal.intend(intent)).await
+    }
+
+    /// Waits for the journal, as long as the lock lets its place be expected to answer.
+    async fn bounded<T>(&self, recording: impl Future<Output = Result<T, JournalError>>) -> Result<T, JournalError> {
+        match &self.heart {
+            None => recording.await,
+            Some(heart) => {
+                let silence = || Err(JournalError::LockLost("the journal's place does not answer".to_owned()));
+                heart.bounded(recording).await.unwrap_or_else(silence)
+            }
+        }
     }
 
     /// Returns how the state's lock was lost, when it is; never, if none is held.
@@ -97,7 +108,7 @@ impl Recorder {
         object: Arc<InstanceObject>,
     ) -> Result<(), JournalError> {
         self.change(|state| state.set_current(address, provider, Some(object.clone())));
-        self.journal.handed_over(id, object).await
+        self.bounded(self.journal.handed_over(id, object)).await
     }
 
     /// Records what a creation made, durably, while more is to be done to it before it has come to its end.
@@ -109,7 +120,7 @@ impl Recorder {
         object: Arc<InstanceObject>,
     ) -> Result<(), JournalError> {
         self.change(|state| state.set_current(address, provider, Some(object.clone())));
-        self.journal.outcome(id, Outcome::Object(object)).await
+        self.bounded(self.journal.outcome(id, Outcome::Object(object))).await
     }
 
     /// Records how an operation ended and what the state holds now. `object`: the instance's object after it.
@@ -132,7 +143,7 @@ impl Recorder {
                 None => state.set_current(address, provider, object),
             });
         }
-        let recorded = self.journal.outcome(id, outcome).await;
+        let recorded = self.bounded(self.journal.outcome(id, outcome)).await;
         lock(&self.settling).push(id);
         self.changed.notify_one();
         recorded
@@ -192,7 +203,7 @@ impl Recorder {
         match stored {
             Some(Ok(_)) => {
                 // A record that stays although the state holds its outcome is settled by the next run.
-                let _ = self.journal.settle(&settled).await;
+                let _ = self.bounded(self.journal.settle(&settled)).await;
                 true
             }
             failed => {
