@@ -77,6 +77,6 @@ fn the_program_completes_its_own_command_line() {
     let folder = Folder::new("");
     let ask = |line: &str| text(&folder.command(&[]).env("COMP_LINE", line).output().unwrap());
     assert_eq!(ask("windlass pl"), "plan\n");
-    assert_eq!(ask("windlass state re"), "replace-provider\n");
+    assert_eq!(ask("windlass state re"), "recover\nreplace-provider\n");
     assert!(ask("windlass -").lines().any(|line| line == "-help"));
 }
