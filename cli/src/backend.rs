@@ -10,33 +10,35 @@ use config::module::Backend;
 use lang::ast::BodySchema;
 use lang::eval::{NoScope, evaluate};
 use lang::syntax::parse_expression;
-use lang::types::ObjectType;
-use lang::{Diagnostic, Diagnostics, Range, Sources, Str, Type, Value};
+use lang::{Diagnostic, Diagnostics, Range, Sources, Str, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use state::backend::local::{DEFAULT_WORKSPACE, LocalPaths, LocalStore, WORKSPACE_FOLDER};
 use state::backend::remote::{Argument, ArgumentType, Finding, Kinds, Surroundings};
-use state::{StateStore, StoreError};
+use state::{Codec, StateStore, StoreError};
 
 use crate::downloads;
 use crate::io::Environment;
 
 /// Backends that Terraform has and this program has not.
-const FOREIGN_KINDS: &[&str] = &["azurerm", "cloud", "consul", "cos", "gcs", "kubernetes", "oci", "oss", "remote"];
+const FOREIGN_KINDS: &[&str] = &["azurerm", "cloud", "consul", "cos", "kubernetes", "oci", "oss", "remote"];
 
 /// The kinds of backend that are linked in.
 const KINDS: Kinds = Kinds::with(&[
+    state_gcs::KIND,
     #[cfg(feature = "s3")]
     state_s3::KIND,
 ]);
 
 /// Settings of the `local` backend.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct LocalBackend {
     /// `path`: the state file of the default workspace.
     pub path: Option<String>,
     /// `workspace_dir`: the folder of the other workspaces.
     pub workspace_dir: Option<String>,
+    /// How states are written.
+    pub codec: Codec,
 }
 
 impl LocalBackend {
@@ -91,7 +93,7 @@ impl state::Backend for LocalBackend {
     }
 
     fn store(&self, workspace: &str) -> Result<Arc<dyn StateStore>, StoreError> {
-        Ok(Arc::new(LocalStore::new(self.paths(workspace))))
+        Ok(Arc::new(LocalStore::with_codec(self.paths(workspace), &self.codec)))
     }
 }
 
@@ -191,16 +193,22 @@ impl Record {
     ///
     /// # Errors
     /// A kind that this program does not have, arguments that are missing or of no use.
-    pub fn open(&self, environment: &Environment, block: Option<&Backend>) -> Result<Place, Diagnostics> {
+    pub fn open(
+        &self,
+        environment: &Environment,
+        block: Option<&Backend>,
+        codec: &Codec,
+    ) -> Result<Place, Diagnostics> {
         let text = |name: &str| self.config.get(name).and_then(Json::as_str).map(str::to_owned);
         if self.kind == "local" {
-            return Ok(Place::Local(LocalBackend { path: text("path"), workspace_dir: text("workspace_dir") }));
+            let (path, workspace_dir) = (text("path"), text("workspace_dir"));
+            return Ok(Place::Local(LocalBackend { path, workspace_dir, codec: codec.clone() }));
         }
         let findings = self.findings(environment, block, true);
         if findings.has_errors() {
             return Err(findings);
         }
-        match KINDS.open(&self.kind, &self.config, &surroundings(environment)) {
+        match KINDS.open(&self.kind, &self.config, &surroundings(environment, codec.clone())) {
             Ok(Some(backend)) => Ok(Place::Remote(backend)),
             Ok(None) => Err(unsupported(&self.kind).into()),
             Err(error) => {
@@ -218,7 +226,7 @@ impl Record {
     /// The errors of the arguments, or the warnings.
     fn findings(&self, environment: &Environment, block: Option<&Backend>, errors: bool) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
-        for finding in KINDS.check(&self.kind, &self.config, &surroundings(environment)) {
+        for finding in KINDS.check(&self.kind, &self.config, &surroundings(environment, Codec::default())) {
             if finding.is_error != errors {
                 continue;
             }
@@ -230,11 +238,13 @@ impl Record {
     }
 }
 
-fn surroundings(environment: &Environment) -> Surroundings {
+/// What services are reached with.
+pub fn surroundings(environment: &Environment, codec: Codec) -> Surroundings {
     Surroundings {
         client: downloads::client(environment),
         variables: environment.variables.clone(),
         journal_folder: environment.data_dir().join("windlass"),
+        codec,
     }
 }
 
@@ -255,8 +265,9 @@ fn unsupported(kind: &str) -> Diagnostic {
             .to_owned()
     } else if FOREIGN_KINDS.contains(&kind) {
         format!(
-            "This program keeps states in local files, in S3, behind an HTTP address, and in PostgreSQL; it cannot use the \
-             backend {kind:?}. Use one of the backends \"local\", \"s3\", \"http\" and \"pg\", or leave the block out."
+            "This program keeps states in local files, in S3, in Google Cloud Storage, behind an HTTP address, and in \
+             PostgreSQL; it cannot use the backend {kind:?}. Use one of the backends \"local\", \"s3\", \"gcs\", \"http\" and \
+             \"pg\", or leave the block out."
         )
     } else {
         format!("There is no backend type named {kind:?}.")
@@ -282,7 +293,7 @@ pub fn configured(block: &Backend) -> Result<Record, Diagnostics> {
             config.insert((*name).to_owned(), Json::Null);
             continue;
         };
-        match evaluate(&attribute.expr, &NoScope, &mut diagnostics).convert(&value_type(*ty)) {
+        match evaluate(&attribute.expr, &NoScope, &mut diagnostics).convert(&ty.value_type()) {
             Ok(value) => {
                 config.insert((*name).to_owned(), json(&value));
             }
@@ -295,24 +306,6 @@ pub fn configured(block: &Backend) -> Result<Record, Diagnostics> {
     let (config, _) = diagnostics.ok_or_errors(config)?;
     let hash = hash(kind, arguments, &config);
     Ok(Record { kind: kind.to_owned(), config, hash })
-}
-
-fn value_type(ty: ArgumentType) -> Type {
-    match ty {
-        ArgumentType::Text => Type::String,
-        ArgumentType::Number => Type::Number,
-        ArgumentType::Flag => Type::Bool,
-        ArgumentType::Texts => Type::set(Type::String),
-        ArgumentType::TextMap => Type::map(Type::String),
-        ArgumentType::Object(attributes) => {
-            let types = attributes.iter().map(|attribute| (attribute.name.into(), value_type(attribute.ty)));
-            let optional = attributes.iter().filter(|attribute| !attribute.required);
-            Type::Object(Arc::new(ObjectType {
-                attributes: types.collect(),
-                optional: optional.map(|attribute| attribute.name.into()).collect(),
-            }))
-        }
-    }
 }
 
 /// A known value, as the record has it.
@@ -349,7 +342,7 @@ pub fn override_settings(
             diagnostics.push(Diagnostic::error("Invalid backend configuration argument", detail).at(range));
             continue;
         };
-        let ty = value_type(argument.ty);
+        let ty = argument.ty.value_type();
         let value = match given {
             Given::Value(value, _) => value,
             Given::Text(text) if ty.is_primitive() => Value::string(text.as_str()),
@@ -383,11 +376,11 @@ pub fn override_settings(
 ///
 /// # Errors
 /// "Backend initialization required", wherever Terraform says so.
-pub fn selected(environment: &Environment, block: Option<&Backend>) -> Result<Place, Diagnostics> {
+pub fn selected(environment: &Environment, block: Option<&Backend>, codec: &Codec) -> Result<Place, Diagnostics> {
     let record = Record::read(&environment.data_dir())?;
     let Some(block) = block else {
         return match record {
-            None => Ok(Place::Local(LocalBackend::default())),
+            None => Ok(Place::Local(LocalBackend { codec: codec.clone(), ..LocalBackend::default() })),
             Some(record) => Err(required(&format!("Unsetting the previously set backend {:?}", record.kind)).into()),
         };
     };
@@ -399,7 +392,7 @@ pub fn selected(environment: &Environment, block: Option<&Backend>) -> Result<Pl
             Err(changed(&reason).into())
         }
         Some(record) if record.hash == wanted.hash || record.config == wanted.config => {
-            record.open(environment, Some(block))
+            record.open(environment, Some(block), codec)
         }
         Some(_) => Err(changed("Backend configuration block has changed").into()),
     }
@@ -524,7 +517,8 @@ mod tests {
 
     #[test]
     fn workspaces_have_files_of_their_own() {
-        let backend = LocalBackend { path: Some("a/s.tfstate".into()), workspace_dir: Some("ws".into()) };
+        let (path, workspace_dir) = (Some("a/s.tfstate".into()), Some("ws".into()));
+        let backend = LocalBackend { path, workspace_dir, ..LocalBackend::default() };
         assert_eq!(backend.paths("default").write, Path::new("a/s.tfstate"));
         assert_eq!(backend.paths("x").write, Path::new("ws/x/terraform.tfstate"));
         assert_eq!(LocalBackend::default().paths("x").write, Path::new("terraform.tfstate.d/x/terraform.tfstate"));

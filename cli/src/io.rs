@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use crate::args::groups::GivenVariable;
 
 /// The streams of a run.
 pub struct Io {
@@ -29,6 +32,8 @@ pub struct Environment {
     pub variables: BTreeMap<String, String>,
     /// The working directory when the run began.
     pub working_directory: PathBuf,
+    /// The `-var` and `-var-file` flags of the command, once it is known.
+    pub flags: Arc<OnceLock<Vec<GivenVariable>>>,
 }
 
 /// The system's message without its number, in Go's lower case.
@@ -38,6 +43,16 @@ pub fn reason(error: &std::io::Error) -> String {
 }
 
 impl Environment {
+    /// Takes the `-var` and `-var-file` flags of the command, which the `encryption` block may refer to.
+    pub fn give(&self, flags: &[GivenVariable]) {
+        self.flags.get_or_init(|| flags.to_vec());
+    }
+
+    /// These flags.
+    pub fn given(&self) -> &[GivenVariable] {
+        self.flags.get().map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// A variable that is set and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|v| !v.is_empty())

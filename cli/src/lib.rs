@@ -12,6 +12,7 @@ pub mod context;
 pub mod credentials;
 pub mod dispatch;
 pub mod downloads;
+pub mod encryption;
 mod interrupts;
 pub mod io;
 pub mod json_views;

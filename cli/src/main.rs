@@ -26,7 +26,7 @@ fn main() -> ExitCode {
 /// The providers that are linked in.
 fn providers(environment: &Environment) -> ProviderRegistry {
     ProviderRegistry::new([
-        Arc::new(provider_utility::Builtin::default().with_states(Arc::new(RemoteStates(environment.clone()))))
+        Arc::new(provider_utility::Builtin::default().with_states(Arc::new(RemoteStates::new(environment.clone()))))
             as Arc<dyn sdk::Provider>,
         #[cfg(feature = "aws")]
         Arc::new(provider_aws::AwsProvider),
@@ -40,6 +40,7 @@ fn environment() -> Environment {
     Environment {
         variables: std::env::vars_os().filter_map(text).collect(),
         working_directory: std::env::current_dir().unwrap_or_default(),
+        ..Environment::default()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Saved plans: `plan -out`, `show PLAN`, `apply PLAN`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -12,7 +13,10 @@ use planner::Workspace;
 use planner::plan::Plan;
 use planner::planfile::{self, PlanFileError, SavedPlan, SealingKey, WriteError};
 use sha2::{Digest, Sha256};
+use state::SealError;
+use state::codec::{self, Label, Sealed};
 
+use crate::encryption::without_keys;
 use crate::io::reason;
 use crate::session::{Session, chain};
 
@@ -33,12 +37,21 @@ pub fn save(session: &Session, plan: &Plan, path: &str, in_clear: bool) -> Resul
     let failed = |what: String| Diagnostic::error("Failed to write plan file", format!("The plan file {what}."));
     let saved =
         SavedPlan { plan: plan.clone(), files: configuration_files(session), workspace: session.workspace_name() };
-    let bytes = planfile::write(&saved, || if in_clear { Ok(None) } else { key(session, true).map(Some) }).map_err(
+    let encryption = session.encryption().map_err(first)?;
+    // What is encrypted as a whole needs no seal within.
+    let unsealed = in_clear || encryption.encrypts_plans();
+    let bytes = planfile::write(&saved, || if unsealed { Ok(None) } else { key(session, true).map(Some) }).map_err(
         |error| match error {
             WriteError::Key(detail) => failed(format!("holds sensitive values, and the key to seal them {detail}")),
             WriteError::Plan(error) => failed(format!("could not be made: {}", chain(&error))),
         },
     )?;
+    let bytes = match encryption.plan() {
+        Some(seal) => seal
+            .seal(&bytes, &Label::default())
+            .map_err(|error| failed(format!("could not be encrypted: {}", chain(&error))))?,
+        None => bytes,
+    };
     write_private(Path::new(path), &bytes)
         .map_err(|error| failed(format!("could not be written: open {path}: {}", reason(&error))))?;
     let warning = || {
@@ -47,7 +60,14 @@ pub fn save(session: &Session, plan: &Plan, path: &str, in_clear: bool) -> Resul
         );
         Diagnostic::warning("Sensitive values in clear", detail)
     };
-    Ok((in_clear && planfile::is_sensitive(plan)).then(warning))
+    let is_clear = in_clear && !encryption.encrypts_plans();
+    Ok((is_clear && planfile::is_sensitive(plan)).then(warning))
+}
+
+/// The first message, where one alone can be told.
+fn first(problems: Diagnostics) -> Diagnostic {
+    let unknown = || Diagnostic::error("Failed to set up encryption", "Nothing more is known.");
+    problems.into_iter().find(Diagnostic::is_error).unwrap_or_else(unknown)
 }
 
 /// The configuration that a plan is made from: what was read of it, and the list of installed modules.
@@ -57,8 +77,12 @@ fn configuration_files(session: &Session) -> BTreeMap<String, Vec<u8>> {
         .sources
         .all()
         .iter()
-        .map(|source| (source.name.to_string_lossy().into_owned(), source.bytes.to_vec()))
+        .map(|source| (source.name.to_string_lossy().into_owned(), source))
         .filter(|(name, _)| is_configuration(name))
+        .map(|(name, source)| {
+            let bytes = without_keys(&name, &source.bytes);
+            (name, bytes)
+        })
         .collect();
     if let Ok(manifest) = std::fs::read(manifest_path(&session.environment.data_dir())) {
         files.insert(MANIFEST.to_owned(), manifest);
@@ -68,7 +92,7 @@ fn configuration_files(session: &Session) -> BTreeMap<String, Vec<u8>> {
 
 /// A file that holds a saved plan, whatever its name.
 pub fn is_plan(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"PK")
+    bytes.starts_with(b"PK") || codec::sealed(bytes) == Some(Sealed::Other)
 }
 
 /// Reads a saved plan.
@@ -80,7 +104,14 @@ pub fn read(session: &Session, path: &str) -> Result<SavedPlan, Diagnostic> {
         return Err(failed(detail.to_owned()));
     }
     let bytes = std::fs::read(path).map_err(|error| failed(format!("Error: stat {path}: {}", reason(&error))))?;
-    planfile::read(&bytes, || key(session, false).ok()).map_err(|error| {
+    let encryption = session.encryption().map_err(first)?;
+    let opened = match encryption.plan() {
+        Some(seal) => seal.open(&bytes).map(|opened| opened.clear),
+        None if codec::sealed(&bytes).is_some() => Err(SealError::NotConfigured),
+        None => Ok(Cow::Borrowed(bytes.as_slice())),
+    };
+    let clear = opened.map_err(|error| failed(format!("The plan file {path} can't be used: {error}.")))?;
+    planfile::read(&clear, || key(session, false).ok()).map_err(|error| {
         let hint = match &error {
             PlanFileError::Sealed => format!(
                 " The key was made where the plan was, in {}. There are three ways to apply a plan elsewhere: take that file \

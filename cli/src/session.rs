@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use config::loader::{ConfigFiles, load_module, manifest_path};
@@ -16,6 +16,7 @@ use planner::{ProviderRegistry, Workspace};
 use state::backend::Lease;
 use state::backend::local::{DEFAULT_WORKSPACE, LocalPaths, LocalStore};
 use state::{Heart, LockError, LockId, LockInfo, Parts, State, StateStore, StoreError};
+use state_encryption::Encryption;
 
 use crate::args::groups::{StateArgs, StateOutArgs, duration};
 use crate::backend::{LocalBackend, Place};
@@ -32,6 +33,8 @@ pub struct Session {
     pub sources: Sources,
     /// The providers linked in.
     pub providers: ProviderRegistry,
+    /// What encrypts states and plans, once that was asked for.
+    encryption: OnceLock<Encryption>,
 }
 
 /// The state's place, with the lock if it is held.
@@ -69,7 +72,7 @@ pub struct Tested {
 impl Session {
     /// A session over the current directory.
     pub fn new(ui: Arc<Ui>, environment: Environment, providers: ProviderRegistry) -> Session {
-        Session { ui, environment, sources: Sources::new(), providers }
+        Session { ui, environment, sources: Sources::new(), providers, encryption: OnceLock::new() }
     }
 
     /// Shows messages.
@@ -217,11 +220,38 @@ impl Session {
             let detail = format!("{name:?} is not allowed. {WORKSPACE_NAMES}");
             return Err(Diagnostic::error("Invalid workspace name set using TF_WORKSPACE", detail).into());
         }
+        let module = self.root_module()?;
+        let block = module.as_ref().and_then(|module| module.backend.as_ref());
+        crate::backend::selected(&self.environment, block, self.encryption_of(module.as_ref())?.state())
+    }
+
+    fn root_module(&self) -> Result<Option<Module>, Diagnostics> {
         let root = Path::new(".");
         let (module, diagnostics) = load_module(&self.sources, root, root, ModulePath::root());
-        let (module, _) = diagnostics.ok_or_errors(module)?;
-        let block = module.as_ref().and_then(|module| module.backend.as_ref());
-        crate::backend::selected(&self.environment, block)
+        Ok(diagnostics.ok_or_errors(module)?.0)
+    }
+
+    /// What encrypts states and plans.
+    ///
+    /// # Errors
+    /// A configuration that can't be read, mistakes in what it says about encryption.
+    pub fn encryption(&self) -> Result<Encryption, Diagnostics> {
+        match self.encryption.get() {
+            Some(known) => Ok(known.clone()),
+            None => self.encryption_of(self.root_module()?.as_ref()),
+        }
+    }
+
+    /// The same, of this root module.
+    ///
+    /// # Errors
+    /// Mistakes in what it says about encryption.
+    pub fn encryption_of(&self, module: Option<&Module>) -> Result<Encryption, Diagnostics> {
+        if let Some(known) = self.encryption.get() {
+            return Ok(known.clone());
+        }
+        let encryption = crate::encryption::configured(self, module)?;
+        Ok(self.encryption.get_or_init(|| encryption).clone())
     }
 
     /// The file that the state is written to, if it is one.
@@ -239,7 +269,9 @@ impl Session {
     /// service's workspace begins to exist when its state is first asked for.
     async fn store(&self, path: Option<&str>, out: Option<&StateOutArgs>) -> Result<Arc<dyn StateStore>, Diagnostics> {
         match self.backend()? {
-            Place::Local(backend) => Ok(Arc::new(LocalStore::new(self.paths(&backend, path, out)))),
+            Place::Local(backend) => {
+                Ok(Arc::new(LocalStore::with_codec(self.paths(&backend, path, out), &backend.codec)))
+            }
             Place::Remote(backend) => {
                 let failed = |error: StoreError| Diagnostic::error("Error loading state", chain(&error));
                 let workspace = self.workspace_name();

@@ -24,6 +24,7 @@ pub(crate) fn assemble(reader: &mut Reader<'_>, files: ModuleFiles, dir: PathBuf
             required_versions: Vec::new(),
             required_providers: BTreeMap::new(),
             backend: None,
+            encryption: Vec::new(),
             providers: BTreeMap::new(),
             variables: BTreeMap::new(),
             locals: BTreeMap::new(),
@@ -112,6 +113,17 @@ impl Assembly {
                 }
                 self.module.backend = Some(backend);
             }
+            for encryption in file.encryptions {
+                if let Some(first) = self.module.encryption.first() {
+                    let detail = format!(
+                        "A module may have only one encryption configuration. Encryption was previously configured at {}.",
+                        reader.place(first.range)
+                    );
+                    self.duplicate("Duplicate encryption configuration", detail, encryption.range);
+                    continue;
+                }
+                self.module.encryption.push(encryption);
+            }
             for cloud in file.clouds {
                 if let Some(first) = &self.cloud {
                     let detail = format!(
@@ -149,6 +161,17 @@ impl Assembly {
             if !file.required_versions.is_empty() {
                 self.module.required_versions = file.required_versions;
             }
+            let mut encryptions = file.encryptions.into_iter();
+            let first = encryptions.next();
+            if let (Some(first), Some(second)) = (&first, encryptions.next()) {
+                let detail = format!(
+                    "Each override file may have only one encryption configuration. Encryption was previously configured at \
+                     {}.",
+                    reader.place(first.range)
+                );
+                self.duplicate("Duplicate encryption configuration", detail, second.range);
+            }
+            self.module.encryption.extend(first);
             for (blocks, summary, what) in [
                 (file.backends, "Duplicate backend configuration", "backend configuration. A backend"),
                 (file.clouds, "Duplicate HCP Terraform configurations", "'cloud' block. A 'cloud' block"),

@@ -24,6 +24,8 @@ pub struct Module {
     pub required_providers: BTreeMap<Str, RequiredProvider>,
     /// The `backend` or `cloud` block; root only.
     pub backend: Option<Backend>,
+    /// `encryption` blocks: the one of the module, and those of override files; root only.
+    pub encryption: Vec<Encryption>,
     /// `provider` blocks by local name and alias.
     pub providers: BTreeMap<(Str, Option<Str>), ProviderBlock>,
     /// `variable` blocks.
@@ -76,6 +78,15 @@ pub struct Backend {
     /// `local`, `s3`, …; `cloud` for a `cloud` block.
     pub kind: Str,
     /// Its arguments.
+    pub body: Body,
+    /// The block's header.
+    pub range: Range,
+}
+
+/// An `encryption` block, which is an extension of this program in the form that OpenTofu gave it.
+#[derive(Clone, Debug)]
+pub struct Encryption {
+    /// Its content.
     pub body: Body,
     /// The block's header.
     pub range: Range,

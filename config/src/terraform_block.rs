@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use lang::ast::{Attribute, Block, Body, BodySchema, Expr, ExprKind, ObjectItem, ObjectKey, StepKind};
 use lang::{Diagnostics, Range, Str, Type};
 
-use crate::module::{Backend, Located, RequiredProvider};
+use crate::module::{Backend, Encryption, Located, RequiredProvider};
 use crate::provider_source::{implied_source, parse_provider_source};
 use crate::reader::{Reader, constant, schema};
 use crate::version::Constraints;
@@ -22,7 +22,13 @@ static EXPERIMENTS: LazyLock<BodySchema> =
 static TERRAFORM: LazyLock<BodySchema> = LazyLock::new(|| {
     schema(
         &[("required_version", false), ("experiments", false), ("language", false)],
-        &[("backend", &["type"]), ("cloud", &[]), ("required_providers", &[]), ("provider_meta", &["provider"])],
+        &[
+            ("backend", &["type"]),
+            ("cloud", &[]),
+            ("encryption", &[]),
+            ("required_providers", &[]),
+            ("provider_meta", &["provider"]),
+        ],
     )
 });
 
@@ -32,6 +38,7 @@ pub(crate) struct Settings {
     pub required_versions: Vec<Located<String>>,
     pub backends: Vec<Backend>,
     pub clouds: Vec<Backend>,
+    pub encryptions: Vec<Encryption>,
     pub required_providers: Vec<RequiredProviders>,
 }
 
@@ -104,6 +111,9 @@ impl Reader<'_> {
             match inner.kind.as_str() {
                 "backend" => settings.backends.extend(inner.labels.first().map(|label| backend(&label.text))),
                 "cloud" => settings.clouds.push(backend("cloud")),
+                "encryption" => {
+                    settings.encryptions.push(Encryption { body: inner.body.clone(), range: inner.header });
+                }
                 "required_providers" => settings.required_providers.extend(self.required_providers(inner)),
                 // No provider here takes any metadata, but what is written must be constant.
                 _ => {

@@ -1,4 +1,4 @@
-//! What must hold for any text that the language reads: no panic, no overflow, no endless loop, ranges that nest, a tree that
+//! What must hold for any text that the language reads, and for any file that a run has left: no panic, no overflow, no endless loop, ranges that nest, a tree that
 //! covers its text, a format that stays as it is. A fuzzer runs it (`engine/`, `cargo xtask fuzz`), and so do the tests on
 //! all seeds.
 //!
@@ -9,6 +9,7 @@
 
 mod evaluation;
 mod ranges;
+mod stored;
 mod syntax;
 
 /// A way to read a text.
@@ -28,6 +29,10 @@ pub const TARGETS: &[Target] = &[
     Target { name: "evaluate", run: evaluation::expression },
     Target { name: "template", run: evaluation::template },
     Target { name: "type", run: evaluation::type_expression },
+    Target { name: "state", run: stored::state },
+    Target { name: "plan", run: stored::plan },
+    Target { name: "plan_file", run: stored::plan_file },
+    Target { name: "journal", run: stored::journal },
 ];
 
 /// The target of a name.

@@ -1,4 +1,5 @@
-//! Installs and starts the AWS emulator: moto, pinned in `emulator/requirements.txt`, by `emulator/launch.py`.
+//! Installs and starts emulators: moto for AWS, pinned in `emulator/requirements.txt` and started by `emulator/launch.py`, and
+//! fake-gcs-server for Cloud Storage.
 
 use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -8,8 +9,27 @@ use std::sync::OnceLock;
 use crate::python::{PythonEnvironment, digest};
 use crate::{Account, HarnessError, wire};
 
-const REQUIREMENTS: &str = include_str!("../emulator/requirements.txt");
-const LAUNCHER: &str = include_str!("../emulator/launch.py");
+/// What an emulator is made of.
+pub struct Package {
+    /// What its folder begins with.
+    name: &'static str,
+    requirements: &'static str,
+    launcher: &'static str,
+}
+
+/// The emulator of AWS.
+pub const AWS: Package = Package {
+    name: "aws",
+    requirements: include_str!("../emulator/requirements.txt"),
+    launcher: include_str!("../emulator/launch.py"),
+};
+
+/// The emulator of Google Cloud Storage.
+pub const CLOUD_STORAGE: Package = Package {
+    name: "storage",
+    requirements: include_str!("../emulator/storage-requirements.txt"),
+    launcher: include_str!("../emulator/storage-launch.py"),
+};
 
 /// The folder for what is installed once and used by all clones: `WINDLASS_CACHE`, or `windlass` in the user's cache.
 pub fn cache_dir() -> PathBuf {
@@ -20,7 +40,7 @@ pub fn cache_dir() -> PathBuf {
         .unwrap_or_else(|| std::env::temp_dir().join("windlass"))
 }
 
-/// The emulator as installed: an interpreter with moto, and the launcher.
+/// An emulator as installed: an interpreter with its package, and the launcher.
 #[derive(Debug, Clone)]
 pub struct Installation {
     /// The virtual environment's Python.
@@ -31,17 +51,18 @@ pub struct Installation {
 
 impl Installation {
     /// Installs the emulator under `cache` unless it is there.
-    pub fn ensure(cache: &Path) -> Result<Installation, HarnessError> {
-        let environment = PythonEnvironment::ensure(&cache.join("emulators"), "aws", REQUIREMENTS)?;
-        let launcher = environment.folder.join(format!("launch-{:016x}.py", digest(LAUNCHER)));
-        if !launcher.exists() {
+    pub fn ensure(cache: &Path, package: &Package) -> Result<Installation, HarnessError> {
+        let Package { name, requirements, launcher } = package;
+        let environment = PythonEnvironment::ensure(&cache.join("emulators"), name, requirements)?;
+        let path = environment.folder.join(format!("launch-{:016x}.py", digest(launcher)));
+        if !path.exists() {
             // Others must not see half of it.
             let mut partial = tempfile::NamedTempFile::new_in(&environment.folder)
                 .map_err(HarnessError::file(&environment.folder))?;
-            partial.write_all(LAUNCHER.as_bytes()).map_err(HarnessError::file(&launcher))?;
-            partial.persist(&launcher).map_err(|error| HarnessError::file(&launcher)(error.error))?;
+            partial.write_all(launcher.as_bytes()).map_err(HarnessError::file(&path))?;
+            partial.persist(&path).map_err(|error| HarnessError::file(&path)(error.error))?;
         }
-        Ok(Installation { python: environment.python(), launcher })
+        Ok(Installation { python: environment.python(), launcher: path })
     }
 }
 
@@ -59,7 +80,12 @@ impl Emulator {
     /// Installs the emulator if need be and starts it on a free port of the loopback interface, or on `port`.
     /// Returns as soon as it accepts connections.
     pub fn start(cache: &Path, port: Option<u16>) -> Result<Emulator, HarnessError> {
-        let installation = Installation::ensure(cache)?;
+        Emulator::start_package(cache, &AWS, port)
+    }
+
+    /// The same with another package.
+    pub fn start_package(cache: &Path, package: &Package, port: Option<u16>) -> Result<Emulator, HarnessError> {
+        let installation = Installation::ensure(cache, package)?;
         let mut log = tempfile::tempfile().map_err(HarnessError::file(std::env::temp_dir()))?;
         let log_for_process = log.try_clone().map_err(HarnessError::file(std::env::temp_dir()))?;
         // The launcher binds the port itself and says which: a port that we chose could be taken in between.

@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod cloud_storage;
 pub mod crash;
 pub mod emulator;
 pub mod error;
@@ -31,6 +32,7 @@ mod wire;
 pub mod workspace;
 
 pub use account::Account;
+pub use cloud_storage::CloudStorage;
 pub use emulator::Emulator;
 pub use error::HarnessError;
 pub use gate::Gate;

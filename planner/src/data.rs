@@ -107,8 +107,10 @@ impl Planning<'_> {
         self.hooks.data_read_start(&read.address);
         let started = Instant::now();
         let configured = read.configured.clone();
-        let (type_name, config) = (read.block.address.kind.clone(), config.clone());
-        let reading = async move { configured.read_data(DataRequest { type_name: &type_name, config: &config }).await };
+        let (type_name, config, address) = (read.block.address.kind.clone(), config.clone(), text.to_owned());
+        let reading = async move {
+            configured.read_data(DataRequest { type_name: &type_name, address: &address, config: &config }).await
+        };
         match parallel(reading).await {
             Ok(value) => {
                 let id = object_id(&value);

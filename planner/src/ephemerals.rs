@@ -113,7 +113,8 @@ impl Ephemerals {
         }
         let started = Instant::now();
         hooks.ephemeral_start(&address, EphemeralStep::Open);
-        let request = DataRequest { type_name: &block.address.kind, config: &plain };
+        let text = address.to_string();
+        let request = DataRequest { type_name: &block.address.kind, address: &text, config: &plain };
         let opened = match opening.configured.open_ephemeral(request).await {
             Ok(opened) => opened,
             Err(problems) => {

@@ -7,6 +7,7 @@ pub mod decode;
 mod deferral;
 mod ephemerals;
 pub mod expansion;
+mod flatmap;
 mod functions;
 pub mod graph;
 pub mod hooks;
@@ -35,6 +36,7 @@ mod schema_path;
 pub mod scope;
 mod selection;
 pub mod staleness;
+mod static_scope;
 mod sync;
 mod triggers;
 mod validation;
@@ -50,6 +52,7 @@ pub use imports::import;
 pub use interrupt::Interrupt;
 pub use planning::{plan, planning_functions, validate};
 pub use selection::partial_warning;
+pub use static_scope::with_static_scope;
 pub use variables::given as given_value;
 pub use workspace::{
     GivenVariable, InstanceStandIn, PlanOptions, ProviderRegistry, StandIns, Target, VariableValue, Workspace,

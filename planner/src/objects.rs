@@ -9,6 +9,8 @@ use lang::{Diagnostic, Str, Type, Value};
 use sdk::{Block, Nesting, Provider, Schema};
 use state::{AttributePath, AttributeStep, Dependencies, InstanceObject, Json, ObjectStatus};
 
+use crate::flatmap;
+
 /// A stored object as a value, with marks for what is sensitive.
 pub fn decode(
     object: &InstanceObject,
@@ -29,10 +31,12 @@ pub fn decode(
             Diagnostic::error("Resource instance managed by newer provider version", detail).with_address(address)
         );
     }
-    let mut attributes = object
-        .attributes
-        .to_value()
-        .map_err(|error| broken(format!("The attributes of {address} are not valid JSON: {error}.")))?;
+    let invalid =
+        |error: serde_json::Error| broken(format!("The attributes of {address} are not valid JSON: {error}."));
+    let mut attributes = match &object.attributes_flat {
+        Some(flat) => flatmap::expand(&flat.decode().map_err(invalid)?, schema.block.implied_type()),
+        None => object.attributes.to_value().map_err(invalid)?,
+    };
     if object.schema_version < schema.version {
         attributes = provider
             .upgrade(type_name, object.schema_version, attributes)

@@ -146,9 +146,15 @@ pub fn read(bytes: &[u8], key: impl FnOnce() -> Option<SealingKey>) -> Result<Sa
         (None, Some(sealed)) => unseal(&sealed, &key().ok_or(PlanFileError::Sealed)?)?,
         (None, None) => return Err(PlanFileError::Corrupt),
     };
-    let json: Json = serde_json::from_slice(&content).map_err(|_| PlanFileError::Corrupt)?;
+    let (plan, workspace) = decode(&content)?;
+    Ok(SavedPlan { plan, files, workspace })
+}
+
+/// A plan and its workspace, from the content of a plan file alone.
+pub fn decode(content: &[u8]) -> Result<(Plan, String), PlanFileError> {
+    let json: Json = serde_json::from_slice(content).map_err(|_| PlanFileError::Corrupt)?;
     let workspace = text(&json, "workspace")?.to_owned();
-    Ok(SavedPlan { plan: decode_plan(&json)?, files, workspace })
+    Ok((decode_plan(&json)?, workspace))
 }
 
 fn entry(archive: &mut zip::ZipArchive<Cursor<&[u8]>>, name: &str) -> Option<Vec<u8>> {

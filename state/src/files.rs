@@ -1,8 +1,37 @@
 //! Writing files so that they survive a crash.
+//!
+//! Everything that changes a file or folder is done here, and told to a shim in tests, which loses what was not synchronised or
+//! has a full disk.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+
+#[cfg(test)]
+pub(crate) mod shim;
+
+/// What is about to be done.
+#[cfg_attr(not(test), expect(dead_code, reason = "the shim alone looks at it"))]
+pub(crate) enum Op<'a> {
+    Create(&'a Path),
+    Write { path: &'a Path, at: Option<u64>, bytes: &'a [u8] },
+    Resize { path: &'a Path, length: u64 },
+    Sync(&'a Path),
+    Rename { from: &'a Path, to: &'a Path },
+    Remove(&'a Path),
+    SyncFolder(&'a Path),
+}
+
+#[cfg(test)]
+fn admit(op: &Op<'_>) -> io::Result<()> {
+    shim::admit(op)
+}
+
+#[cfg(not(test))]
+fn admit(_: &Op<'_>) -> io::Result<()> {
+    Ok(())
+}
 
 /// The folder of a file; a bare name's is the current one.
 pub(crate) fn folder(path: &Path) -> &Path {
@@ -21,6 +50,7 @@ pub(crate) fn hidden_sibling(path: &Path, suffix: &str) -> PathBuf {
 
 /// Makes the creation, renaming and removal of files in a folder durable.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    admit(&Op::SyncFolder(folder))?;
     File::open(folder)?.sync_all()
 }
 
@@ -28,14 +58,57 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = folder(path);
     let mut file = tempfile::Builder::new().prefix(".windlass-").suffix(".tmp").tempfile_in(folder)?;
+    let name = file.path().to_owned();
+    admit(&Op::Create(&name))?;
+    admit(&Op::Write { path: &name, at: None, bytes })?;
     file.write_all(bytes)?;
-    file.as_file().sync_all()?;
+    sync(file.as_file(), &name)?;
+    admit(&Op::Rename { from: &name, to: path })?;
     file.persist(path)?;
     sync_folder(folder)
 }
 
+/// Opens a file that may have to be made.
+pub(crate) fn create(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    if !path.exists() {
+        admit(&Op::Create(path))?;
+    }
+    options.create(true).open(path)
+}
+
+/// Writes at a place of a file.
+pub(crate) fn write_at(file: &File, path: &Path, bytes: &[u8], at: u64) -> io::Result<()> {
+    admit(&Op::Write { path, at: Some(at), bytes })?;
+    file.write_all_at(bytes, at)
+}
+
+/// Writes at the end of a file that was opened for that.
+pub(crate) fn append(mut file: &File, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    admit(&Op::Write { path, at: None, bytes })?;
+    file.write_all(bytes)
+}
+
+/// Sets the length of a file.
+pub(crate) fn set_len(file: &File, path: &Path, length: u64) -> io::Result<()> {
+    admit(&Op::Resize { path, length })?;
+    file.set_len(length)
+}
+
+/// Makes what was written to a file durable.
+pub(crate) fn sync(file: &File, path: &Path) -> io::Result<()> {
+    admit(&Op::Sync(path))?;
+    file.sync_all()
+}
+
+/// The same without times and the like.
+pub(crate) fn sync_data(file: &File, path: &Path) -> io::Result<()> {
+    admit(&Op::Sync(path))?;
+    file.sync_data()
+}
+
 /// Removes a file; that it isn't there is no error.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    admit(&Op::Remove(path))?;
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

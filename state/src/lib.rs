@@ -4,9 +4,11 @@
 //! This crate knows neither configurations nor providers: attributes of objects are JSON here. It never prints.
 
 pub mod backend;
+pub mod codec;
 mod files;
 pub mod journal;
 pub mod json;
+mod legacy;
 pub mod merge;
 pub mod model;
 pub mod v4;
@@ -15,6 +17,7 @@ pub use backend::{
     Backend, Heart, HeldLock, LockError, LockId, LockInfo, LostLock, Renewal, Snapshots, StateStore, StoreError,
     WriteCondition,
 };
+pub use codec::{Codec, Seal, SealError};
 pub use journal::{Intent, IntentId, Journal, JournalError, JournalRecord, Operation, Outcome};
 pub use json::Json;
 pub use merge::Parts;

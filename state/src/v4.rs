@@ -13,7 +13,9 @@ use lang::addr_parse::AddressError;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::codec::{SealError, sealed};
 use crate::json::{Json, push_indented, push_line, push_string};
+use crate::legacy;
 use crate::model::{
     AttributePath, AttributeStep, CheckObject, CheckResult, CheckStatus, Dependencies, DeposedKey, InstanceObject,
     Lineage, ObjectStatus, OutputValue, ResourceState, Serial, State,
@@ -52,14 +54,6 @@ pub enum ReadError {
         /// What wrote it.
         terraform_version: String,
     },
-    /// A format older than 4.
-    #[error("the state file uses the legacy format version {version}; upgrade it with `terraform refresh` of Terraform 0.13 to 1.11 first{}", by(.terraform_version))]
-    Legacy {
-        /// The format's version.
-        version: u64,
-        /// What wrote it.
-        terraform_version: String,
-    },
     /// An address that isn't one.
     #[error("the state file has an invalid address in {place}")]
     Address {
@@ -69,6 +63,9 @@ pub enum ReadError {
         #[source]
         source: AddressError,
     },
+    /// Encrypted, and it can't be decrypted.
+    #[error(transparent)]
+    Sealed(#[from] SealError),
     /// Contents that make no sense.
     #[error("{place} in the state file {problem}")]
     Invalid {
@@ -196,12 +193,26 @@ struct CheckObjectIn {
     failure_messages: Option<Vec<String>>,
 }
 
-/// Reads a state; `None` for an empty file, which Terraform leaves when a run ends before its first write.
+/// The format's version, if it is one before 4. Those have modules where there is anything at all: most states need no second
+/// look.
+fn legacy_version(text: &str) -> Option<u64> {
+    if text.len() > 4096 && !text.contains("\"modules\"") {
+        return None;
+    }
+    let sniff: Sniff<'_> = serde_json::from_str(text).ok()?;
+    let version = sniff.version?.get().parse().ok()?;
+    legacy::VERSIONS.contains(&version).then_some(version)
+}
+
+/// Reads a state, also of earlier formats; `None` for an empty file, which Terraform leaves when a run ends before its first write.
 pub fn read(bytes: &[u8]) -> Result<Option<State>, ReadError> {
     if bytes.is_empty() {
         return Ok(None);
     }
     let text = std::str::from_utf8(bytes).map_err(|error| ReadError::Encoding { offset: error.valid_up_to() })?;
+    if let Some(version) = legacy_version(text) {
+        return legacy::read(text, version).map(Some);
+    }
     let file: FileIn<'_> = match serde_json::from_str(text) {
         Ok(file) => file,
         Err(error) => {
@@ -211,7 +222,10 @@ pub fn read(bytes: &[u8]) -> Result<Option<State>, ReadError> {
             return Err(error.into());
         }
     };
-    check_version(file.version, &file.terraform_version)?;
+    check_version(file.version, &file.terraform_version).map_err(|error| match error {
+        ReadError::NoVersion if sealed(bytes).is_some() => SealError::NotConfigured.into(),
+        error => error,
+    })?;
     let mut dependencies = KnownDependencies::default();
     let mut resources = BTreeMap::new();
     for resource in file.resources.unwrap_or_default() {
@@ -240,7 +254,10 @@ fn check_version(version: Option<&RawValue>, terraform_version: &str) -> Result<
     match version.map(|raw| raw.get().parse::<u64>()) {
         Some(Ok(FORMAT_VERSION)) => Ok(()),
         Some(Ok(version)) if version > FORMAT_VERSION => Err(ReadError::FromTheFuture { version, terraform_version }),
-        Some(Ok(version)) => Err(ReadError::Legacy { version, terraform_version }),
+        Some(Ok(version)) => Err(ReadError::Invalid {
+            place: "the version".to_owned(),
+            problem: format!("is {version}, which never was a format in JSON"),
+        }),
         Some(Err(_)) => Err(ReadError::Invalid {
             place: "the version".to_owned(),
             problem: "is not a positive whole number".to_owned(),
@@ -732,7 +749,7 @@ mod tests {
     fn other_formats_are_refused() {
         assert!(matches!(read(b"{}"), Err(ReadError::NoVersion)));
         assert!(matches!(read(br#"{"version":"4"}"#), Err(ReadError::Invalid { .. })));
-        assert!(matches!(read(br#"{"version":3}"#), Err(ReadError::Legacy { version: 3, .. })));
+        assert!(matches!(read(br#"{"version":0}"#), Err(ReadError::Invalid { .. })));
         let future = read(br#"{"version":5,"terraform_version":"9.0.0","resources":{}}"#).unwrap_err();
         assert_eq!(
             future.to_string(),

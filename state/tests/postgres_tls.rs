@@ -37,6 +37,7 @@ async fn postgres_is_reached_over_tls_as_terraforms_driver_does() {
         client: Client::new(Tls::new(TlsOptions::default()), Proxies::default(), "test"),
         variables: Default::default(),
         journal_folder: folder.path().join("journals"),
+        codec: state::Codec::default(),
     };
     let of_its_own = format!(
         "req -x509 {NEW_KEY} -keyout server.key -out server.crt -subj /CN=x -addext subjectAltName=DNS:localhost"

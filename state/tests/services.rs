@@ -2,6 +2,7 @@
 //! tests are skipped.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,10 +13,11 @@ use net::tls::{Tls, TlsOptions};
 use net::{Client, Proxies};
 use serde_json::{Value, json};
 use state::backend::remote::{ConfigError, Kinds, Surroundings};
+use state::codec::{Label, Opened};
 use state::model::Serial;
 use state::{
-    Backend, Heart, InstanceObject, Intent, IntentId, JournalError, Json, LockError, LockInfo, Operation, Outcome,
-    Parts, Renewal, Snapshots, State, StoreError, WriteCondition,
+    Backend, Codec, Heart, InstanceObject, Intent, IntentId, JournalError, Json, LockError, LockInfo, Operation,
+    Outcome, Parts, Renewal, Seal, SealError, Snapshots, State, StoreError, WriteCondition,
 };
 
 fn surroundings(folder: &Path, variables: &[(&str, &str)]) -> Surroundings {
@@ -24,6 +26,7 @@ fn surroundings(folder: &Path, variables: &[(&str, &str)]) -> Surroundings {
         client: Client::new(Tls::new(TlsOptions::default()), Proxies::default(), "test"),
         variables: variables.iter().map(pair).collect::<BTreeMap<_, _>>(),
         journal_folder: folder.join("journals"),
+        codec: state::Codec::default(),
     }
 }
 
@@ -439,4 +442,93 @@ async fn a_runner_cut_off_from_postgres_is_fenced() {
         other.unlock(&taken).await.unwrap();
         assert!(cut_off.unlock(&id).await.is_err());
     }
+}
+
+/// Turns bytes into numbers, or leaves them in clear; reads both.
+struct Numbers {
+    seals: bool,
+}
+
+impl Seal for Numbers {
+    fn seal(&self, clear: &[u8], _: &Label) -> Result<Vec<u8>, SealError> {
+        let sealed = || json!({"encryption_version": "numbers", "data": clear}).to_string().into_bytes();
+        Ok(if self.seals { sealed() } else { clear.to_vec() })
+    }
+
+    fn open<'b>(&self, stored: &'b [u8]) -> Result<Opened<'b>, SealError> {
+        let found: Value = serde_json::from_slice(stored).unwrap();
+        let sealed = found.get("encryption_version").is_some();
+        let clear = match sealed {
+            true => Cow::Owned(serde_json::from_value(found["data"].clone()).unwrap()),
+            false => Cow::Borrowed(stored),
+        };
+        Ok(Opened { clear, label: Label::default(), outdated: sealed != self.seals })
+    }
+}
+
+/// What all tables of the schema hold.
+async fn everything(sql: &tokio_postgres::Client) -> String {
+    let query = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'a \"schema\"'";
+    let mut all = String::new();
+    for row in sql.query(query, &[]).await.unwrap() {
+        let query = format!("SELECT t::text FROM \"a \"\"schema\"\"\".{} t", row.get::<_, String>(0));
+        for row in sql.query(&query, &[]).await.unwrap() {
+            all += row.get(0);
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn postgres_holds_nothing_in_clear_of_an_encrypted_state() {
+    let Some(server) = Postgres::start().unwrap() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let open = |codec: Codec| {
+        let around = Surroundings { codec, ..surroundings(folder.path(), &[]) };
+        backend("pg", &pg_config(server.port), &around).unwrap()
+    };
+    let sealed = || open(Codec::sealed(Arc::new(Numbers { seals: true })));
+    let sql = sql(server.port).await;
+    let clear = open(Codec::default()).store("default").unwrap();
+    let first = things(1, &[("a", 471_147), ("b", 2)]);
+    clear.write(&first, &WriteCondition::Absent).await.unwrap();
+    assert!(everything(&sql).await.contains("471147"));
+
+    // Nothing has changed but how it is to be stored.
+    let store = sealed().store("default").unwrap();
+    let mut snapshots = Snapshots::open(store.clone()).await.unwrap();
+    assert!(snapshots.save(&first).await.unwrap());
+    assert!(!snapshots.save(&first).await.unwrap());
+    let all = everything(&sql).await;
+    assert!(!all.contains("471147"), "{all}");
+    assert!(matches!(clear.read().await, Err(StoreError::Read { .. })));
+
+    let journal = store.journal().await.unwrap();
+    let id = journal.intend(intent("a")).await.unwrap();
+    let object =
+        Arc::new(InstanceObject { attributes: Json::parse("{\"id\":\"hush\"}").unwrap(), ..Default::default() });
+    journal.handed_over(id, object.clone()).await.unwrap();
+    journal.outcome(id, Outcome::Object(object)).await.unwrap();
+    let next = sealed().store("default").unwrap().journal().await.unwrap();
+    assert_eq!(next.records().await.unwrap(), journal.records().await.unwrap());
+    let kept = open(Codec::default()).store("default").unwrap().journal().await.unwrap();
+    assert!(matches!(kept.records().await, Err(JournalError::Sealed { .. })));
+
+    // Parts of a workspace that did not exist.
+    let new = sealed().store("new").unwrap();
+    let id = new.lock_parts(leased("one@here", 60), &parts(&["a"], &[]), Duration::ZERO).await.unwrap();
+    let begun = new.read().await.unwrap().unwrap();
+    let merged = new.merge(&begun, &things(0, &[("a", 471_147)])).await.unwrap();
+    assert_eq!(new.read().await.unwrap().unwrap(), merged);
+    new.unlock(&id).await.unwrap();
+    let all = everything(&sql).await;
+    assert!(["471147", "hush", "10.0.0.0", "\"input\""].iter().all(|text| !all.contains(text)), "{all}");
+
+    // Out of it again.
+    let store = open(Codec::sealed(Arc::new(Numbers { seals: false }))).store("default").unwrap();
+    let mut snapshots = Snapshots::open(store).await.unwrap();
+    assert!(snapshots.save(&first).await.unwrap());
+    let query = "SELECT string_agg(address, ',' ORDER BY address) FROM \"a \"\"schema\"\"\".resources";
+    assert_eq!(sql.query_one(query, &[]).await.unwrap().get::<_, String>(0), "terraform_data.a,terraform_data.b");
+    assert_eq!(clear.read().await.unwrap().unwrap().resources, first.resources);
 }

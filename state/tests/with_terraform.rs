@@ -128,3 +128,25 @@ async fn we_are_refused_while_terraform_applies() {
     assert_eq!(state::v4::write(&state), std::fs::read(folder.path().join("terraform.tfstate")).unwrap());
     store.unlock(&lock).await.unwrap();
 }
+
+#[tokio::test]
+async fn earlier_formats_are_read_as_terraform_reads_them() {
+    if !installed() {
+        return;
+    }
+    for name in ["legacy_v1", "legacy_v2", "legacy_v3"] {
+        let folder = tempfile::tempdir().unwrap();
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/{name}.tfstate"));
+        std::fs::copy(fixture, folder.path().join("terraform.tfstate")).unwrap();
+        let pulled = terraform(folder.path()).args(["state", "pull"]).output().unwrap();
+        assert!(pulled.status.success(), "{}", String::from_utf8_lossy(&pulled.stderr));
+        let ours = state::v4::write(&store(folder.path()).read().await.unwrap().unwrap());
+        // Terraform names itself, as we do when we write.
+        let without_version = |text: &[u8]| {
+            let text = String::from_utf8_lossy(text).into_owned();
+            let lines = text.trim_end().lines().filter(|line| !line.contains("\"terraform_version\""));
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(without_version(&ours), without_version(&pulled.stdout), "{name}");
+    }
+}

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use localstack_tests::emulator::{Installation, cache_dir};
+use localstack_tests::emulator::{AWS, Installation, cache_dir};
 use localstack_tests::{HarnessError, Tool, workspace::repository};
 use serde_json::Value;
 
@@ -175,7 +175,7 @@ impl Runner<'_> {
 
     /// Runs the stacks, or the one whose name is given and those whose names contain it.
     fn swap(&self, mode: &str, stack: Option<&str>) -> Result<Verdicts, TaskError> {
-        let emulator = Installation::ensure(&cache_dir())?;
+        let emulator = Installation::ensure(&cache_dir(), &AWS)?;
         let launch = format!("'{}' '{}' --port {{port}}", emulator.python.display(), emulator.launcher.display());
         let mut command = Command::new("python3");
         command.arg(self.shared.join("swap/swap.py")).arg(mode).arg("--bin").arg(self.windlass);

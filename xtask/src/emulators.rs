@@ -1,11 +1,11 @@
 //! `cargo xtask emulators`.
 
 use localstack_tests::Emulator;
-use localstack_tests::emulator::{Installation, cache_dir};
+use localstack_tests::emulator::{AWS, CLOUD_STORAGE, Installation, cache_dir};
 
 use crate::error::TaskError;
 
-/// Install the local AWS emulator and keep it running until Ctrl-C
+/// Install the emulators, and keep that of AWS running until Ctrl-C
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Port on 127.0.0.1; LocalStack's by default
@@ -18,8 +18,9 @@ pub struct Arguments {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<(), TaskError> {
-    Installation::ensure(&cache_dir())?;
+    Installation::ensure(&cache_dir(), &AWS)?;
     if arguments.install {
+        Installation::ensure(&cache_dir(), &CLOUD_STORAGE)?;
         return Ok(());
     }
     let emulator = Emulator::start(&cache_dir(), Some(arguments.port))?;

@@ -13,7 +13,7 @@ use crate::stage::stage;
 /// Search for texts that break the language, guided by the code they reach
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// What to feed: parse, json, format, evaluate, template or type; all of them one after the other without it
+    /// What to feed: parse, json, format, evaluate, template, type, state, plan, plan_file or journal; all of them one after the other without it
     target: Option<String>,
     /// How long each target runs
     #[arg(long, default_value_t = 10)]
@@ -33,7 +33,7 @@ const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-leve
 const RUNS_IN_TESTS: u64 = 5_000;
 const SECONDS_PER_TEXT: u64 = 20;
 const MEBIBYTES: u64 = 2048;
-const LONGEST_TEXT: u64 = 4096;
+const LONGEST_TEXT: u64 = 8192;
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<(), TaskError> {

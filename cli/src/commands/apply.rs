@@ -76,6 +76,7 @@ pub async fn run(session: &Session, args: &ApplyArgs, verb: Verb) -> Exit {
         return Exit::Failure;
     }
     session.show(&operation::state_flag_warning(&args.state));
+    session.environment.give(&args.planning.variables.given);
     let command = if verb == Verb::Destroy { "destroy" } else { "apply" };
     let saved = match args.plan.as_slice() {
         [] => None,

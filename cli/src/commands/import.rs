@@ -130,6 +130,7 @@ fn prepare(
     let (module, mut warnings) = diagnostics.ok_or_errors(module)?;
     let Some(workspace) = module.map(|module| session.workspace(module)) else { return Err(warnings) };
     check_declared(&workspace, address)?;
+    session.environment.give(&args.variables.given);
     let (mut given, problems) = crate::variables::collect(session, &workspace.config, &args.variables.given);
     warnings.append(problems);
     if warnings.has_errors() {

@@ -283,6 +283,9 @@ fn check_locked(config: &Module) -> Result<(), Diagnostics> {
 async fn set_up_backend(session: &Session, args: &InitArgs, module: &Module) -> Result<(), Diagnostics> {
     let data_dir = session.environment.data_dir();
     let previous = if args.reconfigure { None } else { Record::read(&data_dir)? };
+    let encryption = session.encryption_of(Some(module))?;
+    let codec = encryption.state();
+    let local = Place::Local(LocalBackend { codec: codec.clone(), ..LocalBackend::default() });
     let Some(block) = &module.backend else {
         if !args.backend_config.is_empty() {
             let detail = "-backend-config was used without a \"backend\" block in the configuration.\n\nIf you intended to \
@@ -296,7 +299,7 @@ async fn set_up_backend(session: &Session, args: &InitArgs, module: &Module) -> 
         if !args.migrate_state && !args.force_copy {
             return Err(backend_changed().into());
         }
-        let (old, new) = (previous.open(&session.environment, None)?, Place::Local(LocalBackend::default()));
+        let (old, new) = (previous.open(&session.environment, None, codec)?, local);
         migrate(session, args, (&previous.kind, &old), ("local", &new)).await?;
         write_record(None, &data_dir)?;
         let text =
@@ -307,7 +310,7 @@ async fn set_up_backend(session: &Session, args: &InitArgs, module: &Module) -> 
     let mut wanted = backend::configured(block)?;
     backend::override_settings(&mut wanted, &session.sources, settings(session, &args.backend_config)?)?;
     session.show(&wanted.warnings(&session.environment, block));
-    let place = wanted.open(&session.environment, Some(block))?;
+    let place = wanted.open(&session.environment, Some(block), codec)?;
     reach(session, &place).await?;
     let new = (wanted.kind.as_str(), &place);
     match &previous {
@@ -317,7 +320,7 @@ async fn set_up_backend(session: &Session, args: &InitArgs, module: &Module) -> 
         Some(previous) if previous.hash == wanted.hash && args.backend_config.is_empty() => return Ok(()),
         Some(_) if !args.migrate_state && !args.force_copy => return Err(backend_changed().into()),
         Some(previous) => {
-            let old = previous.open(&session.environment, None)?;
+            let old = previous.open(&session.environment, None, codec)?;
             if previous.kind == wanted.kind && !args.json {
                 session.ui.print(
                     "Backend configuration changed!\n\nTerraform has detected that the configuration specified for the \
@@ -327,7 +330,7 @@ async fn set_up_backend(session: &Session, args: &InitArgs, module: &Module) -> 
             migrate(session, args, (&previous.kind, &old), new).await?;
         }
         None if args.reconfigure => {}
-        None => migrate(session, args, ("local", &Place::Local(LocalBackend::default())), new).await?,
+        None => migrate(session, args, ("local", &local), new).await?,
     }
     write_record(Some(&wanted), &data_dir)?;
     let text = format!(

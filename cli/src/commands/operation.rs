@@ -44,6 +44,7 @@ pub struct Prepared {
 /// Reads options, configuration and variables. `Err`: the messages of a failure.
 pub fn prepare(session: &Session, args: &PlanningArgs, input: bool, verb: Verb) -> Result<Prepared, Diagnostics> {
     let mut options = options(args)?;
+    session.environment.give(&args.variables.given);
     session.backend()?;
     let required = options.mode != PlanMode::Destroy && verb != Verb::Refresh;
     let (workspace, mut diagnostics) = match verb {

@@ -1,7 +1,7 @@
 //! `show`
 
 use clap::ArgAction;
-use lang::Diagnostic;
+use lang::{Diagnostic, Diagnostics};
 
 use super::Exit;
 use crate::json_views::state::state_document;
@@ -34,7 +34,7 @@ pub async fn run(session: &Session, args: &ShowArgs) -> Exit {
     }
     let state = match args.path.first() {
         None => session.read_state(None).await,
-        Some(path) => read_file(path).map(Some).map_err(Into::into),
+        Some(path) => read_file(session, path).map(Some),
     };
     let state = match state {
         Ok(state) => state,
@@ -82,14 +82,14 @@ fn show_plan(session: &Session, args: &ShowArgs, path: &str) -> Exit {
     Exit::Success
 }
 
-fn read_file(path: &str) -> Result<state::State, Diagnostic> {
+fn read_file(session: &Session, path: &str) -> Result<state::State, Diagnostics> {
     let problem = |what: String| {
         let detail = format!("State read error: Error loading statefile: {what}");
         Diagnostic::error("Failed to read the given file as a state or plan file", detail)
     };
     let bytes = std::fs::read(path).map_err(|error| problem(format!("open {path}: {}", crate::io::reason(&error))))?;
-    match state::v4::read(&bytes) {
+    match session.encryption()?.state().read(&bytes) {
         Ok(state) => Ok(state.unwrap_or_default()),
-        Err(error) => Err(problem(crate::session::chain(&error))),
+        Err(error) => Err(problem(crate::session::chain(&error)).into()),
     }
 }

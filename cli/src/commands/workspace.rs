@@ -171,7 +171,10 @@ async fn create(session: &Session, args: &WorkspaceArgs, name: &str) -> Result<(
         return Err(Problem::Message(format!("Workspace \"{name}\" already exists")));
     }
     let given = match &args.state {
-        Some(path) => LocalStore::new(LocalPaths::new(path)).read().await.map_err(|error| failed(&error))?,
+        Some(path) => {
+            let store = LocalStore::with_codec(LocalPaths::new(path), session.encryption()?.state());
+            store.read().await.map_err(|error| failed(&error))?
+        }
         None => None,
     };
     make(session, backend, name).await?;

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod deferral;
+mod encryption;
+mod faults;
 mod graphs;
 mod interrupts;
 mod logins;

@@ -11,6 +11,7 @@ mod agreement;
 mod bad_input;
 mod calls;
 mod crash;
+mod gcs_states;
 mod harness;
 mod lifecycle;
 mod locks;
@@ -23,8 +24,11 @@ use localstack_tests::{Account, Emulator, Tool, Workspace};
 
 /// The binary under test, and a fresh account on the shared emulator.
 fn setup() -> (Tool, Account) {
-    let tool = Tool::windlass().unwrap_or_else(|error| panic!("{}", error.full()));
-    (tool, account())
+    (tool(), account())
+}
+
+fn tool() -> Tool {
+    Tool::windlass().unwrap_or_else(|error| panic!("{}", error.full()))
 }
 
 fn account() -> Account {

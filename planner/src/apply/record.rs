@@ -1,5 +1,6 @@
 //! What an apply writes down: the journal before and after every call, the state as it changes.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,13 @@ pub(crate) struct Recorder {
     changed: Notify,
     ended: Notify,
     failure: Mutex<Option<String>>,
+    refused: AtomicBool,
+}
+
+/// An error with what caused it.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    std::iter::successors(error.source(), |cause| cause.source())
+        .fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 impl Recorder {
@@ -38,6 +46,7 @@ impl Recorder {
             changed: Notify::new(),
             ended: Notify::new(),
             failure: Mutex::default(),
+            refused: AtomicBool::new(false),
         }
     }
 
@@ -195,13 +204,18 @@ impl Recorder {
             failed => {
                 lock(&self.settling).extend(settled);
                 let reason = match failed {
-                    Some(Err(error)) => error.to_string(),
+                    Some(Err(error)) => causes(&error),
                     _ => "the store does not answer".to_owned(),
                 };
                 *lock(&self.failure) = Some(reason);
                 false
             }
         }
+    }
+
+    /// Whether no intent was refused before. What can't be recorded once can't be later: one message does.
+    pub fn is_first_refusal(&self) -> bool {
+        !self.refused.swap(true, Ordering::Relaxed)
     }
 
     /// Why the state could not be stored, if it could not.

@@ -12,7 +12,7 @@ use sdk::{ApplyRequest, Configured, DataRequest, Observer, PlanRequest, Provider
 use state::{DeposedKey, InstanceObject, Intent, IntentId, JournalError, Json, ObjectStatus, Operation, Outcome};
 
 use crate::apply::Applying;
-use crate::apply::record::Recorder;
+use crate::apply::record::{Recorder, causes};
 use crate::decode::decode_body;
 use crate::expansion::Repetition;
 use crate::locate::{located, without_place};
@@ -111,7 +111,8 @@ impl Applying<'_> {
         self.hooks.data_read_start(&step.change.address);
         let started = Instant::now();
         let kind = &step.change.address.resource.kind;
-        let read = step.configured.read_data(DataRequest { type_name: kind, config: &plain }).await;
+        let request = DataRequest { type_name: kind, address: &step.text, config: &plain };
+        let read = step.configured.read_data(request).await;
         let value = match read {
             Ok(value) => value,
             Err(problems) => {
@@ -276,7 +277,7 @@ impl Applying<'_> {
         let id = match self.recorder.intend(self.intent(&call, &token)).await {
             Ok(id) => id,
             Err(error) => {
-                self.journal_failed(step, &error);
+                self.refused(step, &error);
                 self.hooks.apply_errored(&step.change.address, action, started.elapsed());
                 return (None, false);
             }
@@ -409,11 +410,27 @@ impl Applying<'_> {
         }
     }
 
+    /// Nothing is begun that is not recorded: the rest of the apply is left to the next run.
+    fn refused(&self, step: &Step<'_>, error: &JournalError) {
+        if !self.recorder.is_first_refusal() {
+            return;
+        }
+        let detail = format!(
+            "Nothing is begun before it is recorded, and the journal beside the state can't be written: {}. The operation on {} \
+             and those that were to follow were not begun. Mend the cause (free space, permissions, keys) and run `windlass \
+             apply` again.",
+            causes(error),
+            step.text
+        );
+        self.world.report(Diagnostic::error("Failed to write the journal", detail).into());
+    }
+
     fn journal_failed(&self, step: &Step<'_>, error: &JournalError) {
         let detail = format!(
-            "The journal beside the state could not be written, so the operation on {} was not begun or its outcome is known \
-             only to this run: {error}. Mend the cause (free space, permissions) and run `windlass apply` again.",
-            step.text
+            "The journal beside the state could not be written, so the outcome of the operation on {} is known only to this run: \
+             {}. Mend the cause (free space, permissions) and run `windlass apply` again.",
+            step.text,
+            causes(error)
         );
         let diagnostic = Diagnostic::error("Failed to write the journal", detail).with_address(step.text.as_str());
         self.world.report(diagnostic.into());

@@ -290,6 +290,8 @@ pub struct ImportedObject {
 pub struct DataRequest<'a> {
     /// The data source's type.
     pub type_name: &'a str,
+    /// The instance's address, for messages.
+    pub address: &'a str,
     /// Its configuration.
     pub config: &'a Value,
 }

@@ -109,7 +109,8 @@ impl Configured for Running {
     async fn read_data(&self, request: DataRequest<'_>) -> Result<Value, Vec<ProviderDiagnostic>> {
         match request.type_name {
             remote_state::NAME => {
-                remote_state::read(request.config, self.states.as_deref()).await.map_err(|problem| vec![problem])
+                let (config, states) = (request.config, self.states.as_deref());
+                remote_state::read(config, request.address, states).await.map_err(|problem| vec![problem])
             }
             other => Err(vec![no_data_source(other)]),
         }

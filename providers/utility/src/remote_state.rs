@@ -80,23 +80,29 @@ fn unsuitable(backend: &str, config: &Value) -> Option<String> {
     })
 }
 
-/// Reads states that are not in files.
+/// Reads states, wherever they are.
 #[async_trait]
 pub trait StateReader: Send + Sync {
-    /// The text of a workspace's state; `None` if none is stored.
+    /// The text of a workspace's state; `None` if none is stored. `name`: the data source's without its type (`x`,
+    /// `module.x`), as `encryption` blocks have it.
     async fn read(
         &self,
         backend: &str,
         config: &serde_json::Map<String, Json>,
         workspace: &str,
+        name: &str,
     ) -> Result<Option<Vec<u8>>, String>;
 }
 
 /// Reads the outputs. A relative path starts in the working directory of the process, as it does for the backend itself.
-pub async fn read(config: &Value, reader: Option<&dyn StateReader>) -> Result<Value, ProviderDiagnostic> {
+pub async fn read(
+    config: &Value,
+    address: &str,
+    reader: Option<&dyn StateReader>,
+) -> Result<Value, ProviderDiagnostic> {
     let backend = text(config, "backend").unwrap_or_default();
     let stored = match (backend, reader) {
-        ("local", _) => match std::fs::read(state_path(config)) {
+        ("local", None) => match std::fs::read(state_path(config)) {
             Ok(bytes) => Some(bytes),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(unreadable(error)),
@@ -105,7 +111,9 @@ pub async fn read(config: &Value, reader: Option<&dyn StateReader>) -> Result<Va
             let arguments = config.get("config").and_then(|own| own.to_json().ok());
             let arguments = arguments.as_ref().and_then(Json::as_object).cloned().unwrap_or_default();
             let workspace = text(config, "workspace").unwrap_or("default");
-            reader.read(backend, &arguments, workspace).await.map_err(unreadable)?
+            let name = address.replacen(&format!("data.{NAME}."), "", 1);
+            let name = name.strip_prefix("module.").unwrap_or(&name);
+            reader.read(backend, &arguments, workspace, name).await.map_err(unreadable)?
         }
         (_, None) => {
             let detail = format!("The outputs of a state in the backend {backend:?} cannot be read here.");
@@ -166,7 +174,7 @@ mod tests {
         let path = dir.path().join("other.tfstate");
         std::fs::write(&path, r#"{"version": 4, "outputs": {"a": {"value": [1], "type": ["list", "number"]}}}"#)
             .unwrap();
-        let read = block_on(read(&config(path.to_str().unwrap()), None)).unwrap();
+        let read = block_on(read(&config(path.to_str().unwrap()), "data.terraform_remote_state.x", None)).unwrap();
         let outputs = read.get("outputs").unwrap();
         assert!(outputs.get("a").unwrap().raw_equals(&Value::list(Type::Number, [Value::number(1)])));
         assert!(outputs.get("b").unwrap().raw_equals(&Value::string("default")));
@@ -175,7 +183,7 @@ mod tests {
     #[test]
     fn a_state_that_is_missing_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
-        let problem = block_on(read(&config(dir.path().join("none").to_str().unwrap()), None)).unwrap_err();
+        let problem = block_on(read(&config(dir.path().join("none").to_str().unwrap()), "", None)).unwrap_err();
         assert_eq!(problem.summary, "Unable to find remote state");
     }
 }

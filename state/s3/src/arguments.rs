@@ -51,7 +51,8 @@ pub(crate) const ARGUMENTS: &[Argument] = &[
     argument("workspace_key_prefix", Text, None),
 ];
 
-const ASSUME_ROLE: &[Attribute] = &[
+/// `assume_role`
+pub const ASSUME_ROLE: &[Attribute] = &[
     optional("duration", Text),
     optional("external_id", Text),
     optional("policy", Text),
@@ -63,7 +64,8 @@ const ASSUME_ROLE: &[Attribute] = &[
     optional("transitive_tag_keys", Texts),
 ];
 
-const ASSUME_ROLE_WITH_WEB_IDENTITY: &[Attribute] = &[
+/// `assume_role_with_web_identity`
+pub const ASSUME_ROLE_WITH_WEB_IDENTITY: &[Attribute] = &[
     optional("duration", Text),
     optional("policy", Text),
     optional("policy_arns", Texts),

@@ -9,6 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use md5::{Digest, Md5};
 use sdk::timeouts::parse_duration;
 use serde_json::Value;
+use state::Codec;
 use state::backend::remote::{ConfigError, Settings};
 
 use crate::arguments::{DYNAMODB, Endpoint, S3, STS};
@@ -35,6 +36,7 @@ pub(crate) struct Config {
     pub forbidden_account_ids: Vec<String>,
     pub session: aws_session::Settings,
     pub journal_folder: PathBuf,
+    pub codec: Codec,
 }
 
 /// How objects are encrypted.
@@ -101,6 +103,7 @@ impl Config {
             forbidden_account_ids: texts(settings.value("forbidden_account_ids")).unwrap_or_default(),
             session,
             journal_folder: settings.surroundings.journal_folder.clone(),
+            codec: settings.surroundings.codec.clone(),
         })
     }
 
@@ -171,7 +174,11 @@ fn files(settings: &Settings<'_>, argument: &str) -> Option<Vec<String>> {
     texts(settings.value(argument)).or_else(|| Some(vec![settings.text(argument)?]))
 }
 
-fn session(settings: &Settings<'_>) -> Result<aws_session::Settings, ConfigError> {
+/// How AWS is reached, by the arguments that say so. Endpoints are the caller's business.
+///
+/// # Errors
+/// Values of another type.
+pub fn session(settings: &Settings<'_>) -> Result<aws_session::Settings, ConfigError> {
     let flag = |name: &'static str, variable: &str| match settings.value(name) {
         Some(_) => settings.flag(name),
         None => Ok(settings.variable(variable).is_some()),

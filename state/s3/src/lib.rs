@@ -34,6 +34,9 @@ use std::sync::Arc;
 use state::Backend;
 use state::backend::remote::{ConfigError, Kind, Settings};
 
+pub use arguments::{ASSUME_ROLE, ASSUME_ROLE_WITH_WEB_IDENTITY};
+pub use config::session;
+
 /// The kind of backend, for [`state::backend::remote::Kinds`].
 pub const KIND: Kind = Kind { name: "s3", arguments: arguments::ARGUMENTS, check: checks::check, open };
 

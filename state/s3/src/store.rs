@@ -10,8 +10,8 @@ use state::backend::remote::{JournalFile, check};
 use state::backend::{fence, wait_for_lock};
 use state::journal::object::{JournalObject, ObjectJournal};
 use state::{
-    HeldLock, Journal, JournalError, LockError, LockId, LockInfo, Renewal, State, StateStore, StoreError,
-    WriteCondition, v4,
+    Codec, HeldLock, Journal, JournalError, LockError, LockId, LockInfo, Renewal, State, StateStore, StoreError,
+    WriteCondition,
 };
 
 use crate::journal::S3Journal;
@@ -31,6 +31,7 @@ pub(crate) struct S3Store {
     object: String,
     session: Mutex<Session>,
     journal: JournalFile,
+    codec: Codec,
 }
 
 #[derive(Default)]
@@ -61,8 +62,9 @@ struct Seen {
 
 impl S3Store {
     pub(crate) fn new(service: Arc<Service>, workspace: &str) -> S3Store {
-        let journal = JournalFile::new(&service.config.journal_folder, "s3", workspace);
-        S3Store { object: service.config.object(workspace), service, session: Mutex::default(), journal }
+        let codec = service.config.codec.for_another();
+        let journal = JournalFile::new(&service.config.journal_folder, "s3", workspace, codec.clone());
+        S3Store { object: service.config.object(workspace), service, session: Mutex::default(), journal, codec }
     }
 
     fn session(&self) -> MutexGuard<'_, Session> {
@@ -138,7 +140,7 @@ impl S3Store {
         let object = self.fetch().await?;
         let (bytes, etag) = object.map_or((Vec::new(), None), |object| (object.bytes, object.etag));
         let digest = etag.as_ref().map(|_| digest(&bytes));
-        let state = v4::read(&bytes).map_err(|source| StoreError::Read { place: self.place(), source })?;
+        let state = self.codec.read(&bytes).map_err(|source| StoreError::Read { place: self.place(), source })?;
         let seen = Seen { content: WriteCondition::replacing(state.as_ref()), etag, digest };
         self.session().seen = Some(seen.clone());
         Ok((state, seen))
@@ -178,7 +180,7 @@ impl S3Store {
             Replaced::No(stored) => stored.map_or(Vec::new(), |stored| stored.bytes),
         };
         self.session().seen = None;
-        let found = match v4::read(&stored) {
+        let found = match self.codec.read(&stored) {
             Ok(state) => WriteCondition::replacing(state.as_ref()).to_string(),
             Err(_) => "something unreadable".to_owned(),
         };
@@ -193,7 +195,7 @@ impl StateStore for S3Store {
     }
 
     async fn write(&self, state: &State, condition: &WriteCondition) -> Result<(), StoreError> {
-        let bytes = v4::write(state);
+        let bytes = self.codec.write(state).map_err(|source| StoreError::Sealed { place: self.place(), source })?;
         let etag = self.replace(&bytes, condition).await?;
         // A server that names no versions has to be asked again.
         let digest = digest(&bytes);
@@ -264,7 +266,8 @@ impl StateStore for S3Store {
 
     async fn journal(&self) -> Result<Arc<dyn Journal>, JournalError> {
         let object = S3Journal::beside(self.service.clone(), &self.object);
-        let open = async { ObjectJournal::open(object).await.map(|journal| Arc::new(journal) as Arc<dyn Journal>) };
+        let open = ObjectJournal::open(object, self.codec.clone());
+        let open = async { open.await.map(|journal| Arc::new(journal) as Arc<dyn Journal>) };
         self.journal.open_beside(open).await
     }
 
@@ -275,6 +278,10 @@ impl StateStore for S3Store {
             Err(JournalError::Refused { .. }) => Ok(self.journal.exists()),
             Err(error) => Err(error),
         }
+    }
+
+    fn is_outdated(&self) -> bool {
+        self.codec.is_outdated()
     }
 }
 

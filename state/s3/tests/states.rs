@@ -103,6 +103,7 @@ fn surroundings(folder: &Path, variables: &[(&str, &str)]) -> Surroundings {
         client: Client::new(Tls::new(TlsOptions::default()), Proxies::default(), "test"),
         variables: variables.iter().map(pair).collect::<BTreeMap<_, _>>(),
         journal_folder: folder.join("journals"),
+        codec: state::Codec::default(),
     }
 }
 

@@ -23,9 +23,9 @@ use super::{
     Backend, HeldLock, Lease, LockError, LockId, LockInfo, Renewal, StateStore, StoreClock, StoreError, WriteCondition,
     wait_for_lock,
 };
+use crate::codec::Codec;
 use crate::journal::{Journal, JournalError};
 use crate::model::State;
-use crate::v4;
 
 pub(super) const ARGUMENTS: &[Argument] = &[
     argument("address", Text, Some("TF_HTTP_ADDRESS")),
@@ -52,6 +52,7 @@ const LONGEST_STATE: u64 = 1 << 30;
 pub struct HttpBackend {
     service: Arc<Service>,
     journal_folder: std::path::PathBuf,
+    codec: Codec,
 }
 
 /// How the service is asked.
@@ -116,7 +117,7 @@ impl HttpBackend {
             clock: StoreClock::default(),
         };
         let journal_folder = settings.surroundings.journal_folder.clone();
-        Ok(HttpBackend { service: Arc::new(service), journal_folder })
+        Ok(HttpBackend { service: Arc::new(service), journal_folder, codec: settings.surroundings.codec.clone() })
     }
 }
 
@@ -154,10 +155,12 @@ impl Backend for HttpBackend {
         if workspace != DEFAULT_WORKSPACE {
             return Err(StoreError::NoWorkspaces);
         }
+        let codec = self.codec.for_another();
         Ok(Arc::new(HttpStore {
             service: self.service.clone(),
             held: Mutex::default(),
-            journal: JournalFile::new(&self.journal_folder, "http", workspace),
+            journal: JournalFile::new(&self.journal_folder, "http", workspace, codec.clone()),
+            codec,
         }))
     }
 }
@@ -166,6 +169,7 @@ struct HttpStore {
     service: Arc<Service>,
     held: Mutex<Option<Held>>,
     journal: JournalFile,
+    codec: Codec,
 }
 
 /// The lock that is held.
@@ -229,7 +233,7 @@ impl StateStore for HttpStore {
         if expected.is_some_and(|expected| expected != BASE64_STANDARD.encode(Md5::digest(&bytes))) {
             return Err(service.remote("read", "the answer was damaged on its way".to_owned()));
         }
-        v4::read(&bytes).map_err(|source| StoreError::Read { place: service.place(), source })
+        self.codec.read(&bytes).map_err(|source| StoreError::Read { place: service.place(), source })
     }
 
     async fn write(&self, state: &State, condition: &WriteCondition) -> Result<(), StoreError> {
@@ -242,7 +246,7 @@ impl StateStore for HttpStore {
         if let Some(id) = lock {
             url.query_pairs_mut().append_pair("ID", &id);
         }
-        let body = v4::write(state);
+        let body = self.codec.write(state).map_err(|source| StoreError::Sealed { place: service.place(), source })?;
         let response = service.send(&service.update_method, &url, Some(&body), "write").await?;
         match response.status {
             200 | 201 | 204 => Ok(()),
@@ -347,6 +351,10 @@ impl StateStore for HttpStore {
 
     async fn has_records(&self) -> Result<bool, JournalError> {
         Ok(self.journal.exists())
+    }
+
+    fn is_outdated(&self) -> bool {
+        self.codec.is_outdated()
     }
 }
 

@@ -24,7 +24,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -32,11 +32,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{HeldLock, LockError, LockId, LockInfo, StateStore, StoreError, WriteCondition, wait_for_lock};
+use crate::codec::{Codec, SealError};
 use crate::files;
 use crate::journal::local::LocalJournal;
 use crate::journal::{Journal, JournalError};
 use crate::model::State;
-use crate::v4::{self, ReadError};
+use crate::v4::ReadError;
 
 /// The name of the workspace that always exists.
 pub const DEFAULT_WORKSPACE: &str = "default";
@@ -140,6 +141,7 @@ pub struct LocalStore {
 
 struct Inner {
     paths: LocalPaths,
+    codec: Codec,
     redo: PathBuf,
     lock_info: PathBuf,
     session: Mutex<Session>,
@@ -163,9 +165,15 @@ struct Held {
 impl LocalStore {
     /// A store; nothing is touched yet.
     pub fn new(paths: LocalPaths) -> LocalStore {
+        LocalStore::with_codec(paths, &Codec::default())
+    }
+
+    /// The same with files that are written so.
+    pub fn with_codec(paths: LocalPaths, codec: &Codec) -> LocalStore {
         let redo = files::hidden_sibling(&paths.write, "redo");
         let lock_info = files::hidden_sibling(&paths.write, "lock.info");
-        LocalStore { inner: Arc::new(Inner { paths, redo, lock_info, session: Mutex::default() }) }
+        let codec = codec.for_another();
+        LocalStore { inner: Arc::new(Inner { paths, codec, redo, lock_info, session: Mutex::default() }) }
     }
 
     /// Its files.
@@ -198,9 +206,8 @@ impl StateStore for LocalStore {
     }
 
     async fn write(&self, state: &State, condition: &WriteCondition) -> Result<(), StoreError> {
-        let bytes = v4::write(state);
-        let condition = condition.clone();
-        self.blocking(move |inner| inner.write(&bytes, &condition)).await
+        let (state, condition) = (state.clone(), condition.clone());
+        self.blocking(move |inner| inner.write(&state, &condition)).await
     }
 
     async fn lock(&self, mut info: LockInfo, timeout: Duration) -> Result<LockId, LockError> {
@@ -237,13 +244,17 @@ impl StateStore for LocalStore {
         if let Some(journal) = &session.journal {
             return Ok(journal.clone());
         }
-        let journal = Arc::new(LocalJournal::open(self.journal_path())?);
+        let journal = Arc::new(LocalJournal::open_with(self.journal_path(), self.inner.codec.clone())?);
         session.journal = Some(journal.clone());
         Ok(journal)
     }
 
     async fn has_records(&self) -> Result<bool, JournalError> {
         Ok(self.journal_path().exists())
+    }
+
+    fn is_outdated(&self) -> bool {
+        self.inner.codec.is_outdated()
     }
 }
 
@@ -278,7 +289,7 @@ impl Inner {
         if !session.written && self.paths.read != self.paths.write {
             let path = &self.paths.read;
             let bytes = files::read(path).map_err(io_error("read", path))?.unwrap_or_default();
-            return v4::read(&bytes).map_err(|source| read_error(path, source));
+            return self.codec.read(&bytes).map_err(|source| read_error(path, source));
         }
         self.newest(session)
     }
@@ -288,13 +299,13 @@ impl Inner {
     fn newest(&self, session: &Session) -> Result<Option<State>, StoreError> {
         let path = &self.paths.write;
         let read = || self.content(session.lock.as_ref());
-        let mut state = v4::read(&read()?);
+        let mut state = self.codec.read(&read()?);
         if let Some(redo) = self.unfinished(&state)? {
             return Ok(Some(redo));
         }
         if state.is_err() {
             // A writer may have finished between our two looks; then the file is in order now.
-            state = v4::read(&read()?);
+            state = self.codec.read(&read()?);
         }
         state.map_err(|source| read_error(path, source))
     }
@@ -314,7 +325,8 @@ impl Inner {
     /// has the same serial as ours or a later one, and wins (the journal still holds what ours knew).
     fn unfinished(&self, current: &Result<Option<State>, ReadError>) -> Result<Option<State>, StoreError> {
         let Some(bytes) = files::read(&self.redo).map_err(io_error("read", &self.redo))? else { return Ok(None) };
-        let Some(redo) = v4::read(&bytes).map_err(|source| read_error(&self.redo, source))? else { return Ok(None) };
+        let redo = self.codec.read(&bytes).map_err(|source| read_error(&self.redo, source))?;
+        let Some(redo) = redo else { return Ok(None) };
         let newer = match current {
             Ok(Some(current)) => current.lineage == redo.lineage && current.serial < redo.serial,
             Ok(None) | Err(ReadError::Syntax { .. } | ReadError::Encoding { .. }) => true,
@@ -323,7 +335,7 @@ impl Inner {
         Ok(newer.then_some(redo))
     }
 
-    fn write(&self, bytes: &[u8], condition: &WriteCondition) -> Result<(), StoreError> {
+    fn write(&self, state: &State, condition: &WriteCondition) -> Result<(), StoreError> {
         let mut session = self.session();
         let path = &self.paths.write;
         if *condition != WriteCondition::Any {
@@ -345,10 +357,11 @@ impl Inner {
             }
         };
         if !session.backed_up {
-            self.back_up(file, bytes)?;
+            self.back_up(file, state)?;
         }
+        let bytes = &self.codec.write(state).map_err(sealed_error(path))?;
         files::replace(&self.redo, bytes).map_err(io_error("write", &self.redo))?;
-        overwrite(file, bytes).map_err(|source| StoreError::Unfinished {
+        overwrite(file, path, bytes).map_err(|source| StoreError::Unfinished {
             path: path.clone(),
             redo: self.redo.clone(),
             source,
@@ -359,11 +372,15 @@ impl Inner {
         Ok(())
     }
 
-    /// Keeps what the first write of a run replaces, if it is a readable state: a backup is never overwritten by damage.
-    fn back_up(&self, file: &File, new: &[u8]) -> Result<(), StoreError> {
+    /// Keeps what the first write of a run replaces, if it is a readable state: a backup is never overwritten by damage, and
+    /// is as secret as the state.
+    fn back_up(&self, file: &File, new: &State) -> Result<(), StoreError> {
         let Some(backup) = &self.paths.backup else { return Ok(()) };
-        let old = read_all(file).map_err(io_error("read", &self.paths.write))?;
-        if old == new || !matches!(v4::read(&old), Ok(Some(_))) {
+        let mut old = read_all(file).map_err(io_error("read", &self.paths.write))?;
+        let Ok(Some(state)) = self.codec.read(&old) else { return Ok(()) };
+        if self.codec.is_outdated() {
+            old = self.codec.write(&state).map_err(sealed_error(backup))?;
+        } else if state == *new {
             return Ok(());
         }
         files::replace(backup, &old).map_err(io_error("write", backup))
@@ -378,7 +395,7 @@ impl Inner {
         options.read(true).write(true).mode(0o600);
         let file = match options.open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let file = options.create(true).open(path).map_err(io_error("create", path))?;
+                let file = files::create(&mut options, path).map_err(io_error("create", path))?;
                 files::sync_folder(folder).map_err(io_error("synchronise", folder))?;
                 return Ok((file, true));
             }
@@ -430,8 +447,9 @@ impl Inner {
             return Ok(());
         }
         let current = self.content(Some(held))?;
-        if let Some(redo) = self.unfinished(&v4::read(&current))? {
-            overwrite(&held.file, &v4::write(&redo)).map_err(|source| StoreError::Unfinished {
+        if let Some(redo) = self.unfinished(&self.codec.read(&current))? {
+            let bytes = self.codec.write(&redo).map_err(sealed_error(path))?;
+            overwrite(&held.file, path, &bytes).map_err(|source| StoreError::Unfinished {
                 path: path.clone(),
                 redo: self.redo.clone(),
                 source,
@@ -480,6 +498,11 @@ impl Inner {
     }
 }
 
+fn sealed_error(path: &Path) -> impl FnOnce(SealError) -> StoreError {
+    let place = path.display().to_string();
+    |source| StoreError::Sealed { place, source }
+}
+
 fn read_error(path: &Path, source: ReadError) -> StoreError {
     StoreError::Read { place: path.display().to_string(), source }
 }
@@ -498,15 +521,15 @@ fn reason(error: &io::Error) -> String {
 }
 
 /// Steps 2 to 4 of the protocol above.
-fn overwrite(file: &File, bytes: &[u8]) -> io::Result<()> {
+fn overwrite(file: &File, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let Some((first, rest)) = bytes.split_first() else { return Ok(()) };
-    file.write_all_at(&[UNREADABLE], 0)?;
-    file.sync_all()?;
-    file.write_all_at(rest, 1)?;
-    file.set_len(bytes.len() as u64)?;
-    file.sync_all()?;
-    file.write_all_at(&[*first], 0)?;
-    file.sync_all()
+    files::write_at(file, path, &[UNREADABLE], 0)?;
+    files::sync(file, path)?;
+    files::write_at(file, path, rest, 1)?;
+    files::set_len(file, path, bytes.len() as u64)?;
+    files::sync(file, path)?;
+    files::write_at(file, path, &[*first], 0)?;
+    files::sync(file, path)
 }
 
 /// Whether the path still leads to the open file.
@@ -556,5 +579,7 @@ fn is_locked(file: &File) -> bool {
     asked.is_ok() && lock.l_type != libc::F_UNLCK as libc::c_short
 }
 
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,7 @@ pub use heart::{Heart, LostLock};
 pub use locks::{HeldLock, Lease, LockError, LockId, LockInfo, Renewal};
 pub use waiting::wait_for_lock;
 
+use crate::codec::SealError;
 use crate::journal::{Journal, JournalError};
 use crate::merge::Parts;
 use crate::model::{Lineage, Serial, State, TERRAFORM_VERSION};
@@ -93,6 +94,11 @@ pub trait StateStore: Send + Sync {
     /// The journal that belongs to the state; to be opened with the lock held.
     async fn journal(&self) -> Result<Arc<dyn Journal>, JournalError>;
 
+    /// Whether what was last read is to be written again although nothing has changed: its key is no longer the one to use.
+    fn is_outdated(&self) -> bool {
+        false
+    }
+
     /// Whether a journal may hold something that a run has left, as far as can be told without the lock. A run that is under
     /// way has something in its journal, too.
     async fn has_records(&self) -> Result<bool, JournalError> {
@@ -152,6 +158,15 @@ pub enum StoreError {
         /// What is wrong with it.
         #[source]
         source: ReadError,
+    },
+    /// The snapshot can't be encrypted.
+    #[error("cannot encrypt the state for `{place}`")]
+    Sealed {
+        /// The file or object.
+        place: String,
+        /// Why not.
+        #[source]
+        source: SealError,
     },
     /// Something else is stored than the condition says: another run wrote in between.
     #[error("the state in `{place}` was changed by another run: expected {expected}, found {found}")]
@@ -246,11 +261,11 @@ impl Snapshots {
         &self.store
     }
 
-    /// Stores the state as the next snapshot of the lineage, unless its content is what is stored (`false`). The
+    /// Stores the state as the next snapshot of the lineage, unless it is stored as it would be (`false`). The
     /// state's own serial, lineage and version do not matter, but for the lineage of the very first snapshot.
     pub async fn save(&mut self, state: &State) -> Result<bool, StoreError> {
         let last = self.own.as_ref().or(self.stored.as_ref());
-        if last.is_some_and(|last| last.same_content(state)) {
+        if last.is_some_and(|last| last.same_content(state)) && !self.store.is_outdated() {
             return Ok(false);
         }
         if let Some(own) = &self.own {

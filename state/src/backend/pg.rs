@@ -27,10 +27,10 @@ use super::{
     Backend, HeldLock, LockError, LockId, LockInfo, Renewal, StateStore, StoreError, WriteCondition, following,
     wait_for_lock,
 };
+use crate::codec::{Codec, sealed};
 use crate::journal::{Journal, JournalError};
 use crate::merge::{self, Parts};
-use crate::model::State;
-use crate::v4;
+use crate::model::{Serial, State};
 use locks::{Held, Locks};
 use rows::Change;
 use tls::{Connector, Parameters};
@@ -47,6 +47,7 @@ pub(super) const ARGUMENTS: &[Argument] = &[
 pub struct PgBackend {
     database: Arc<Database>,
     journal_folder: PathBuf,
+    codec: Codec,
 }
 
 pub(super) struct Database {
@@ -111,7 +112,7 @@ impl PgBackend {
             make_index: !settings.flag("skip_index_creation")?,
         };
         let journal_folder = settings.surroundings.journal_folder.clone();
-        Ok(PgBackend { database: Arc::new(database), journal_folder })
+        Ok(PgBackend { database: Arc::new(database), journal_folder, codec: settings.surroundings.codec.clone() })
     }
 }
 
@@ -174,7 +175,7 @@ impl Backend for PgBackend {
         if store.read().await?.is_some() {
             return Ok(());
         }
-        let state = State { serial: crate::model::Serial(1), ..State::new() };
+        let state = State { serial: Serial(1), ..State::new() };
         store.write(&state, &WriteCondition::Absent).await
     }
 
@@ -195,11 +196,13 @@ impl Backend for PgBackend {
     }
 
     fn store(&self, workspace: &str) -> Result<Arc<dyn StateStore>, StoreError> {
+        let codec = self.codec.for_another();
         Ok(Arc::new(PgStore {
             database: self.database.clone(),
             workspace: workspace.to_owned(),
             session: Mutex::default(),
-            journal: JournalFile::new(&self.journal_folder, "pg", workspace),
+            journal: JournalFile::new(&self.journal_folder, "pg", workspace, codec.clone()),
+            codec,
         }))
     }
 }
@@ -209,6 +212,7 @@ struct PgStore {
     workspace: String,
     session: Mutex<Session>,
     journal: JournalFile,
+    codec: Codec,
 }
 
 /// The connection, and the lock that it holds.
@@ -239,7 +243,13 @@ impl Session {
 impl PgStore {
     fn parse(&self, data: Option<&str>) -> Result<Option<State>, StoreError> {
         let bytes = data.unwrap_or_default().as_bytes();
-        v4::read(bytes).map_err(|source| StoreError::Read { place: self.database.place(), source })
+        self.codec.read(bytes).map_err(|source| StoreError::Read { place: self.database.place(), source })
+    }
+
+    /// A snapshot as it is stored.
+    fn written(&self, state: &State) -> Result<String, StoreError> {
+        let sealed = |source| StoreError::Sealed { place: self.database.place(), source };
+        Ok(String::from_utf8_lossy(&self.codec.write(state).map_err(sealed)?).into_owned())
     }
 
     fn failed(&self, action: &'static str) -> impl Fn(tokio_postgres::Error) -> StoreError {
@@ -252,7 +262,7 @@ impl PgStore {
         session.client(&self.database).await?;
         let own = session.own;
         let client = session.client(&self.database).await?;
-        Ok(Locks { database: &self.database, client, own, workspace: &self.workspace })
+        Ok(Locks { database: &self.database, client, own, workspace: &self.workspace, empty: "" })
     }
 
     async fn take(&self, mut info: LockInfo, parts: Option<&Parts>, timeout: Duration) -> Result<LockId, LockError> {
@@ -261,10 +271,15 @@ impl PgStore {
         }
         info.created = jiff::Timestamp::now().to_string();
         info.path = self.workspace.clone();
-        let info = &info;
+        let empty = match parts {
+            Some(_) => self.written(&State { serial: Serial(1), ..State::new() })?,
+            None => String::new(),
+        };
+        let (info, empty) = (&info, empty.as_str());
         wait_for_lock(timeout, |_| async move {
             let mut session = self.session.lock().await;
-            let taken = self.locks_of(&mut session).await?.take(info, parts).await.map_err(self.failed("lock"))?;
+            let mut locks = Locks { empty, ..self.locks_of(&mut session).await? };
+            let taken = locks.take(info, parts).await.map_err(self.failed("lock"))?;
             match taken {
                 Ok(held) => {
                     session.held = Some(held);
@@ -303,7 +318,7 @@ impl PgStore {
             other => other?,
         };
         let Some(state) = next(old.clone())? else { return Ok(old) };
-        let text = String::from_utf8_lossy(&v4::write(&state)).into_owned();
+        let text = self.written(&state)?;
         let changed = if row.is_some() {
             let query = format!("UPDATE {schema}.states SET data = $2 WHERE name = $1");
             transaction.execute(&query, &[&self.workspace, &text]).await
@@ -321,12 +336,16 @@ impl PgStore {
             });
         }
         if own {
+            // Looking takes a while with a large state.
+            let is_sealed = |text: &str| !self.codec.is_clear() && sealed(text.as_bytes()).is_some();
             let change = Change {
                 schema,
                 workspace: &self.workspace,
                 old: old.as_ref().zip(data.as_deref().map(rows::digest)),
                 new: &state,
                 digest: rows::digest(&text),
+                was_sealed: data.as_deref().is_some_and(is_sealed),
+                is_sealed: is_sealed(&text),
                 by: held.as_ref().map(|held| &held.info),
             };
             change.record(&mut transaction).await.map_err(self.failed("write"))?;
@@ -377,7 +396,8 @@ impl StateStore for PgStore {
                 found: "changes of another run".to_owned(),
             };
             let merged = merge::merge(&newest, from, to, &parts).map_err(conflict)?;
-            Ok((!merged.same_content(&newest)).then(|| following(Some(&newest), &merged)))
+            let is_stored = merged.same_content(&newest) && !self.codec.is_outdated();
+            Ok((!is_stored).then(|| following(Some(&newest), &merged)))
         };
         Ok(self.replace(next, false).await?.unwrap_or_else(|| from.clone()))
     }
@@ -442,16 +462,15 @@ impl StateStore for PgStore {
     async fn journal(&self) -> Result<Arc<dyn Journal>, JournalError> {
         let held = self.session.lock().await.held.clone();
         let lock = held.as_ref().map(|held| held.info.id.clone());
+        let open = |reads| PgJournal::open(&self.database, &self.workspace, lock, reads, self.codec.clone());
         match held.is_some_and(|held| held.parts.is_some()) {
-            true => {
-                self.journal
-                    .open_alone(PgJournal::open(&self.database, &self.workspace, lock, Records::OfThisRun))
-                    .await
-            }
-            false => {
-                self.journal.open_beside(PgJournal::open(&self.database, &self.workspace, lock, Records::All)).await
-            }
+            true => self.journal.open_alone(open(Records::OfThisRun)).await,
+            false => self.journal.open_beside(open(Records::All)).await,
         }
+    }
+
+    fn is_outdated(&self) -> bool {
+        self.codec.is_outdated()
     }
 
     async fn has_records(&self) -> Result<bool, JournalError> {

@@ -12,6 +12,7 @@ use tokio_postgres::{Client, Error};
 use super::LockId;
 use super::pg::tables::MAKING;
 use super::pg::{Database, reason};
+use crate::codec::{Codec, SealError};
 use crate::journal::{Intent, IntentId, Journal, JournalError, JournalRecord, Outcome, parts};
 use crate::model::InstanceObject;
 
@@ -25,6 +26,7 @@ pub(super) struct PgJournal {
     /// The lock under which records are written.
     lock: Option<String>,
     reads: Records,
+    codec: Codec,
 }
 
 /// Which records a run sees.
@@ -78,6 +80,7 @@ impl PgJournal {
         workspace: &str,
         lock: Option<LockId>,
         reads: Records,
+        codec: Codec,
     ) -> Result<Arc<dyn Journal>, JournalError> {
         let (client, _) = database.connect().await?;
         let journal = PgJournal {
@@ -87,6 +90,7 @@ impl PgJournal {
             workspace: workspace.to_owned(),
             lock: lock.map(|lock| lock.0),
             reads,
+            codec,
         };
         journal.make_table(database.make_table).await?;
         Ok(Arc::new(journal))
@@ -117,8 +121,25 @@ impl PgJournal {
         JournalError::Remote { action, place: self.place.clone(), reason: reason(error) }
     }
 
+    fn sealed_error(&self, action: &'static str, source: SealError) -> JournalError {
+        JournalError::Sealed { action, place: self.place.clone(), source }
+    }
+
+    /// A part of a record as it is stored.
+    fn seal(&self, part: String) -> Result<String, JournalError> {
+        let stored = self.codec.seal_record(part.as_bytes()).map_err(|source| self.sealed_error("write", source))?;
+        Ok(String::from_utf8_lossy(&stored).into_owned())
+    }
+
+    fn open_part(&self, stored: Option<&str>) -> Result<Option<String>, JournalError> {
+        let opened = stored.map(|stored| self.codec.open_record(stored.as_bytes())).transpose();
+        let opened = opened.map_err(|source| self.sealed_error("read", source))?;
+        Ok(opened.map(|part| String::from_utf8_lossy(&part).into_owned()))
+    }
+
     /// Puts a part of a record into its column.
     async fn set(&self, column: &str, id: IntentId, part: String) -> Result<(), JournalError> {
+        let part = self.seal(part)?;
         let statement = format!("UPDATE {} SET {column} = $3::text::json WHERE workspace = $1 AND id = $2", self.table);
         let changed = self.client.execute(&statement, &[&self.workspace, &number(id), &part]).await;
         match changed.map_err(|error| self.failed("write", &error))? {
@@ -140,7 +161,7 @@ impl Journal for PgJournal {
             "INSERT INTO {} (workspace, lock, intent) VALUES ($1, $2, $3::text::json) RETURNING id",
             self.table
         );
-        let part = parts::intent(intent)?;
+        let part = self.seal(parts::intent(intent)?)?;
         let failed = |error: Error| self.failed("write", &error);
         let row = self.client.query_one(&statement, &[&self.workspace, &self.lock, &part]).await.map_err(failed)?;
         let id: i64 = row.try_get(0).map_err(failed)?;
@@ -167,8 +188,13 @@ impl Journal for PgJournal {
         let rows = self.client.query(&query, &[&self.workspace, &all, &self.lock]).await.map_err(failed)?;
         for (index, row) in rows.iter().enumerate() {
             let id: i64 = row.try_get(0).map_err(failed)?;
-            let part = |column: usize| row.try_get::<_, Option<&str>>(column).map_err(failed);
-            let parts = [("intent", part(1)?), ("handed_over", part(2)?), ("outcome", part(3)?)];
+            let part = |column: usize| self.open_part(row.try_get(column).map_err(failed)?);
+            let [intent, handed_over, outcome] = [part(1)?, part(2)?, part(3)?];
+            let parts = [
+                ("intent", intent.as_deref()),
+                ("handed_over", handed_over.as_deref()),
+                ("outcome", outcome.as_deref()),
+            ];
             let record = parts::record(IntentId(id.cast_unsigned()), parts);
             records.push(record.map_err(|problem| JournalError::Damaged {
                 place: self.place.clone(),

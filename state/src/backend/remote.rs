@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use lang::Type;
+use lang::types::ObjectType;
 use net::Client;
 use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
 use super::{Backend, StoreError, WriteCondition};
+use crate::codec::Codec;
 use crate::journal::local::LocalJournal;
 use crate::journal::{JoinedJournal, Journal, JournalError};
 use crate::model::State;
@@ -36,10 +39,34 @@ pub enum ArgumentType {
     Flag,
     /// A set of strings.
     Texts,
+    /// A list of strings.
+    TextList,
     /// A map of strings.
     TextMap,
     /// An object.
     Object(&'static [Attribute]),
+}
+
+impl ArgumentType {
+    /// The type of values that the argument takes.
+    pub fn value_type(self) -> Type {
+        match self {
+            ArgumentType::Text => Type::String,
+            ArgumentType::Number => Type::Number,
+            ArgumentType::Flag => Type::Bool,
+            ArgumentType::Texts => Type::set(Type::String),
+            ArgumentType::TextList => Type::list(Type::String),
+            ArgumentType::TextMap => Type::map(Type::String),
+            ArgumentType::Object(attributes) => {
+                let types = attributes.iter().map(|attribute| (attribute.name.into(), attribute.ty.value_type()));
+                let optional = attributes.iter().filter(|attribute| !attribute.required);
+                Type::Object(Arc::new(ObjectType {
+                    attributes: types.collect(),
+                    optional: optional.map(|attribute| attribute.name.into()).collect(),
+                }))
+            }
+        }
+    }
 }
 
 /// An attribute of an argument that is an object.
@@ -101,7 +128,7 @@ impl Kinds {
     /// What there is to say about the arguments of a backend.
     pub fn check(self, name: &str, config: &Map<String, Value>, surroundings: &Surroundings) -> Vec<Finding> {
         let Some(kind) = self.find(name) else { return Vec::new() };
-        (kind.check)(&Settings { arguments: kind.arguments, config, surroundings })
+        (kind.check)(&Settings::new(kind.arguments, config, surroundings))
     }
 
     /// Opens a backend other than `local`; `None` for kinds that are not here. Nothing is asked of the service yet.
@@ -115,7 +142,7 @@ impl Kinds {
         surroundings: &Surroundings,
     ) -> Result<Option<Arc<dyn Backend>>, ConfigError> {
         let Some(kind) = self.find(name) else { return Ok(None) };
-        (kind.open)(&Settings { arguments: kind.arguments, config, surroundings }).map(Some)
+        (kind.open)(&Settings::new(kind.arguments, config, surroundings)).map(Some)
     }
 }
 
@@ -128,6 +155,8 @@ pub struct Surroundings {
     pub variables: BTreeMap<String, String>,
     /// The folder for journals that the service has no place for.
     pub journal_folder: PathBuf,
+    /// How states and journals are written.
+    pub codec: Codec,
 }
 
 /// Arguments that cannot be used.
@@ -159,6 +188,17 @@ pub struct Settings<'a> {
     config: &'a Map<String, Value>,
     /// What the backend works with.
     pub surroundings: &'a Surroundings,
+}
+
+impl<'a> Settings<'a> {
+    /// Arguments with their values.
+    pub fn new(
+        arguments: &'static [Argument],
+        config: &'a Map<String, Value>,
+        surroundings: &'a Surroundings,
+    ) -> Settings<'a> {
+        Settings { arguments, config, surroundings }
+    }
 }
 
 impl Settings<'_> {
@@ -211,13 +251,14 @@ impl Settings<'_> {
 /// The journal of a workspace whose state is a service's: where that is, or in a file of the data directory.
 pub struct JournalFile {
     path: PathBuf,
+    codec: Codec,
     opened: Mutex<Arc<OnceCell<Arc<dyn Journal>>>>,
 }
 
 impl JournalFile {
-    /// The journal of a workspace; the file is in this folder.
-    pub fn new(folder: &std::path::Path, kind: &str, workspace: &str) -> JournalFile {
-        JournalFile { path: folder.join(format!("{kind}-{workspace}.journal")), opened: Mutex::default() }
+    /// The journal of a workspace, with records that are written so; the file is in this folder.
+    pub fn new(folder: &std::path::Path, kind: &str, workspace: &str, codec: Codec) -> JournalFile {
+        JournalFile { path: folder.join(format!("{kind}-{workspace}.journal")), codec, opened: Mutex::default() }
     }
 
     /// The journal in the file, opened with the state's lock held.
@@ -284,7 +325,7 @@ impl JournalFile {
                 source: Arc::new(source),
             })?;
         }
-        Ok(Arc::new(LocalJournal::open(self.path.clone())?))
+        Ok(Arc::new(LocalJournal::open_with(self.path.clone(), self.codec.clone())?))
     }
 
     /// Whether there is a file: it is gone when all of it is settled.

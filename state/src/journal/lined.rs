@@ -58,7 +58,8 @@ impl<M: Medium> LinedJournal<M> {
             let mut contents = lock(&self.contents);
             contents.usable()?;
             let (line, value) = change(&mut contents.records)?;
-            let line = line.encode()?;
+            // The records have the change already, so that without its line nothing more may follow.
+            let line = contents.records.encode(&line).inspect_err(|error| contents.broken = Some(error.clone()))?;
             contents.buffer.extend_from_slice(&line);
             contents.appended += 1;
             (contents.appended, value)
@@ -104,7 +105,7 @@ async fn flush(contents: &Mutex<Contents>, medium: &mut impl Medium) -> Result<(
     let (lines, upto) = {
         let mut contents = lock(contents);
         contents.usable()?;
-        let mut lines = if contents.headed { Vec::new() } else { Line::header().encode()? };
+        let mut lines = if contents.headed { Vec::new() } else { contents.records.encode(&Line::header())? };
         lines.append(&mut contents.buffer);
         contents.headed = true;
         (lines, contents.appended)

@@ -1,4 +1,5 @@
-//! The form in which files and objects keep records: lines, each a checksum and a JSON object.
+//! The form in which files and objects keep records: lines, each a checksum and a JSON object. Where the state is encrypted,
+//! each line's JSON object is encrypted as a file of its own, but for the first line, which is always in clear.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,15 +7,19 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Intent, IntentId, JournalError, JournalRecord, Operation, Outcome};
+use crate::codec::{Codec, SealError};
 use crate::json::Json;
 use crate::model::{Dependencies, DeposedKey, InstanceObject, Lineage, Serial};
 use crate::v4;
 
 const FORMAT_VERSION: u64 = 1;
 
-/// What is recorded.
+/// What is recorded, and how it is written.
 #[derive(Default)]
 pub(super) struct Records {
+    /// The file or object.
+    place: String,
+    codec: Codec,
     records: BTreeMap<IntentId, JournalRecord>,
     next: u64,
 }
@@ -90,36 +95,48 @@ impl Line {
         };
         Ok(Line::Outcome { id: id.0, result: result.to_owned(), object })
     }
+}
 
-    /// `CHECKSUM JSON`: the CRC-32 of the JSON in eight hexadecimal digits, and a line break.
-    pub(super) fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let json = serde_json::to_string(self)?;
-        Ok(format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes())).into_bytes())
-    }
+/// `CHECKSUM JSON`: the CRC-32 of the JSON in eight hexadecimal digits, and a line break.
+fn with_checksum(json: &[u8]) -> Vec<u8> {
+    [format!("{:08x} ", crc32fast::hash(json)).as_bytes(), json, b"\n"].concat()
+}
 
-    fn decode(line: &[u8]) -> Result<Line, String> {
-        let text = std::str::from_utf8(line).map_err(|error| error.to_string())?;
-        let (checksum, json) = text.split_once(' ').ok_or("there is no checksum")?;
-        if u32::from_str_radix(checksum, 16).ok() != Some(crc32fast::hash(json.as_bytes())) {
-            return Err("the checksum is wrong".to_owned());
-        }
-        serde_json::from_str(json).map_err(|error| error.to_string())
+/// The JSON of a line, if its checksum is right.
+fn checked(line: &[u8]) -> Result<&[u8], String> {
+    let text = std::str::from_utf8(line).map_err(|error| error.to_string())?;
+    let (checksum, json) = text.split_once(' ').ok_or("there is no checksum")?;
+    if u32::from_str_radix(checksum, 16).ok() != Some(crc32fast::hash(json.as_bytes())) {
+        return Err("the checksum is wrong".to_owned());
     }
+    Ok(json.as_bytes())
+}
+
+fn decode(json: &[u8], codec: &Codec) -> Result<Result<Line, String>, SealError> {
+    let line = match serde_json::from_slice(json) {
+        Ok(header @ Line::Header { .. }) => Ok(header),
+        _ => serde_json::from_slice(&codec.open_record(json)?),
+    };
+    Ok(line.map_err(|error: serde_json::Error| error.to_string()))
 }
 
 impl Records {
     /// The records, and how many bytes of a file or object are good. A last line that was cut off is none: nobody was
     /// told that it is durable.
-    pub(super) fn parse(place: &str, bytes: &[u8]) -> Result<(Records, usize), JournalError> {
-        let mut records = Records::default();
+    pub(super) fn parse(place: String, bytes: &[u8], codec: Codec) -> Result<(Records, usize), JournalError> {
+        let mut records = Records { place: place.clone(), codec, ..Records::default() };
         let mut length = 0;
         let mut damage: Option<(usize, String)> = None;
         for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
-            let decoded = match line.strip_suffix(b"\n") {
-                Some(line) => Line::decode(line),
+            let checked = match line.strip_suffix(b"\n") {
+                Some(line) => checked(line),
                 None => Err("the line is incomplete".to_owned()),
             };
-            let damaged = |line, problem| JournalError::Damaged { place: place.to_owned(), line, problem };
+            let decoded = match checked {
+                Ok(json) => decode(json, &records.codec).map_err(|source| records.sealed_error("read", source))?,
+                Err(problem) => Err(problem),
+            };
+            let damaged = |line, problem| JournalError::Damaged { place: place.clone(), line, problem };
             match (decoded, damage.take()) {
                 // Lines that were never synced may reach the disk in any order, so several bad ones can end a file; but a
                 // good one after a bad one means that something was damaged later.
@@ -127,7 +144,7 @@ impl Records {
                 (Err(_), Some(first)) => damage = Some(first),
                 (Err(problem), None) => damage = Some((number + 1, problem)),
                 (Ok(Line::Header { version }), None) if version > FORMAT_VERSION => {
-                    return Err(JournalError::FromTheFuture { place: place.to_owned(), version });
+                    return Err(JournalError::FromTheFuture { place, version });
                 }
                 (Ok(decoded), None) => {
                     records.read(decoded).map_err(|problem| damaged(number + 1, problem))?;
@@ -138,19 +155,33 @@ impl Records {
         Ok((records, length))
     }
 
+    fn sealed_error(&self, action: &'static str, source: SealError) -> JournalError {
+        JournalError::Sealed { action, place: self.place.clone(), source }
+    }
+
+    /// A line as it is written.
+    pub(super) fn encode(&self, line: &Line) -> Result<Vec<u8>, JournalError> {
+        let json = serde_json::to_vec(line)?;
+        if let Line::Header { .. } = line {
+            return Ok(with_checksum(&json));
+        }
+        let stored = self.codec.seal_record(&json).map_err(|source| self.sealed_error("write", source))?;
+        Ok(with_checksum(&stored))
+    }
+
     /// Everything as lines; nothing if there are no records.
-    pub(super) fn lines(&self) -> Result<Vec<u8>, serde_json::Error> {
+    pub(super) fn lines(&self) -> Result<Vec<u8>, JournalError> {
         let mut lines = Vec::new();
         for record in self.records.values() {
             if lines.is_empty() {
-                lines = Line::header().encode()?;
+                lines = self.encode(&Line::header())?;
             }
-            lines.extend(Line::intent(record)?.encode()?);
+            lines.extend(self.encode(&Line::intent(record)?)?);
             if let Some(object) = &record.handed_over {
-                lines.extend(Line::handed_over(record.id, object)?.encode()?);
+                lines.extend(self.encode(&Line::handed_over(record.id, object)?)?);
             }
             if let Some(outcome) = &record.outcome {
-                lines.extend(Line::outcome(record.id, outcome)?.encode()?);
+                lines.extend(self.encode(&Line::outcome(record.id, outcome)?)?);
             }
         }
         Ok(lines)

@@ -1,16 +1,17 @@
 //! The journal of a local state: a file of lines, appended and synced.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::JournalError;
 use super::lined::{LinedJournal, Medium};
 use super::lines::Records;
+use super::{JournalError, JournalRecord};
+use crate::codec::Codec;
 use crate::files;
 
 /// A journal in a file. The file is made by the first intent and removed when all are settled.
@@ -31,11 +32,27 @@ impl LocalJournal {
     /// # Errors
     /// A file that can't be read or is damaged.
     pub fn open(path: impl Into<PathBuf>) -> Result<LocalJournal, JournalError> {
+        LocalJournal::open_with(path, Codec::default())
+    }
+
+    /// The same with records that are written so.
+    ///
+    /// # Errors
+    /// As [`LocalJournal::open`].
+    pub fn open_with(path: impl Into<PathBuf>, codec: Codec) -> Result<LocalJournal, JournalError> {
         let path = path.into();
         let bytes = files::read(&path).map_err(io_error("read", &path))?.unwrap_or_default();
-        let (records, length) = Records::parse(&path.display().to_string(), &bytes)?;
+        let (records, length) = Records::parse(path.display().to_string(), &bytes, codec)?;
         let medium = FileMedium { path, length: length as u64, file: None };
         Ok(LinedJournal::new(records, length > 0, medium))
+    }
+
+    /// The records that a journal's content holds.
+    ///
+    /// # Errors
+    /// As [`LocalJournal::open`].
+    pub fn parse(path: &Path, bytes: &[u8], codec: &Codec) -> Result<Vec<JournalRecord>, JournalError> {
+        Records::parse(path.display().to_string(), bytes, codec.clone()).map(|(records, _)| records.all())
     }
 }
 
@@ -72,18 +89,20 @@ async fn blocking<T: Send + 'static>(
 }
 
 fn append(path: &Path, length: u64, open: Option<File>, lines: &[u8]) -> io::Result<File> {
-    if let Some(mut file) = open {
-        file.write_all(lines)?;
-        file.sync_data()?;
+    if let Some(file) = open {
+        files::append(&file, path, lines)?;
+        files::sync_data(&file, path)?;
         return Ok(file);
     }
-    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    let file = files::create(OpenOptions::new().append(true).mode(0o600), path)?;
     let found = file.metadata()?.len();
     if found > length {
-        file.set_len(length)?;
+        // Else what was cut off might come back with a part of the lines behind it.
+        files::set_len(&file, path, length)?;
+        files::sync(&file, path)?;
     }
-    file.write_all(lines)?;
-    file.sync_all()?;
+    files::append(&file, path, lines)?;
+    files::sync(&file, path)?;
     if found == 0 {
         files::sync_folder(files::folder(path))?;
     }

@@ -25,6 +25,7 @@ use async_trait::async_trait;
 use lang::addr::{ProviderConfig, ResourceInstance};
 
 use crate::backend::StoreError;
+use crate::codec::SealError;
 use crate::json::Json;
 use crate::model::{Dependencies, DeposedKey, InstanceObject, Lineage, Serial};
 
@@ -217,6 +218,17 @@ pub enum JournalError {
         line: usize,
         /// What is wrong with it.
         problem: String,
+    },
+    /// A record is encrypted and can't be decrypted, or can't be encrypted.
+    #[error("cannot {action} the journal `{place}`")]
+    Sealed {
+        /// What was tried, e.g. `read`.
+        action: &'static str,
+        /// The file, object or table.
+        place: String,
+        /// Why it failed.
+        #[source]
+        source: SealError,
     },
     /// A record can't be written down, or read.
     #[error("the journal cannot hold a record: {0}")]

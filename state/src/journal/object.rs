@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::JournalError;
 use super::lined::{LinedJournal, Medium};
 use super::lines::Records;
+use crate::codec::Codec;
 
 /// An object that holds a journal.
 #[async_trait]
@@ -49,14 +50,14 @@ pub struct ObjectMedium {
 }
 
 impl ObjectJournal {
-    /// Opens the journal of an earlier run, or a new one. Nothing is written yet.
+    /// Opens the journal of an earlier run, or a new one, with records that are written so. Nothing is written yet.
     ///
     /// # Errors
     /// What the service says, and damage.
-    pub async fn open(object: impl JournalObject) -> Result<ObjectJournal, JournalError> {
+    pub async fn open(object: impl JournalObject, codec: Codec) -> Result<ObjectJournal, JournalError> {
         let stored = object.read().await?;
         let (mut bytes, version) = stored.map_or((Vec::new(), None), |stored| (stored.bytes, Some(stored.version)));
-        let (records, length) = Records::parse(&object.place(), &bytes)?;
+        let (records, length) = Records::parse(object.place(), &bytes, codec)?;
         bytes.truncate(length);
         Ok(LinedJournal::new(records, length > 0, ObjectMedium { object: Arc::new(object), bytes, version }))
     }

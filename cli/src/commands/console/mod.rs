@@ -54,6 +54,7 @@ pub async fn run(session: &Session, args: &ConsoleArgs) -> Exit {
         session.show(diagnostics);
         Exit::Failure
     };
+    session.environment.give(&args.variables.given);
     if args.plan {
         return match planned(session, args).await {
             Ok((prepared, plan)) => {

@@ -86,6 +86,7 @@ fn suite(session: &Session, args: &TestArgs) -> Result<(Suite, Vec<TestFile>), D
                       directory.";
         return Err(Diagnostic::error("Invalid testing directory", detail).into());
     }
+    session.environment.give(&args.variables.given);
     let (tested, mut diagnostics) = session.load_with_tests(&args.test_directory);
     let Some(Tested { workspace, files, modules }) = tested.filter(|_| !diagnostics.has_errors()) else {
         return Err(diagnostics);

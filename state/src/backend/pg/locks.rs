@@ -15,8 +15,6 @@ use tokio_postgres::{Client, Error, Row};
 use super::Database;
 use crate::backend::{HeldLock, LockInfo};
 use crate::merge::Parts;
-use crate::model::{Serial, State};
-use crate::v4;
 
 /// The lock of all workspaces that have no row yet.
 const CREATION_LOCK: i64 = -1;
@@ -57,6 +55,8 @@ pub(super) struct Locks<'a> {
     /// Whether our own tables are there.
     pub own: bool,
     pub workspace: &'a str,
+    /// What a workspace without a state is given before parts of it are locked.
+    pub empty: &'a str,
 }
 
 impl Locks<'_> {
@@ -170,13 +170,11 @@ impl Locks<'_> {
             Ok(number) => number,
             Err(reason) => return Ok(Err(reason)),
         };
-        let empty = v4::write(&State { serial: Serial(1), ..State::new() });
-        let text = String::from_utf8_lossy(&empty);
         let query = format!(
             "INSERT INTO {}.states (name, data) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
             self.database.schema
         );
-        self.client.execute(&query, &[&self.workspace, &text]).await?;
+        self.client.execute(&query, &[&self.workspace, &self.empty]).await?;
         self.give_back(number, false).await?;
         Ok(Ok(()))
     }

@@ -1,5 +1,5 @@
 //! What SQL users see of a state: its resources, and the history of its snapshots. Written with every snapshot, in its
-//! transaction.
+//! transaction. Of an encrypted state there is the history alone, without what has changed.
 
 use std::collections::BTreeSet;
 
@@ -21,6 +21,10 @@ pub(super) struct Change<'a> {
     pub old: Option<(&'a State, String)>,
     pub new: &'a State,
     pub digest: String,
+    /// Whether what was stored is encrypted.
+    pub was_sealed: bool,
+    /// Whether the new one is.
+    pub is_sealed: bool,
     /// Who writes it, if it holds a lock.
     pub by: Option<&'a LockInfo>,
 }
@@ -44,20 +48,25 @@ impl Change<'_> {
         let query = format!("SELECT digest FROM {schema}.versions WHERE workspace = $1 ORDER BY number DESC LIMIT 1");
         let known = rows.query_opt(&query, &[&self.workspace]).await?;
         let known: Option<String> = known.map(|row| row.try_get(0)).transpose()?;
-        let in_step = self.old.as_ref().map(|(_, digest)| digest) == known.as_ref();
+        let is_known = self.old.as_ref().map(|(_, digest)| digest) == known.as_ref();
+        // Encrypted snapshots have no rows.
+        let in_step = is_known && !self.was_sealed;
+        if !in_step || self.is_sealed {
+            let query = format!("DELETE FROM {schema}.resources WHERE workspace = $1");
+            rows.execute(&query, &[&self.workspace]).await?;
+        }
+        if let (false, Some((old, digest))) = (is_known, &self.old) {
+            self.version(rows, old, None, digest, None).await?;
+        }
+        if self.is_sealed {
+            return self.version(rows, self.new, self.by, &self.digest, None).await;
+        }
         let empty = State::new();
         let old = match &self.old {
             Some((old, _)) if in_step => old,
             _ => &empty,
         };
         let changed = differing(old, self.new);
-        if !in_step {
-            let query = format!("DELETE FROM {schema}.resources WHERE workspace = $1");
-            rows.execute(&query, &[&self.workspace]).await?;
-            if let Some((old, digest)) = &self.old {
-                self.version(rows, old, None, digest, None).await?;
-            }
-        }
         let (there, gone): (BTreeSet<&AbsResource>, BTreeSet<&AbsResource>) =
             changed.iter().partition(|address| self.new.resources.contains_key(**address));
         let gone: Vec<String> = gone.iter().map(ToString::to_string).collect();

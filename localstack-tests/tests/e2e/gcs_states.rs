@@ -1,0 +1,151 @@
+//! States in Cloud Storage: by turns with Terraform, under each other's locks, and from many processes at once.
+
+use std::fmt::Write;
+
+use localstack_tests::{CloudStorage, Outcome, Tool, Workspace};
+use serde_json::Value;
+
+use crate::tool;
+
+const WRITERS: usize = 20;
+
+const INIT: &[&str] = &["init", "-no-color", "-input=false"];
+const APPLY: &[&str] = &["apply", "-no-color", "-input=false", "-auto-approve"];
+const SETTLED: &[&str] = &["plan", "-no-color", "-input=false", "-detailed-exitcode"];
+
+/// A configuration whose state is in a bucket of its own, with this many resources.
+fn configuration(resources: usize) -> Workspace {
+    let storage = CloudStorage::shared().unwrap_or_else(|error| panic!("{}", error.full()));
+    let bucket = storage.make_bucket().unwrap();
+    let mut text =
+        format!("terraform {{\n  backend \"gcs\" {{\n    bucket = {bucket:?}\n    prefix = \"a/b\"\n  }}\n}}\n");
+    for number in 0..resources {
+        writeln!(text, "resource \"terraform_data\" \"r{number}\" {{\n  input = {number}\n}}").unwrap();
+    }
+    let mut workspace = Workspace::offline().unwrap();
+    workspace.write("main.tf", &text).unwrap();
+    let (name, value) = storage.environment();
+    workspace.set(name, value);
+    workspace
+}
+
+fn state(workspace: &Workspace, tool: &Tool) -> Value {
+    serde_json::from_str(&workspace.run(tool, &["state", "pull"]).unwrap().expect(0).stdout).unwrap()
+}
+
+/// What `init` wrote down of the backend.
+fn record(workspace: &Workspace, tool: &Tool) -> Value {
+    let name = tool.program().file_name().unwrap().to_string_lossy().into_owned();
+    let file = workspace.path().parent().unwrap().join(format!("data-{name}")).join("terraform.tfstate");
+    let document: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    document["backend"].clone()
+}
+
+#[test]
+fn a_state_is_shared_with_terraform() {
+    let tool = tool();
+    let Some(terraform) = Tool::terraform() else {
+        eprintln!("skipped: no Terraform");
+        return;
+    };
+    let workspace = configuration(2);
+    for program in [&tool, &terraform] {
+        workspace.run(program, INIT).unwrap().expect(0).shows("Successfully configured the backend \"gcs\"!");
+    }
+    let mut serial = 0;
+    for program in [&tool, &terraform, &tool, &terraform] {
+        workspace.run(program, APPLY).unwrap().expect(0);
+        for reader in [&tool, &terraform] {
+            workspace.run(reader, SETTLED).unwrap().expect(0);
+        }
+        let now = state(&workspace, program)["serial"].as_u64().unwrap();
+        assert!(now > serial, "{now} after {serial}");
+        serial = now;
+        workspace.run(program, &["taint", "-no-color", "terraform_data.r1"]).unwrap().expect(0);
+    }
+    workspace.run(&tool, &["workspace", "new", "ours"]).unwrap().expect(0);
+    workspace.run(&tool, APPLY).unwrap().expect(0);
+    workspace.run(&terraform, &["workspace", "select", "ours"]).unwrap().expect(0);
+    workspace.run(&terraform, SETTLED).unwrap().expect(0);
+    workspace.run(&terraform, &["workspace", "new", "theirs"]).unwrap().expect(0);
+    for program in [&tool, &terraform] {
+        let list = workspace.run(program, &["workspace", "list"]).unwrap().expect(0);
+        list.shows("default").shows("ours").shows("theirs");
+    }
+    workspace.run(&tool, &["workspace", "delete", "theirs"]).unwrap().expect(0);
+    workspace.run(&terraform, &["workspace", "select", "default"]).unwrap().expect(0);
+    workspace.run(&terraform, &["workspace", "delete", "-force", "ours"]).unwrap().expect(0);
+    // Neither of them takes the other's setting up for another backend.
+    assert_eq!(record(&workspace, &tool), record(&workspace, &terraform));
+}
+
+#[test]
+fn a_lock_of_somebody_else_keeps_out() {
+    let tool = tool();
+    let workspace = configuration(1);
+    workspace.run(&tool, INIT).unwrap().expect(0);
+    let lock = r#"{"ID":"5d4f","Operation":"OperationTypeApply","Info":"","Who":"you@there","Version":"1.11.4","Created":"2026-01-02T03:04:05.000000006Z","Path":"x"}"#;
+    let storage = CloudStorage::shared().unwrap();
+    let bucket = record(&workspace, &tool)["config"]["bucket"].as_str().unwrap().to_owned();
+    storage.put_object(&bucket, "a/b/default.tflock", lock).unwrap();
+    let refused = workspace.run(&tool, APPLY).unwrap().expect(1);
+    refused.shows("Error acquiring the state lock").shows("Error 412").shows("Who:       you@there");
+    let text = refused.text();
+    let id = text.split("ID: ").nth(1).unwrap().split_whitespace().next().unwrap();
+    assert!(id.parse::<i64>().is_ok(), "{text}");
+    workspace.run(&tool, &["force-unlock", "-force", "5d4f"]).unwrap().expect(1).shows("should be numerical");
+    workspace.run(&tool, &["force-unlock", "-force", id]).unwrap().expect(0);
+    workspace.run(&tool, APPLY).unwrap().expect(0);
+}
+
+#[test]
+fn an_encrypted_state_can_not_be_read_in_the_bucket() {
+    let tool = tool();
+    if tool.is_terraform() {
+        return; // it encrypts nothing
+    }
+    let mut workspace = configuration(1);
+    let encryption = r#"
+        key_provider "pbkdf2" "k" {
+          passphrase = "correct horse battery staple"
+          iterations = 200000
+        }
+        method "aes_gcm" "m" { keys = key_provider.pbkdf2.k }
+        state {
+          method   = method.aes_gcm.m
+          enforced = true
+        }"#;
+    workspace.set("TF_ENCRYPTION", encryption);
+    workspace.run(&tool, INIT).unwrap().expect(0);
+    workspace.run(&tool, APPLY).unwrap().expect(0);
+    workspace.run(&tool, SETTLED).unwrap().expect(0);
+    let bucket = record(&workspace, &tool)["config"]["bucket"].as_str().unwrap().to_owned();
+    let stored = CloudStorage::shared().unwrap().object(&bucket, "a/b/default.tfstate").unwrap();
+    assert!(stored["encrypted_data"].is_string() && stored.get("resources").is_none(), "{stored}");
+    assert_eq!(state(&workspace, &tool)["resources"][0]["name"], "r0");
+}
+
+#[test]
+fn many_writers_lose_nothing() {
+    let tool = tool();
+    if tool.is_terraform() {
+        return; // it refuses some
+    }
+    let workspace = configuration(WRITERS);
+    workspace.run(&tool, INIT).unwrap().expect(0);
+    workspace.run(&tool, APPLY).unwrap().expect(0);
+    let before = state(&workspace, &tool)["serial"].as_u64().unwrap();
+    let addresses: Vec<String> = (0..WRITERS).map(|number| format!("terraform_data.r{number}")).collect();
+    let writers: Vec<_> = addresses
+        .iter()
+        .map(|address| workspace.spawn(&tool, &["taint", "-no-color", "-lock-timeout=300s", address]).unwrap())
+        .collect();
+    for writer in writers {
+        Outcome::wait("taint", writer).unwrap().expect(0);
+    }
+    let after = state(&workspace, &tool);
+    assert_eq!(after["serial"].as_u64(), Some(before + WRITERS as u64));
+    let statuses: Vec<&Value> =
+        after["resources"].as_array().unwrap().iter().map(|resource| &resource["instances"][0]["status"]).collect();
+    assert_eq!(statuses, [&Value::from("tainted"); WRITERS]);
+}

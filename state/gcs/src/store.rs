@@ -1,0 +1,236 @@
+//! One state: an object, and its lock beside it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use state::backend::remote::{JournalFile, check};
+use state::backend::wait_for_lock;
+use state::journal::object::{JournalObject, ObjectJournal};
+use state::{
+    Codec, HeldLock, Journal, JournalError, LockError, LockId, LockInfo, State, StateStore, StoreError, WriteCondition,
+};
+
+use crate::config::Config;
+use crate::journal::GcsJournal;
+use crate::objects::{CallError, Content, NOTHING};
+
+/// The state of a workspace.
+pub(crate) struct GcsStore {
+    config: Arc<Config>,
+    object: String,
+    lock: String,
+    session: Mutex<Session>,
+    journal: JournalFile,
+    codec: Codec,
+}
+
+#[derive(Default)]
+struct Session {
+    /// The lock that is held.
+    held: Option<LockId>,
+    /// What was last read or written here.
+    seen: Option<Seen>,
+}
+
+/// A content of the object.
+#[derive(Clone)]
+struct Seen {
+    content: WriteCondition,
+    generation: String,
+}
+
+pub(crate) fn remote(config: &Config, object: &str, action: &'static str, error: &CallError) -> StoreError {
+    StoreError::Remote { action, place: config.place(object), reason: error.text.clone() }
+}
+
+impl GcsStore {
+    pub(crate) fn new(config: Arc<Config>, workspace: &str) -> GcsStore {
+        let codec = config.codec.for_another();
+        GcsStore {
+            object: config.state(workspace),
+            lock: config.lock(workspace),
+            session: Mutex::default(),
+            journal: JournalFile::new(&config.journal_folder, "gcs", workspace, codec.clone()),
+            codec,
+            config,
+        }
+    }
+
+    fn session(&self) -> MutexGuard<'_, Session> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn place(&self) -> String {
+        self.config.place(&self.object)
+    }
+
+    fn failed(&self, action: &'static str, error: &CallError) -> StoreError {
+        remote(&self.config, &self.object, action, error)
+    }
+
+    /// Reads the state, and notes its generation.
+    async fn look(&self) -> Result<(Option<State>, Seen), StoreError> {
+        let object = self.config.get(&self.object, Content::State).await.map_err(|e| self.failed("read", &e))?;
+        let (bytes, generation) =
+            object.map_or((Vec::new(), NOTHING.to_owned()), |object| (object.bytes, object.generation));
+        let state = self.codec.read(&bytes).map_err(|source| StoreError::Read { place: self.place(), source })?;
+        let seen = Seen { content: WriteCondition::replacing(state.as_ref()), generation };
+        self.session().seen = Some(seen.clone());
+        Ok((state, seen))
+    }
+
+    /// The generation that the condition speaks of.
+    async fn generation(&self, condition: &WriteCondition) -> Result<String, StoreError> {
+        let seen = self.session().seen.clone();
+        if let Some(seen) = seen.filter(|seen| seen.content == *condition) {
+            return Ok(seen.generation);
+        }
+        let (state, seen) = self.look().await?;
+        check(condition, state.as_ref(), &self.place())?;
+        Ok(seen.generation)
+    }
+
+    /// Replaces the object, if it is the one that the condition speaks of.
+    async fn replace(&self, bytes: &[u8], condition: &WriteCondition) -> Result<String, StoreError> {
+        let failed = |error: CallError| self.failed("write", &error);
+        if *condition == WriteCondition::Any {
+            return self.config.put(&self.object, bytes, None, Content::State).await.map_err(failed);
+        }
+        let generation = self.generation(condition).await?;
+        let error = match self.config.put(&self.object, bytes, Some(&generation), Content::State).await {
+            Err(error) if error.is_conflict() => error,
+            other => return other.map_err(failed),
+        };
+        self.session().seen = None;
+        // Its answer may have been lost on its way, and this is the repetition.
+        let stored = self.config.get(&self.object, Content::State).await.map_err(failed)?;
+        let found = match stored {
+            Some(stored) if stored.bytes == bytes => return Ok(stored.generation),
+            Some(stored) => match self.codec.read(&stored.bytes) {
+                Ok(state) => WriteCondition::replacing(state.as_ref()).to_string(),
+                Err(_) => "something unreadable".to_owned(),
+            },
+            None if generation == NOTHING => return Err(failed(error)),
+            None => WriteCondition::Absent.to_string(),
+        };
+        Err(StoreError::Conflict { place: self.place(), expected: condition.to_string(), found })
+    }
+
+    /// Who holds the lock, under its generation.
+    async fn holder(&self) -> Result<Option<Box<LockInfo>>, CallError> {
+        let Some(object) = self.config.get(&self.lock, Content::Lock).await? else { return Ok(None) };
+        let info: Option<Box<LockInfo>> = serde_json::from_slice(&object.bytes).ok();
+        Ok(info.map(|info| Box::new(LockInfo { id: LockId(object.generation), ..*info })))
+    }
+
+    /// One attempt to take the lock; its generation.
+    async fn take(&self, info: &LockInfo) -> Result<LockId, LockError> {
+        let content = serde_json::to_vec(info).unwrap_or_default();
+        let error = match self.config.put(&self.lock, &content, Some(NOTHING), Content::Lock).await {
+            Ok(generation) => return Ok(LockId(generation)),
+            Err(error) => error,
+        };
+        let url = self.config.place(&self.lock);
+        let reason = format!("writing {url:?} failed: {}", error.text);
+        if !error.is_conflict() {
+            return Err(StoreError::Told(reason).into());
+        }
+        // A request that is repeated after its answer was lost meets its own lock.
+        match self.config.get(&self.lock, Content::Lock).await {
+            Ok(Some(object)) if object.bytes == content => Ok(LockId(object.generation)),
+            _ => Err(LockError::Held { info: self.holder().await.unwrap_or_default(), reason, now: None }),
+        }
+    }
+
+    /// Gives the lock of this generation back, or breaks it.
+    async fn release(&self, id: &LockId) -> Result<(), LockError> {
+        if id.0.parse::<i64>().is_err() {
+            let reason = format!("Lock ID should be numerical value, got '{id}'");
+            return Err(LockError::NotReleased { reason, info: None });
+        }
+        let refused = |reason: String, info| LockError::NotReleased { reason, info };
+        // Not every server looks at the condition of a removal.
+        let holder = self.holder().await.map_err(|error| refused(error.text, None))?;
+        if let Some(holder) = holder.filter(|holder| holder.id != *id) {
+            let reason = format!("the lock has the ID {}, not {id}", holder.id);
+            return Err(refused(reason, Some(holder)));
+        }
+        match self.config.delete(&self.lock, Some(&id.0)).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(refused("storage: object doesn't exist".to_owned(), None)),
+            Err(error) => Err(refused(error.text, self.holder().await.unwrap_or_default())),
+        }
+    }
+}
+
+#[async_trait]
+impl StateStore for GcsStore {
+    async fn read(&self) -> Result<Option<State>, StoreError> {
+        Ok(self.look().await?.0)
+    }
+
+    async fn write(&self, state: &State, condition: &WriteCondition) -> Result<(), StoreError> {
+        let bytes = self.codec.write(state).map_err(|source| StoreError::Sealed { place: self.place(), source })?;
+        let generation = self.replace(&bytes, condition).await?;
+        self.session().seen = Some(Seen { content: WriteCondition::replacing(Some(state)), generation });
+        Ok(())
+    }
+
+    async fn lock(&self, mut info: LockInfo, timeout: Duration) -> Result<LockId, LockError> {
+        if self.session().held.is_some() {
+            return Err(LockError::AlreadyLocked);
+        }
+        info.path = self.config.place(&self.lock);
+        // Renewing would change the generation, by which Terraform knows a lock: it holds until it is given back.
+        info.lease = None;
+        let base = &info;
+        let id = wait_for_lock(timeout, |_| async move {
+            self.take(&LockInfo { created: jiff::Timestamp::now().to_string(), ..base.clone() }).await
+        })
+        .await?;
+        *self.session() = Session { held: Some(id.clone()), seen: None };
+        Ok(id)
+    }
+
+    async fn locks(&self) -> Result<Vec<HeldLock>, LockError> {
+        let holder = self.holder().await;
+        let holder = holder.map_err(|error| remote(&self.config, &self.lock, "read the lock of", &error))?;
+        Ok(holder.into_iter().map(|info| HeldLock::whole(*info, None)).collect())
+    }
+
+    async fn unlock(&self, id: &LockId) -> Result<(), LockError> {
+        match self.session().held.clone() {
+            Some(held) if held == *id => {}
+            Some(held) => return Err(LockError::WrongId { given: id.0.clone(), current: held.0, info: None }),
+            None => return Err(LockError::NotLocked),
+        }
+        self.release(id).await?;
+        self.session().held = None;
+        self.journal.close();
+        Ok(())
+    }
+
+    async fn force_unlock(&self, id: &LockId) -> Result<(), LockError> {
+        self.release(id).await
+    }
+
+    async fn journal(&self) -> Result<Arc<dyn Journal>, JournalError> {
+        let object = GcsJournal::beside(self.config.clone(), &self.object);
+        let open = ObjectJournal::open(object, self.codec.clone());
+        let open = async { open.await.map(|journal| Arc::new(journal) as Arc<dyn Journal>) };
+        self.journal.open_beside(open).await
+    }
+
+    async fn has_records(&self) -> Result<bool, JournalError> {
+        match GcsJournal::beside(self.config.clone(), &self.object).read().await {
+            Ok(stored) => Ok(self.journal.exists() || stored.is_some_and(|stored| !stored.bytes.is_empty())),
+            Err(JournalError::Refused { .. }) => Ok(self.journal.exists()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn is_outdated(&self) -> bool {
+        self.codec.is_outdated()
+    }
+}
