@@ -116,10 +116,14 @@ impl Reader<'_> {
 
     /// An `import` block.
     pub fn import(&mut self, block: &Block) -> Option<Import> {
+        let before = self.diagnostics.len();
         let content = self.content(&block.body, &IMPORT);
         let id = content.attribute("id").map(|a| a.expr.clone());
         let to_attribute = content.attribute("to")?;
         let to = self.reference_expression(&to_attribute.expr)?;
+        if self.diagnostics.len() > before {
+            return None;
+        }
         let for_each = content.attribute("for_each").map(|a| a.expr.clone());
         // Only `for_each` gives keys that have to be calculated a meaning.
         if for_each.is_none() && without_keys(&to).is_some() && to.as_traversal().is_none() {

@@ -101,7 +101,8 @@ fn children(expr: &Expr) -> Vec<&Expr> {
         | ExprKind::Number(_)
         | ExprKind::String(_)
         | ExprKind::SplatItem
-        | ExprKind::Invalid => Vec::new(),
+        | ExprKind::Invalid
+        | ExprKind::Broken(_) => Vec::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::source::Range;
 use crate::syntax::with_stack;
 use crate::values::Number;
-use crate::{Diagnostics, Str};
+use crate::{Diagnostic, Diagnostics, Str};
 
 /// An expression. Trees may be very deep: cloning and dropping take care of the stack, what walks them must too.
 #[derive(Debug)]
@@ -86,6 +86,8 @@ pub enum ExprKind {
     Parens(Box<Expr>),
     /// Where the parser found no expression: evaluates to unknown without a further message.
     Invalid,
+    /// An expression that breaks off: evaluates to unknown, and says again what the parser said.
+    Broken(Box<Diagnostic>),
 }
 
 impl ExprKind {
@@ -100,6 +102,7 @@ impl ExprKind {
                 | ExprKind::Traversal(_)
                 | ExprKind::SplatItem
                 | ExprKind::Invalid
+                | ExprKind::Broken(_)
         )
     }
 }

@@ -94,7 +94,7 @@ fn ours(expr: &Expr) -> String {
             }),
         ),
         ExprKind::Parens(inner) => ours(inner),
-        ExprKind::JsonTemplate(_) | ExprKind::Invalid => panic!("not in sound native syntax"),
+        ExprKind::JsonTemplate(_) | ExprKind::Invalid | ExprKind::Broken(_) => panic!("not in sound native syntax"),
     }
 }
 

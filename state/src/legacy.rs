@@ -135,11 +135,15 @@ fn add_resource(
     let provider = provider(&resource.provider, &address)?;
     let entry = state.resources.entry(address);
     let entry = entry.or_insert_with(|| Arc::new(ResourceState { provider, instances: BTreeMap::new() }));
+    let deposed = resource.deposed.unwrap_or_default();
+    if resource.primary.is_none() && deposed.is_empty() {
+        return Ok(());
+    }
     let instance = Arc::make_mut(entry).instances.entry(key).or_default();
     if let Some(primary) = resource.primary {
         instance.current = Some(Arc::new(object(primary, version)));
     }
-    for (number, deposed) in resource.deposed.unwrap_or_default().into_iter().enumerate() {
+    for (number, deposed) in deposed.into_iter().enumerate() {
         let key = DeposedKey::parse(&format!("{:08x}", number + 1));
         let key = key.map_err(|_| invalid(name, "has too many deposed objects"))?;
         instance.deposed.insert(key, Arc::new(object(deposed, version)));

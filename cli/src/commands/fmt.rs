@@ -53,10 +53,7 @@ pub fn run(session: &Session, args: &FmtArgs) -> Exit {
         diagnostics: Diagnostics::new(),
     };
     if from_stdin {
-        let mut bytes = session.ui.read_all();
-        if !bytes.ends_with(b"\n") && !bytes.is_empty() {
-            bytes.push(b'\n');
-        }
+        let bytes = session.ui.read_all();
         run.source("<stdin>", None, &bytes);
     } else if args.target.is_empty() {
         run.directory(Path::new("."));
@@ -166,6 +163,9 @@ impl Run<'_> {
         }
         if !self.list && !self.write && !self.diff {
             self.output.push_str(&String::from_utf8_lossy(&formatted));
+            if !formatted.ends_with(b"\n") {
+                self.output.push('\n');
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::process::{Output, Stdio};
+use std::process::Output;
 
 use crate::{Folder, text};
 
@@ -50,10 +50,7 @@ impl Host {
     }
 
     fn run(&self, arguments: &[&str], input: &str) -> Output {
-        let mut command = self.folder.command(arguments);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        child.wait_with_output().unwrap()
+        self.folder.run_with_input(arguments, input)
     }
 }
 

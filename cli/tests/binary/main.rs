@@ -4,6 +4,7 @@
 mod deferral;
 mod encryption;
 mod faults;
+mod formatting;
 mod graphs;
 mod interrupts;
 mod logins;
@@ -11,7 +12,9 @@ mod providers;
 mod refresh;
 mod saved_plans;
 mod shells;
+mod validation;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -46,6 +49,13 @@ impl Folder {
 
     fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
+    }
+
+    fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
+        let mut command = self.command(arguments);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
     }
 }
 

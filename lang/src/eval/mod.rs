@@ -195,6 +195,10 @@ impl<'a> Env<'a> {
             ExprKind::Traversal(traversal) => self.traversal(expr, traversal, diagnostics),
             ExprKind::SplatItem => self.item.cloned().unwrap_or(Value::dynamic()),
             ExprKind::Invalid => Value::dynamic(),
+            ExprKind::Broken(diagnostic) => {
+                diagnostics.push((**diagnostic).clone());
+                Value::dynamic()
+            }
             _ => stacker::maybe_grow(RED_ZONE, STACK_PIECE, || self.eval_nested(expr, diagnostics)),
         }
     }
@@ -252,7 +256,8 @@ impl<'a> Env<'a> {
             | ExprKind::String(_)
             | ExprKind::Traversal(_)
             | ExprKind::SplatItem
-            | ExprKind::Invalid => Value::dynamic(),
+            | ExprKind::Invalid
+            | ExprKind::Broken(_) => Value::dynamic(),
         }
     }
 

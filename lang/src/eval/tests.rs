@@ -96,6 +96,22 @@ fn mistakes() {
 }
 
 #[test]
+fn an_expression_that_breaks_off_says_so_again() {
+    for text in ["o.", "[o.]", "{ a = o. }", "f::(1)", "f::g + 1"] {
+        let (expr, parsing) = parse_expression(&Sources::new(), "t.tf", text);
+        let mut evaluation = Diagnostics::new();
+        evaluate(&expr, &Locals::new(BTreeMap::new()), &mut evaluation);
+        let broken = |diagnostics: &Diagnostics| {
+            let errors = diagnostics.iter().map(|d| (d.summary().to_owned(), d.subject()));
+            errors.filter(|(summary, _)| summary.starts_with("Missing") || summary.starts_with("Invalid")).collect()
+        };
+        let (parsing, evaluation): (Vec<_>, Vec<_>) = (broken(&parsing), broken(&evaluation));
+        assert!(!parsing.is_empty(), "{text}");
+        assert_eq!(parsing, evaluation, "{text}");
+    }
+}
+
+#[test]
 fn a_diagnostic_shows_the_values_of_references() {
     let (_, diagnostics) = run("o.b + 1");
     let values = diagnostics.iter().next().unwrap().values();

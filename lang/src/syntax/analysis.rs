@@ -96,7 +96,8 @@ impl Expr {
             | ExprKind::String(_)
             | ExprKind::Traversal(_)
             | ExprKind::SplatItem
-            | ExprKind::Invalid => {}
+            | ExprKind::Invalid
+            | ExprKind::Broken(_) => {}
             ExprKind::Template(parts) => parts.iter().for_each(|part| children_of_part(part, f)),
             ExprKind::JsonTemplate(template) => f(&template.template),
             ExprKind::TemplateWrap(inner) | ExprKind::Parens(inner) => f(inner),

@@ -103,6 +103,9 @@ impl Parser<'_> {
             let before = self.diagnostics.len();
             let value = self.expression();
             if self.failed_since(before) {
+                if matches!(value.kind, ExprKind::Broken(_)) {
+                    self.piles.items.push(ObjectItem { key, value });
+                }
                 return self.recover(Kind::CloseBrace);
             }
             self.piles.items.push(ObjectItem { key, value });

@@ -5,6 +5,7 @@ use smol_str::format_smolstr;
 use super::parser::Parser;
 use super::text::{normalise, unescape};
 use super::token::{Kind, Token};
+use crate::Diagnostic;
 use crate::ast::{
     BinaryExpr, BinaryOperator, CallExpr, ConditionalExpr, Expr, ExprKind, IndexExpr, RelativeTraversal, SplatExpr,
     Step, StepKind, Traversal, UnaryExpr, UnaryOperator,
@@ -204,9 +205,10 @@ impl Parser<'_> {
             let range = self.range(next);
             if next.kind != Kind::Ident {
                 let detail = "The name of a function, or of a namespace within, must follow the symbol \"::\".";
-                self.error_since(start, range, "Missing function name", detail);
+                let error = Diagnostic::error("Missing function name", detail).at(range).within(start.to(range));
+                let broken = self.broken(start.to(range), error);
                 self.recover_over_parens();
-                return self.invalid(start.to(range));
+                return broken;
             }
             name = format_smolstr!("{name}::{}", self.word(next));
             name_range = start.to(range);
@@ -215,9 +217,10 @@ impl Parser<'_> {
         if open.kind != Kind::OpenParen {
             let range = self.range(open);
             let detail = "The name of a function must be followed by an opening parenthesis and the arguments.";
-            self.error_since(start, range, "Missing open parenthesis", detail);
+            let error = Diagnostic::error("Missing open parenthesis", detail).at(range).within(start.to(range));
+            let broken = self.broken(start.to(range), error);
             self.recover_over_parens();
-            return self.invalid(start.to(range));
+            return broken;
         }
         let open = self.range(open);
         let (arguments, expand_last, close) = self.with_newlines(false, |parser| {
@@ -304,9 +307,9 @@ impl Parser<'_> {
                             target = self.attribute_splat(target, dot);
                         }
                         _ => {
-                            let place = self.next_range();
-                            self.error(place, "Invalid attribute name", "The name of an attribute must follow a dot.");
-                            target = self.invalid(start.to(dot));
+                            let detail = "The name of an attribute must follow a dot.";
+                            let error = Diagnostic::error("Invalid attribute name", detail).at(self.next_range());
+                            target = self.broken(start.to(dot), error);
                             self.piles.steps.truncate(first);
                             self.recovery = true;
                         }

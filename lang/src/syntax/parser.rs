@@ -261,6 +261,12 @@ impl<'a> Parser<'a> {
         Some(result)
     }
 
+    /// Reports a mistake that breaks the expression at `range` off, and returns what stands for that.
+    pub(super) fn broken(&mut self, range: Range, diagnostic: Diagnostic) -> Expr {
+        self.report(diagnostic.clone());
+        Expr::new(range, ExprKind::Broken(Box::new(diagnostic)))
+    }
+
     /// What stands for an expression that could not be read.
     pub(super) fn invalid(&self, range: Range) -> Expr {
         Expr::new(range, ExprKind::Invalid)

@@ -71,7 +71,7 @@ fn shape(expr: &Expr) -> String {
             format!("{{{}}}", items.join(", "))
         }
         ExprKind::Parens(inner) => format!("p({})", shape(inner)),
-        ExprKind::Invalid => "invalid".into(),
+        ExprKind::Invalid | ExprKind::Broken(_) => "invalid".into(),
     }
 }
 
