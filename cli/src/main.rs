@@ -8,10 +8,6 @@ use planner::ProviderRegistry;
 use windlass::io::{Environment, Io};
 use windlass::remote_states::RemoteStates;
 
-// A plan is made of very many small objects: the C library's allocator, musl's above all, takes longer for them.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let arguments = std::env::args().skip(1).collect();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

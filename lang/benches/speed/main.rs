@@ -21,10 +21,6 @@ use lang::syntax::{format, parse_file};
 use lang::{Diagnostics, Sources, Value};
 use time::{best, least};
 
-// That of the binary.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const KB: usize = 1000;
 const MB: usize = 1000 * KB;
 
