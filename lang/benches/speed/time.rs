@@ -7,22 +7,34 @@ use std::time::Instant;
 const SECONDS: f64 = 0.3;
 const ROUNDS: usize = 3;
 
-/// Seconds of one run: the best of some rounds, since whatever else the machine does only adds.
-pub fn best(mut run: impl FnMut()) -> Result<f64, Box<dyn Error>> {
-    let mut least = f64::INFINITY;
+/// Seconds of one run.
+pub struct Times {
+    /// Until it returns.
+    pub run: f64,
+    /// For freeing what it returned.
+    pub free: f64,
+}
+
+/// The best of some rounds, since whatever else the machine does only adds.
+pub fn best<R>(mut run: impl FnMut() -> R) -> Result<Times, Box<dyn Error>> {
+    let mut least = Times { run: f64::INFINITY, free: f64::INFINITY };
+    let mut results = Vec::new();
     for _ in 0..ROUNDS {
-        let (start, mut runs) = (of_this_thread()?, 0_u32);
-        let mut time = 0.0;
-        while time < SECONDS {
+        let (mut running, mut freeing, mut runs) = (0.0, 0.0, 0_u32);
+        while running < SECONDS {
             // Asking the kernel takes some microseconds: not after each of many short runs.
-            let begin = Instant::now();
+            let (begin, start) = (Instant::now(), of_this_thread()?);
             while begin.elapsed().as_millis() < 10 {
-                run();
+                results.push(run());
                 runs += 1;
             }
-            time = of_this_thread()? - start;
+            let made = of_this_thread()?;
+            results.clear();
+            running += made - start;
+            freeing += of_this_thread()? - made;
         }
-        least = least.min(time / f64::from(runs));
+        least.run = least.run.min(running / f64::from(runs));
+        least.free = least.free.min(freeing / f64::from(runs));
     }
     Ok(least)
 }
