@@ -4,7 +4,7 @@ use std::process::Child;
 use std::time::Instant;
 
 use localstack_tests::emulator::cache_dir;
-use localstack_tests::{Emulator, HarnessError, Outcome, Tool, Workspace};
+use localstack_tests::{Emulator, Tool, Workspace};
 
 use super::{size, succeeded, time};
 use crate::error::TaskError;

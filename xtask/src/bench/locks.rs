@@ -27,14 +27,14 @@ pub fn run(tool: &Tool) -> Result<(), TaskError> {
         let runners = runners(tool, &server, "alone")?;
         let start = Instant::now();
         for (number, runner) in runners.iter().enumerate() {
-            succeeded(Outcome::wait("apply", start(tool, runner, number)?)?)?;
+            succeeded(Outcome::wait("apply", begin(tool, runner, number)?)?)?;
         }
         Ok(start.elapsed().as_secs_f64())
     })?;
     let together = stage("side by side", || {
         let runners = runners(tool, &server, "together")?;
         let start = Instant::now();
-        let started = runners.iter().enumerate().map(|(number, runner)| start(tool, runner, number));
+        let started = runners.iter().enumerate().map(|(number, runner)| begin(tool, runner, number));
         for apply in started.collect::<Result<Vec<_>, _>>()? {
             succeeded(Outcome::wait("apply", apply)?)?;
         }
@@ -70,7 +70,7 @@ fn runners(tool: &Tool, server: &Postgres, schema: &str) -> Result<Vec<Workspace
 }
 
 /// Begins to make one of the resources.
-fn start(tool: &Tool, runner: &Workspace, number: usize) -> Result<Child, TaskError> {
+fn begin(tool: &Tool, runner: &Workspace, number: usize) -> Result<Child, TaskError> {
     let target = format!("-target=terraform_data.r{number}");
     Ok(runner.start(tool, &[APPLY, &[target.as_str()]].concat())?)
 }
