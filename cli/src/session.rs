@@ -369,6 +369,13 @@ impl Opened {
 
     /// Gives the lock back, to take another one.
     pub async fn unlock(&mut self) -> Diagnostics {
+        let mut diagnostics = self.give_back().await;
+        let warning = self.store.warning();
+        diagnostics.extend(warning.map(|detail| Diagnostic::warning("The state is stored in clear, too", detail)));
+        diagnostics
+    }
+
+    async fn give_back(&mut self) -> Diagnostics {
         let Some(Lock { id, heart }) = self.lock.take() else { return Diagnostics::new() };
         heart.stop().await;
         if heart.is_lost().is_some() {

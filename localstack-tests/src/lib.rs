@@ -28,6 +28,7 @@ pub mod readme;
 pub mod state_server;
 pub mod tool;
 mod victim;
+pub mod wall_clock;
 mod wire;
 pub mod workspace;
 
@@ -41,4 +42,5 @@ pub use postgres_proxy::PostgresProxy;
 pub use proxy::{Call, Fault, Proxy, Rule};
 pub use state_server::StateServer;
 pub use tool::{Outcome, Tool};
+pub use wall_clock::WallClock;
 pub use workspace::Workspace;

@@ -400,6 +400,32 @@ async fn parts_of_a_state_in_postgres_are_changed_side_by_side() {
     assert_eq!(all[4..], [(5, String::new(), None), (6, String::new(), None)]);
 }
 
+/// The database has one lock for all workspaces that have no row yet.
+#[tokio::test]
+async fn new_workspaces_in_postgres_do_not_keep_each_other_out() {
+    let Some(server) = Postgres::start().unwrap() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let backend = backend("pg", &pg_config(server.port), &surroundings(folder.path(), &[])).unwrap();
+    backend.workspaces().await.unwrap();
+    let mut runs = tokio::task::JoinSet::new();
+    for number in 0..24 {
+        let store = backend.store(&format!("w{number}")).unwrap();
+        runs.spawn(async move {
+            for round in 0..4 {
+                let lock = leased("me@here", 60);
+                let id = match (number + round) % 4 {
+                    0 if round > 0 => store.lock(lock, Duration::ZERO).await.unwrap(),
+                    _ => store.lock_parts(lock, &parts(&["a"], &[]), Duration::ZERO).await.unwrap(),
+                };
+                store.unlock(&id).await.unwrap();
+            }
+        });
+    }
+    while let Some(run) = runs.join_next().await {
+        run.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_runner_cut_off_from_postgres_is_fenced() {
     let Some(server) = Postgres::start().unwrap() else { return };
@@ -477,6 +503,38 @@ async fn everything(sql: &tokio_postgres::Client) -> String {
         }
     }
     all
+}
+
+#[tokio::test]
+async fn rows_in_clear_that_may_not_be_removed_are_told() {
+    let Some(server) = Postgres::start().unwrap() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let open = |codec: Codec, address: String| {
+        let around = Surroundings { codec, ..surroundings(folder.path(), &[]) };
+        let config = json!({"conn_str": address, "schema_name": "a \"schema\""});
+        backend("pg", &config, &around).unwrap().store("default").unwrap()
+    };
+    let clear = open(Codec::default(), server.address());
+    clear.write(&things(1, &[("a", 471_147)]), &WriteCondition::Absent).await.unwrap();
+    let sql = sql(server.port).await;
+    let grants = "CREATE ROLE limited LOGIN; GRANT USAGE ON SCHEMA \"a \"\"schema\"\"\" TO limited; GRANT ALL ON ALL TABLES IN \
+                  SCHEMA \"a \"\"schema\"\"\" TO limited; REVOKE DELETE ON \"a \"\"schema\"\"\".resources FROM limited";
+    sql.batch_execute(grants).await.unwrap();
+    let address = server.address().replace("postgres@", "limited@");
+    let sealed = || open(Codec::sealed(Arc::new(Numbers { seals: true })), address.clone());
+    let mut statement = String::new();
+    for input in [2, 3] {
+        let store = sealed();
+        let mut snapshots = Snapshots::open(store.clone()).await.unwrap();
+        assert_eq!(store.warning(), None);
+        assert!(snapshots.save(&things(0, &[("a", input)])).await.unwrap());
+        let warning = store.warning().unwrap();
+        assert!(warning.contains("permission denied for table resources"), "{warning}");
+        statement = warning.split("with: ").nth(1).unwrap().to_owned();
+        assert!(everything(&sql).await.contains("471147"));
+    }
+    sql.batch_execute(&statement).await.unwrap();
+    assert!(!everything(&sql).await.contains("471147"));
 }
 
 #[tokio::test]

@@ -63,7 +63,8 @@ pub fn briefly() -> Result<(), TaskError> {
 fn trials(arguments: &Arguments) -> Result<(), TaskError> {
     let seed =
         arguments.seed.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |time| time.as_secs()));
-    println!("seed {seed}: `cargo xtask crash --seed {seed} --trials {}` repeats it", arguments.trials);
+    let Arguments { trials, from, .. } = arguments;
+    println!("seed {seed}: `cargo xtask crash --seed {seed} --from {from} --trials {trials}` repeats it");
     let tool = Tool::windlass()?;
     let postgres = Postgres::start()?;
     if postgres.is_none() {
@@ -109,11 +110,11 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 impl Count {
     fn add(&mut self, verdict: &Verdict) {
         match verdict {
-            Verdict::Fine { killed, recovered, broke_lock } => {
+            Verdict::Fine { killed, recovered, was_locked } => {
                 self.fine += 1;
                 self.killed += usize::from(*killed);
                 self.recovered += recovered;
-                self.locks += usize::from(*broke_lock);
+                self.locks += usize::from(*was_locked);
             }
             Verdict::Failed(_) => self.failed += 1,
             Verdict::Skipped => self.skipped += 1,
@@ -153,7 +154,7 @@ fn print(table: &Table) {
     let all = table.values().fold(Count::default(), Count::plus);
     println!(
         "\n{} trials converged, {} failed, {} were skipped; {} runs were killed before their end; {} operations were recovered; \
-         {} locks of dead runs were broken",
+         {} locks of dead runs ran out or ended, none was broken",
         all.fine, all.failed, all.skipped, all.killed, all.recovered, all.locks
     );
 }

@@ -34,7 +34,12 @@ pub async fn run(session: &Session, args: &ForceUnlockArgs) -> Exit {
             return Exit::Failure;
         }
     };
+    let is_local = matches!(session.state_path(None), Ok(Some(_)));
     if !args.force {
+        if is_local {
+            session.ui.eprint("Local state cannot be unlocked by another process\n");
+            return Exit::Failure;
+        }
         session.ui.print(
             "Do you really want to force-unlock?\n  Terraform will remove the lock on the remote state.\n  This will allow \
              local Terraform commands to modify this state, even though it\n  may still be in use. Only 'yes' will be \
@@ -52,6 +57,11 @@ pub async fn run(session: &Session, args: &ForceUnlockArgs) -> Exit {
                  should now be able to\nobtain a new lock on the remote state.\n",
             );
             Exit::Success
+        }
+        // This process holds no lock, and no other's can be had.
+        Err(LockError::NotBreakable) => {
+            session.ui.eprint("Failed to unlock state: LocalState not locked\n");
+            Exit::Failure
         }
         Err(error) => {
             let holder = match &error {

@@ -69,8 +69,6 @@ pub async fn edit<T>(
     }
     .await;
     let released = opened.close().await;
-    if released.has_errors() {
-        session.show(&released);
-    }
+    session.show(&released);
     result
 }

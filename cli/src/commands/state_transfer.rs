@@ -110,6 +110,7 @@ async fn store(session: &Session, args: &StatePushArgs, pushed: &State) -> Resul
     if released.has_errors() {
         return Err(released);
     }
+    session.show(&released);
     result.map_err(|error: state::StoreError| lang::Diagnostic::error("Failed to write state", chain(&error)).into())
 }
 

@@ -26,6 +26,11 @@ const APPLY: &[&str] = &["apply", "-no-color", "-input=false", "-auto-approve"];
 const DESTROY: &[&str] = &["apply", "-destroy", "-no-color", "-input=false", "-auto-approve"];
 const SETTLED: &[&str] = &["plan", "-no-color", "-input=false", "-detailed-exitcode"];
 
+/// How long a lock holds without a sign of life: short, as each trial in a bucket waits for it.
+const LEASE: &str = "3s";
+/// What whoever comes after a crash does about the lock, and nothing else: only a bucket does not notice that its holder has died.
+const PATIENCE: &str = "-lock-timeout=60s";
+
 /// What recovery tells of an operation.
 const RECOVERED: &[&str] = &[
     ": found and adopted",
@@ -49,8 +54,8 @@ pub enum Verdict {
         killed: bool,
         /// Operations that were recovered.
         recovered: usize,
-        /// Whether the dead holder's lock had to be broken.
-        broke_lock: bool,
+        /// Whether the lock of the dead run was there still as the next one began.
+        was_locked: bool,
     },
     /// Something is not: what, with what the tool printed.
     Failed(String),
@@ -192,7 +197,7 @@ struct Place<'a> {
 /// A directory without a configuration but for settings, whose calls go through the proxy.
 fn directory(account: &Account, proxy: &Proxy, settings: &str) -> Result<Workspace, HarnessError> {
     let mut workspace = Workspace::empty(account)?;
-    workspace.set_endpoint(proxy.endpoint());
+    workspace.set_endpoint(proxy.endpoint()).set("WINDLASS_LOCK_LEASE", LEASE);
     workspace.write("terraform.tf", settings)?;
     Ok(workspace)
 }
@@ -236,13 +241,13 @@ impl<'a> Place<'a> {
         self.workspace.write("main.tf", &before.or(after).unwrap_or(FIRST).text())?;
         self.succeed(INIT)?;
         if before.is_some() {
-            self.succeed(&self.patiently(APPLY))?;
+            self.succeed(APPLY)?;
         }
         if let Some(after) = after {
             self.workspace.write("main.tf", &after.text())?;
         }
-        let arguments = self.patiently(if after.is_some() { APPLY } else { DESTROY });
-        let killed = self.crash(&arguments)?;
+        let arguments = if after.is_some() { APPLY } else { DESTROY };
+        let killed = self.crash(arguments)?;
         self.proxy.wait_until_idle()?;
         self.proxy.reset();
         if let Some(database) = &self.database {
@@ -255,17 +260,19 @@ impl<'a> Place<'a> {
             self.workspace.write("main.tf", &configuration)?;
             self.succeed(INIT)?;
         }
-        let (again, broke_lock) = self.again(&arguments)?;
+        let was_locked = self.is_locked()?;
+        let patience: &[&str] = if self.trial.store == Store::S3 { &[PATIENCE] } else { &[] };
+        let again = self.run(&[arguments, patience].concat())?;
+        if again.code != Some(0) {
+            return Err(Problem(format!("the next run failed:\n{}", again.text())));
+        }
         self.check(after.is_some(), &again)?;
         let recovered = again.stdout.lines().filter(|line| RECOVERED.iter().any(|what| line.contains(what))).count();
-        Ok(Verdict::Fine { killed, recovered, broke_lock })
+        Ok(Verdict::Fine { killed, recovered, was_locked })
     }
 
-    /// A database gives the lock of a killed process back as soon as it has noticed, and has one lock for all states that are
-    /// made at the same time.
-    fn patiently(&self, arguments: &[&'static str]) -> Vec<&'static str> {
-        let patience: &[&str] = if self.trial.store == Store::Postgres { &["-lock-timeout=30s"] } else { &[] };
-        [arguments, patience].concat()
+    fn is_locked(&self) -> Result<bool, Problem> {
+        Ok(!self.succeed(&["lock", "list", "-json"])?.stdout.contains("\"locks\":[]"))
     }
 
     fn run(&self, arguments: &[&str]) -> Result<Outcome, HarnessError> {
@@ -373,23 +380,6 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Runs the command once more; where the dead holder's lock keeps it out, that is broken.
-    fn again(&self, arguments: &[&str]) -> Result<(Outcome, bool), Problem> {
-        let outcome = self.run(arguments)?;
-        if outcome.code == Some(0) {
-            return Ok((outcome, false));
-        }
-        let text = outcome.text();
-        let id = text.lines().find_map(|line| line.trim_start_matches([' ', '│']).strip_prefix("ID:")).map(str::trim);
-        match id.filter(|_| self.trial.store == Store::S3 && text.contains("Error acquiring the state lock")) {
-            Some(id) => {
-                self.succeed(&["force-unlock", "-force", id])?;
-                Ok((self.succeed(arguments)?, true))
-            }
-            None => Err(Problem(format!("the next run failed:\n{text}"))),
-        }
-    }
-
     /// Nothing is lost, doubled, unfinished or locked.
     fn check(&self, exists: bool, again: &Outcome) -> Result<(), Problem> {
         let wrong = |what: String| Err(Problem(format!("{what}\n--- the next run:\n{}", again.text())));
@@ -402,7 +392,7 @@ impl<'a> Place<'a> {
                 .collect();
             return wrong(format!("the cloud holds something else: {}", differs.join(", ")));
         }
-        let mut settled = self.patiently(SETTLED);
+        let mut settled = SETTLED.to_vec();
         if !exists {
             settled.push("-destroy");
         }
@@ -413,6 +403,9 @@ impl<'a> Place<'a> {
         let journal = self.succeed(&["state", "journal", "-json"])?;
         if !journal.stdout.contains("\"records\":[]") {
             return wrong(format!("the journal is not empty: {}", journal.stdout));
+        }
+        if self.is_locked()? {
+            return wrong("the state is still locked".to_owned());
         }
         if let Some(bucket) = &self.bucket {
             let objects = self.account.objects(bucket)?;

@@ -1,13 +1,11 @@
-//! States in Cloud Storage: by turns with Terraform, under each other's locks, and from many processes at once.
+//! States in Cloud Storage: by turns with Terraform, and under each other's locks.
 
 use std::fmt::Write;
 
-use localstack_tests::{CloudStorage, Outcome, Tool, Workspace};
+use localstack_tests::{CloudStorage, Tool, Workspace};
 use serde_json::Value;
 
 use crate::tool;
-
-const WRITERS: usize = 20;
 
 const INIT: &[&str] = &["init", "-no-color", "-input=false"];
 const APPLY: &[&str] = &["apply", "-no-color", "-input=false", "-auto-approve"];
@@ -123,29 +121,4 @@ fn an_encrypted_state_can_not_be_read_in_the_bucket() {
     let stored = CloudStorage::shared().unwrap().object(&bucket, "a/b/default.tfstate").unwrap();
     assert!(stored["encrypted_data"].is_string() && stored.get("resources").is_none(), "{stored}");
     assert_eq!(state(&workspace, &tool)["resources"][0]["name"], "r0");
-}
-
-#[test]
-fn many_writers_lose_nothing() {
-    let tool = tool();
-    if tool.is_terraform() {
-        return; // it refuses some
-    }
-    let workspace = configuration(WRITERS);
-    workspace.run(&tool, INIT).unwrap().expect(0);
-    workspace.run(&tool, APPLY).unwrap().expect(0);
-    let before = state(&workspace, &tool)["serial"].as_u64().unwrap();
-    let addresses: Vec<String> = (0..WRITERS).map(|number| format!("terraform_data.r{number}")).collect();
-    let writers: Vec<_> = addresses
-        .iter()
-        .map(|address| workspace.spawn(&tool, &["taint", "-no-color", "-lock-timeout=300s", address]).unwrap())
-        .collect();
-    for writer in writers {
-        Outcome::wait("taint", writer).unwrap().expect(0);
-    }
-    let after = state(&workspace, &tool);
-    assert_eq!(after["serial"].as_u64(), Some(before + WRITERS as u64));
-    let statuses: Vec<&Value> =
-        after["resources"].as_array().unwrap().iter().map(|resource| &resource["instances"][0]["status"]).collect();
-    assert_eq!(statuses, [&Value::from("tainted"); WRITERS]);
 }

@@ -6,7 +6,7 @@ use std::process::Child;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use localstack_tests::{Account, Gate, Outcome, Postgres, Tool, Workspace};
+use localstack_tests::{Account, CloudStorage, Gate, Outcome, Postgres, StateServer, Tool, WallClock, Workspace};
 use serde_json::Value;
 
 use crate::setup;
@@ -72,8 +72,25 @@ pub fn postgres(port: u16) -> String {
     format!("  backend \"pg\" {{\n    conn_str = \"{}\"\n  }}\n", Postgres::address_at(port))
 }
 
+/// A state that an HTTP service keeps, which lets locks be renewed.
+pub fn http(service: &StateServer) -> String {
+    let config = service.config();
+    let arguments = config.as_object().unwrap().iter().map(|(name, value)| format!("    {name} = {value}\n"));
+    format!("  backend \"http\" {{\n{}  }}\n", arguments.collect::<String>())
+}
+
+/// A state in a bucket of its own.
+pub fn cloud_storage(storage: &CloudStorage, resources: &str) -> Workspace {
+    let bucket = storage.make_bucket().unwrap();
+    let backend = format!("  backend \"gcs\" {{\n    bucket = {bucket:?}\n    prefix = \"a/b\"\n  }}\n");
+    let mut workspace = configuration(&backend, resources);
+    let (name, value) = storage.environment();
+    workspace.set(name, value);
+    workspace
+}
+
 /// A bucket of an account.
-fn bucket(account: &Account, locks: &str) -> String {
+pub fn bucket(account: &Account, locks: &str) -> String {
     let bucket = account.make_bucket().unwrap();
     account.make_lock_table("locks").unwrap();
     format!(
@@ -81,12 +98,16 @@ fn bucket(account: &Account, locks: &str) -> String {
     )
 }
 
-fn in_account(account: &Account, backend: &str, resources: &str) -> Workspace {
+pub fn in_account(account: &Account, backend: &str, resources: &str) -> Workspace {
     let mut workspace = configuration(backend, resources);
     for (name, value) in account.environment() {
         workspace.set(name, &value);
     }
     workspace
+}
+
+pub fn shared_storage() -> &'static CloudStorage {
+    CloudStorage::shared().unwrap_or_else(|error| panic!("{}", error.full()))
 }
 
 fn listed(workspace: &Workspace, tool: &Tool) -> Vec<Value> {
@@ -151,12 +172,15 @@ fn the_lock_of_a_dead_run_is_taken_over_and_terraforms_never() {
     if tool.is_terraform() {
         return;
     }
+    let site = Site::open();
+    let mut workspaces = vec![cloud_storage(shared_storage(), &site.resource("a"))];
     for locks in
         ["use_lockfile = true", "dynamodb_table = \"locks\"", "use_lockfile = true\n    dynamodb_table = \"locks\""]
     {
-        let site = Site::open();
         let account = crate::account();
-        let mut workspace = in_account(&account, &bucket(&account, locks), &site.resource("a"));
+        workspaces.push(in_account(&account, &bucket(&account, locks), &site.resource("a")));
+    }
+    for mut workspace in workspaces {
         workspace.set("WINDLASS_LOCK_LEASE", "2s");
         workspace.run(&tool, INIT).unwrap().expect(0);
         let apply = workspace.start(&tool, APPLY).unwrap();
@@ -239,4 +263,71 @@ fn what_a_killed_run_left_is_cleared_up_by_the_next_in_a_database() {
     Outcome::wait("apply", again).unwrap().expect(0).shows("1 added, 0 changed, 1 destroyed");
     let plan = workspace.run(&tool, &["plan", "-no-color", "-input=false", "-detailed-exitcode"]).unwrap().expect(0);
     assert!(!plan.text().contains("Operations in flight"), "{}", plan.text());
+}
+
+/// Whatever day it is on a runner, it keeps its lock, and takes none from another that lives.
+#[test]
+fn a_wall_clock_that_jumps_loses_no_lock() {
+    const DAY: i64 = 86_400;
+    let (tool, _) = setup();
+    if tool.is_terraform() {
+        return;
+    }
+    let Some(clock) = WallClock::make().unwrap() else { return };
+    let service = StateServer::start().unwrap();
+    service.kept().renews = true;
+    let server = Postgres::start().unwrap();
+    let (file, table) = (crate::account(), crate::account());
+    let site = Site::open();
+    let resource = site.resource("a");
+    let mut workspaces = vec![
+        configuration("", &resource),
+        configuration(&http(&service), &resource),
+        in_account(&file, &bucket(&file, "use_lockfile = true"), &resource),
+        in_account(&table, &bucket(&table, "dynamodb_table = \"locks\""), &resource),
+        cloud_storage(shared_storage(), &resource),
+    ];
+    workspaces.extend(server.iter().map(|server| configuration(&postgres(server.port), &resource)));
+    clock.set(40 * 365 * DAY).unwrap();
+    let mut applies = Vec::new();
+    for workspace in &mut workspaces {
+        for (name, value) in clock.environment() {
+            workspace.set(name, &value);
+        }
+        workspace.set("WINDLASS_LOCK_LEASE", "3s");
+        workspace.run(&tool, INIT).unwrap().expect(0);
+        applies.push((workspace.start(&tool, APPLY).unwrap(), site.arrival()));
+        let created = listed(workspace, &tool)[0]["created"].as_str().unwrap().to_owned();
+        assert!(created.as_str() > "2060", "the clock is not the one that it was given: {created}");
+    }
+    for shift in [-DAY, DAY] {
+        // Two leases and more.
+        let taint = ["taint", "-no-color", "-lock-timeout=7s", "terraform_data.a"];
+        let waiting: Vec<_> = workspaces.iter().map(|workspace| workspace.start(&tool, &taint).unwrap()).collect();
+        clock.set(shift).unwrap();
+        for waiting in waiting {
+            Outcome::wait("taint", waiting).unwrap().expect(1).shows("Error acquiring the state lock");
+        }
+    }
+    for (apply, worker) in applies {
+        release(worker);
+        Outcome::wait("apply", apply).unwrap().expect(0).shows("1 added");
+    }
+}
+
+#[test]
+fn a_local_state_is_not_unlocked_by_force() {
+    let (tool, _) = setup();
+    for tool in [Some(tool), Tool::terraform()].into_iter().flatten() {
+        let workspace = configuration("", "resource \"terraform_data\" \"a\" {}\n");
+        workspace.run(&tool, INIT).unwrap().expect(0);
+        workspace.run(&tool, APPLY).unwrap().expect(0);
+        for (arguments, told) in [
+            (&["force-unlock", "-no-color", "-force", "5d4f"][..], "Failed to unlock state: LocalState not locked\n"),
+            (&["force-unlock", "-no-color", "5d4f"], "Local state cannot be unlocked by another process\n"),
+        ] {
+            let refused = workspace.run(&tool, arguments).unwrap().expect(1);
+            assert_eq!((refused.stdout.as_str(), refused.stderr.trim_end()), ("", told.trim_end()));
+        }
+    }
 }

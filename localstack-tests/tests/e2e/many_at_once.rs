@@ -1,11 +1,11 @@
 //! Many runs on one state.
 
-use std::fmt::Write;
-
 use localstack_tests::{Outcome, Postgres, StateServer, Tool, Workspace};
 use serde_json::Value;
 
-use crate::locks::{APPLY, INIT, Site, configuration, postgres, release};
+use crate::locks::{
+    APPLY, INIT, Site, bucket, cloud_storage, configuration, http, in_account, postgres, release, shared_storage,
+};
 use crate::setup;
 
 const WRITERS: usize = 20;
@@ -15,15 +15,15 @@ fn state(workspace: &Workspace, tool: &Tool) -> Value {
     serde_json::from_str(&workspace.run(tool, &["state", "pull"]).unwrap().expect(0).stdout).unwrap()
 }
 
-fn twenty_taints_are_kept(tool: &Tool, backend: &str) {
-    let mut resources = String::new();
-    for number in 0..WRITERS {
-        writeln!(resources, "resource \"terraform_data\" \"r{number}\" {{}}").unwrap();
-    }
-    let workspace = configuration(backend, &resources);
+/// A resource for each writer.
+fn things() -> String {
+    (0..WRITERS).map(|number| format!("resource \"terraform_data\" \"r{number}\" {{}}\n")).collect()
+}
+
+fn twenty_taints_are_kept(tool: &Tool, workspace: &Workspace) {
     workspace.run(tool, INIT).unwrap().expect(0);
     workspace.run(tool, APPLY).unwrap().expect(0);
-    let before = state(&workspace, tool)["serial"].as_u64().unwrap();
+    let before = state(workspace, tool)["serial"].as_u64().unwrap();
     let taint = |number: usize| {
         let address = format!("terraform_data.r{number}");
         workspace.start(tool, &["taint", "-no-color", "-lock-timeout=300s", &address]).unwrap()
@@ -32,7 +32,7 @@ fn twenty_taints_are_kept(tool: &Tool, backend: &str) {
     for writer in writers {
         Outcome::wait("taint", writer).unwrap().expect(0);
     }
-    let after = state(&workspace, tool);
+    let after = state(workspace, tool);
     assert_eq!(after["serial"].as_u64(), Some(before + WRITERS as u64));
     let resources = after["resources"].as_array().unwrap();
     let statuses: Vec<&Value> = resources.iter().map(|resource| &resource["instances"][0]["status"]).collect();
@@ -41,29 +41,46 @@ fn twenty_taints_are_kept(tool: &Tool, backend: &str) {
 
 #[test]
 fn twenty_taints_of_a_file_are_kept() {
-    twenty_taints_are_kept(&setup().0, "");
+    twenty_taints_are_kept(&setup().0, &configuration("", &things()));
 }
 
 #[test]
 fn twenty_taints_over_http_are_kept() {
     let service = StateServer::start().unwrap();
-    let config = service.config();
-    let mut backend = "  backend \"http\" {\n".to_owned();
-    for (name, value) in config.as_object().unwrap() {
-        writeln!(backend, "    {name} = {value}").unwrap();
-    }
-    backend.push_str("  }\n");
     for renews in [false, true] {
         service.kept().renews = renews;
         service.kept().state = None;
-        twenty_taints_are_kept(&setup().0, &backend);
+        twenty_taints_are_kept(&setup().0, &configuration(&http(&service), &things()));
     }
 }
 
 #[test]
 fn twenty_taints_in_a_database_are_kept() {
     let Some(server) = Postgres::start().unwrap() else { return };
-    twenty_taints_are_kept(&setup().0, &postgres(server.port));
+    twenty_taints_are_kept(&setup().0, &configuration(&postgres(server.port), &things()));
+}
+
+#[test]
+fn twenty_taints_in_s3_are_kept() {
+    let (tool, _) = setup();
+    if tool.is_terraform() {
+        return; // it waits up to 16 seconds between two attempts, and all that would be measured is that
+    }
+    for locks in
+        ["use_lockfile = true", "dynamodb_table = \"locks\"", "use_lockfile = true\n    dynamodb_table = \"locks\""]
+    {
+        let account = crate::account();
+        twenty_taints_are_kept(&tool, &in_account(&account, &bucket(&account, locks), &things()));
+    }
+}
+
+#[test]
+fn twenty_taints_in_cloud_storage_are_kept() {
+    let (tool, _) = setup();
+    if tool.is_terraform() {
+        return; // it refuses some
+    }
+    twenty_taints_are_kept(&tool, &cloud_storage(shared_storage(), &things()));
 }
 
 /// Every apply waits in the middle of its work until all of them are there.

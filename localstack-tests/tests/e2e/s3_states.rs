@@ -1,13 +1,11 @@
-//! States in S3: by turns with Terraform, under each other's locks, and from many processes at once.
+//! States in S3: by turns with Terraform, and under each other's locks.
 
 use std::fmt::Write;
 
-use localstack_tests::{Account, Outcome, Tool, Workspace};
+use localstack_tests::{Account, Tool, Workspace};
 use serde_json::Value;
 
 use crate::setup;
-
-const WRITERS: usize = 20;
 
 /// A configuration whose state is in a bucket of the account, with this many resources.
 fn configuration(account: &Account, resources: usize, locks: &str) -> Workspace {
@@ -23,7 +21,6 @@ fn configuration(account: &Account, resources: usize, locks: &str) -> Workspace 
     Workspace::of(account, &text).unwrap()
 }
 
-const BOTH: &str = "    use_lockfile = true\n    dynamodb_table = \"locks\"\n";
 const FILE: &str = "    use_lockfile = true\n";
 const TABLE: &str = "    dynamodb_table = \"locks\"\n";
 
@@ -42,7 +39,8 @@ fn a_state_is_shared_with_terraform() {
         eprintln!("skipped: no Terraform");
         return;
     };
-    for locks in [FILE, TABLE, BOTH] {
+    let both = format!("{FILE}{TABLE}");
+    for locks in [FILE, TABLE, &both] {
         let account = crate::account();
         let workspace = configuration(&account, 2, locks);
         for program in [&tool, &terraform] {
@@ -167,32 +165,4 @@ fn a_lock_of_somebody_else_keeps_out() {
     other.shows("lock ID 'abc' does not match the existing lock ID '5d4f'").shows("Who:       you@there");
     workspace.run(&tool, &["force-unlock", "-force", "5d4f"]).unwrap().expect(0);
     workspace.run(&tool, APPLY).unwrap().expect(0);
-}
-
-#[test]
-fn many_writers_lose_nothing() {
-    let (tool, _) = setup();
-    if tool.is_terraform() {
-        return; // it waits up to 16 seconds between two attempts, and all that would be measured is that
-    }
-    for locks in [FILE, BOTH] {
-        let account = crate::account();
-        let workspace = configuration(&account, WRITERS, locks);
-        workspace.run(&tool, INIT).unwrap().expect(0);
-        workspace.run(&tool, APPLY).unwrap().expect(0);
-        let before = state(&workspace, &tool)["serial"].as_u64().unwrap();
-        let addresses: Vec<String> = (0..WRITERS).map(|number| format!("terraform_data.r{number}")).collect();
-        let writers: Vec<_> = addresses
-            .iter()
-            .map(|address| workspace.spawn(&tool, &["taint", "-no-color", "-lock-timeout=300s", address]).unwrap())
-            .collect();
-        for writer in writers {
-            Outcome::wait("taint", writer).unwrap().expect(0);
-        }
-        let after = state(&workspace, &tool);
-        assert_eq!(after["serial"].as_u64(), Some(before + WRITERS as u64));
-        let statuses: Vec<&Value> =
-            after["resources"].as_array().unwrap().iter().map(|resource| &resource["instances"][0]["status"]).collect();
-        assert_eq!(statuses, [&Value::from("tainted"); WRITERS]);
-    }
 }

@@ -8,6 +8,7 @@ use net::{Client, Url};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use state::Codec;
+use state::backend::StoreClock;
 use state::backend::remote::{ConfigError, Settings};
 
 use crate::credentials::{Credentials, Impersonation};
@@ -21,6 +22,8 @@ pub(crate) struct Config {
     /// The API: `https://storage.googleapis.com/storage/v1/`.
     pub url: Url,
     pub client: Client,
+    /// The service's clock.
+    pub clock: StoreClock,
     pub credentials: Credentials,
     pub journal_folder: PathBuf,
     pub codec: Codec,
@@ -98,6 +101,7 @@ impl Config {
             url,
             credentials: credentials.impersonating(impersonation, client.clone()),
             client,
+            clock: StoreClock::default(),
             journal_folder: settings.surroundings.journal_folder.clone(),
             codec: settings.surroundings.codec.clone(),
         })

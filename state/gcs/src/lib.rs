@@ -7,8 +7,8 @@
 //! | `PREFIX/WORKSPACE.tflock` | who holds the lock; made on the condition that it isn't there. Its generation is the lock's id |
 //! | `PREFIX/WORKSPACE.tfstate.journal` | the journal, while something is in it |
 //!
-//! A lock has no lease, as renewing it would change its generation, by which Terraform knows it: that of a run that has died
-//! holds until it is broken.
+//! A lock has a lease, which its holder renews by replacing exactly the generation that it wrote last, and which others take over
+//! the same way once it has run out. Terraform's have none, and hold until they are given back or broken.
 //!
 //! Beyond Terraform, a state is written on the condition that the object has the generation that was read: whoever lost the lock
 //! without noticing overwrites nothing.
@@ -22,6 +22,7 @@ mod backend;
 mod config;
 mod credentials;
 mod journal;
+mod lock;
 mod objects;
 mod store;
 

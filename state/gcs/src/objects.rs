@@ -86,6 +86,16 @@ impl Config {
         Ok(Some(Object { bytes, generation }))
     }
 
+    /// The generation of an object, and when it was made, by the service's clock.
+    pub(crate) async fn updated(&self, object: &str) -> Result<Option<(String, String)>, CallError> {
+        let response = self.send(Request::get(self.object_url(object)?)).await?;
+        if response.status == 404 {
+            return Ok(None);
+        }
+        let answer = parsed(fine(response).await?).await?;
+        Ok(Some((text(&answer, "generation")?, text(&answer, "updated")?)))
+    }
+
     /// That an object isn't there is no error; that the bucket isn't, is one.
     async fn missing(&self, response: Response) -> Result<Option<Object>, CallError> {
         let error = refused(response).await;
@@ -186,9 +196,7 @@ impl Config {
     }
 
     async fn json(&self, request: Request) -> Result<Value, CallError> {
-        let response = fine(self.send(request).await?).await?;
-        let bytes = response.bytes(LONGEST_ANSWER).await?;
-        serde_json::from_slice(&bytes).map_err(|error| CallError::new(format!("the answer makes no sense: {error}")))
+        parsed(fine(self.send(request).await?).await?).await
     }
 
     /// Sends a request as who we are, again while the service is not there or not well. What changes something is
@@ -215,7 +223,11 @@ impl Config {
             Some(token) => request.bearer(&token).map_err(Failure::Call)?,
             None => request,
         };
-        self.client.send(request).await.map_err(Failure::Call)
+        let response = self.client.send(request).await.map_err(Failure::Call)?;
+        if let Some(date) = response.header("date") {
+            self.clock.told(date);
+        }
+        Ok(response)
     }
 }
 
@@ -234,6 +246,11 @@ fn text(answer: &Value, name: &str) -> Result<String, CallError> {
         Some(Value::Number(number)) => Ok(number.to_string()),
         _ => Err(CallError::new(format!("the answer has no {name:?}"))),
     }
+}
+
+async fn parsed(response: Response) -> Result<Value, CallError> {
+    let bytes = response.bytes(LONGEST_ANSWER).await?;
+    serde_json::from_slice(&bytes).map_err(|error| CallError::new(format!("the answer makes no sense: {error}")))
 }
 
 async fn fine(response: Response) -> Result<Response, CallError> {

@@ -1,18 +1,20 @@
-//! One state: an object, and its lock beside it.
+//! One state: an object, and its lock (`lock.rs`) beside it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use state::backend::remote::{JournalFile, check};
-use state::backend::wait_for_lock;
+use state::backend::{fence, wait_for_lock};
 use state::journal::object::{JournalObject, ObjectJournal};
 use state::{
-    Codec, HeldLock, Journal, JournalError, LockError, LockId, LockInfo, State, StateStore, StoreError, WriteCondition,
+    Codec, HeldLock, Journal, JournalError, LockError, LockId, LockInfo, Renewal, State, StateStore, StoreError,
+    WriteCondition,
 };
 
 use crate::config::Config;
 use crate::journal::GcsJournal;
+use crate::lock::{Held, Lock};
 use crate::objects::{CallError, Content, NOTHING};
 
 /// The state of a workspace.
@@ -28,7 +30,7 @@ pub(crate) struct GcsStore {
 #[derive(Default)]
 struct Session {
     /// The lock that is held.
-    held: Option<LockId>,
+    held: Option<Held>,
     /// What was last read or written here.
     seen: Option<Seen>,
 }
@@ -117,50 +119,8 @@ impl GcsStore {
         Err(StoreError::Conflict { place: self.place(), expected: condition.to_string(), found })
     }
 
-    /// Who holds the lock, under its generation.
-    async fn holder(&self) -> Result<Option<Box<LockInfo>>, CallError> {
-        let Some(object) = self.config.get(&self.lock, Content::Lock).await? else { return Ok(None) };
-        let info: Option<Box<LockInfo>> = serde_json::from_slice(&object.bytes).ok();
-        Ok(info.map(|info| Box::new(LockInfo { id: LockId(object.generation), ..*info })))
-    }
-
-    /// One attempt to take the lock; its generation.
-    async fn take(&self, info: &LockInfo) -> Result<LockId, LockError> {
-        let content = serde_json::to_vec(info).unwrap_or_default();
-        let error = match self.config.put(&self.lock, &content, Some(NOTHING), Content::Lock).await {
-            Ok(generation) => return Ok(LockId(generation)),
-            Err(error) => error,
-        };
-        let url = self.config.place(&self.lock);
-        let reason = format!("writing {url:?} failed: {}", error.text);
-        if !error.is_conflict() {
-            return Err(StoreError::Told(reason).into());
-        }
-        // A request that is repeated after its answer was lost meets its own lock.
-        match self.config.get(&self.lock, Content::Lock).await {
-            Ok(Some(object)) if object.bytes == content => Ok(LockId(object.generation)),
-            _ => Err(LockError::Held { info: self.holder().await.unwrap_or_default(), reason, now: None }),
-        }
-    }
-
-    /// Gives the lock of this generation back, or breaks it.
-    async fn release(&self, id: &LockId) -> Result<(), LockError> {
-        if id.0.parse::<i64>().is_err() {
-            let reason = format!("Lock ID should be numerical value, got '{id}'");
-            return Err(LockError::NotReleased { reason, info: None });
-        }
-        let refused = |reason: String, info| LockError::NotReleased { reason, info };
-        // Not every server looks at the condition of a removal.
-        let holder = self.holder().await.map_err(|error| refused(error.text, None))?;
-        if let Some(holder) = holder.filter(|holder| holder.id != *id) {
-            let reason = format!("the lock has the ID {}, not {id}", holder.id);
-            return Err(refused(reason, Some(holder)));
-        }
-        match self.config.delete(&self.lock, Some(&id.0)).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(refused("storage: object doesn't exist".to_owned(), None)),
-            Err(error) => Err(refused(error.text, self.holder().await.unwrap_or_default())),
-        }
+    fn lock_object(&self) -> Lock<'_> {
+        Lock { config: &self.config, object: &self.lock }
     }
 }
 
@@ -182,37 +142,49 @@ impl StateStore for GcsStore {
             return Err(LockError::AlreadyLocked);
         }
         info.path = self.config.place(&self.lock);
-        // Renewing would change the generation, by which Terraform knows a lock: it holds until it is given back.
-        info.lease = None;
-        let base = &info;
-        let id = wait_for_lock(timeout, |_| async move {
-            self.take(&LockInfo { created: jiff::Timestamp::now().to_string(), ..base.clone() }).await
+        let (lock, base) = (self.lock_object(), &info);
+        let (held, over) = wait_for_lock(timeout, |dead| async move {
+            let info = LockInfo { created: jiff::Timestamp::now().to_string(), ..base.clone() };
+            lock.take(info, dead.as_deref()).await
         })
         .await?;
-        *self.session() = Session { held: Some(id.clone()), seen: None };
+        let id = held.id.clone();
+        *self.session() = Session { held: Some(held), seen: None };
+        if over && let Err(error) = fence(self).await {
+            self.unlock(&id).await?;
+            return Err(error.into());
+        }
         Ok(id)
     }
 
+    async fn renew(&self, id: &LockId) -> Result<Renewal, LockError> {
+        let held = self.session().held.clone().filter(|held| held.id == *id);
+        let held = held.ok_or(LockError::NotLocked)?;
+        let Some(renewed) = self.lock_object().renew(&held).await? else { return Ok(Renewal::NotNeeded) };
+        self.session().held = Some(renewed);
+        Ok(Renewal::Done)
+    }
+
     async fn locks(&self) -> Result<Vec<HeldLock>, LockError> {
-        let holder = self.holder().await;
+        let holder = self.lock_object().holder().await;
         let holder = holder.map_err(|error| remote(&self.config, &self.lock, "read the lock of", &error))?;
-        Ok(holder.into_iter().map(|info| HeldLock::whole(*info, None)).collect())
+        Ok(holder.into_iter().map(|info| HeldLock::whole(*info, self.config.clock.now())).collect())
     }
 
     async fn unlock(&self, id: &LockId) -> Result<(), LockError> {
-        match self.session().held.clone() {
-            Some(held) if held == *id => {}
-            Some(held) => return Err(LockError::WrongId { given: id.0.clone(), current: held.0, info: None }),
+        let held = match self.session().held.clone() {
+            Some(held) if held.id == *id => held,
+            Some(held) => return Err(LockError::WrongId { given: id.0.clone(), current: held.id.0, info: None }),
             None => return Err(LockError::NotLocked),
-        }
-        self.release(id).await?;
+        };
+        self.lock_object().give_back(&held).await?;
         self.session().held = None;
         self.journal.close();
         Ok(())
     }
 
     async fn force_unlock(&self, id: &LockId) -> Result<(), LockError> {
-        self.release(id).await
+        self.lock_object().release(id).await
     }
 
     async fn journal(&self) -> Result<Arc<dyn Journal>, JournalError> {

@@ -8,14 +8,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use localstack_tests::CloudStorage;
+use localstack_tests::{CloudStorage, Gate};
 use net::tls::{Tls, TlsOptions};
 use net::{Client, Proxies};
 use serde_json::{Value, json};
+use state::backend::Heart;
 use state::backend::remote::{ConfigError, Kinds, Surroundings};
 use state::model::Serial;
 use state::{
-    Backend, Intent, JournalError, Json, LockError, LockId, LockInfo, Operation, Outcome, State, StateStore,
+    Backend, Intent, JournalError, Json, LockError, LockId, LockInfo, Operation, Outcome, Renewal, State, StateStore,
     StoreError, WriteCondition,
 };
 
@@ -146,16 +147,68 @@ async fn the_journal_is_an_object_beside_the_state() {
     assert!(ours.has_records().await.unwrap());
 }
 
+fn leased(who: &str, seconds: u64) -> LockInfo {
+    LockInfo::new("OperationTypeApply", who).with_lease(Duration::from_secs(seconds))
+}
+
 #[tokio::test]
-async fn locks_are_listed_and_have_no_lease() {
+async fn locks_are_listed_with_their_leases() {
     let place = Place::new();
     let [ours, theirs] = [(); 2].map(|()| place.store(json!({})));
     assert_eq!(theirs.locks().await.unwrap(), []);
-    let id = ours.lock(info().with_lease(Duration::from_secs(1)), Duration::ZERO).await.unwrap();
-    let locks = theirs.locks().await.unwrap();
-    assert_eq!((locks.len(), &locks[0].info.id, &locks[0].info.lease), (1, &id, &None));
+    let id = ours.lock(leased("me@here", 60), Duration::ZERO).await.unwrap();
+    let [lock] = theirs.locks().await.unwrap().try_into().unwrap();
+    assert_eq!((&lock.info.id, lock.info.lease.map(|lease| lease.seconds)), (&id, Some(60)));
+    assert!(lock.age.unwrap() < Duration::from_secs(60));
+    // One that has just been made is as good as renewed.
+    assert_eq!(ours.renew(&id).await.unwrap(), Renewal::Done);
+    assert_eq!(theirs.locks().await.unwrap()[0].info.id, id);
     ours.unlock(&id).await.unwrap();
     assert_eq!(theirs.locks().await.unwrap(), []);
+    let id = ours.lock(info(), Duration::ZERO).await.unwrap();
+    assert_eq!(ours.renew(&id).await.unwrap(), Renewal::NotNeeded);
+    ours.unlock(&id).await.unwrap();
+}
+
+/// A runner that was cut off, and did not notice, is kept from writing by the bucket itself.
+#[tokio::test]
+async fn locks_of_dead_holders_are_taken_over_and_late_writes_refused() {
+    let place = Place::new();
+    let gate = Gate::start(place.storage.endpoint().rsplit(':').next().unwrap().parse().unwrap()).unwrap();
+    let through = json!({"storage_custom_endpoint": format!("http://127.0.0.1:{}/storage/v1/", gate.port)});
+    let (cut_off, other) = (place.store(through), place.store(json!({})));
+    let id = cut_off.lock(leased("cut@off", 3), Duration::ZERO).await.unwrap();
+    cut_off.write(&snapshot(1), &WriteCondition::Absent).await.unwrap();
+    let heart = Heart::start(cut_off.clone(), id.clone(), Duration::from_secs(3));
+    // It lives longer than its lease.
+    let waited = other.lock(leased("other@there", 3), Duration::from_secs(5)).await;
+    assert!(matches!(waited, Err(LockError::Held { .. })));
+    heart.confirm().await.unwrap();
+    assert_ne!(other.locks().await.unwrap()[0].info.id, id);
+    gate.close();
+    let late = tokio::spawn({
+        let store = cut_off.clone();
+        async move { store.write(&snapshot(9), &after(1)).await }
+    });
+    let taken = other.lock(leased("other@there", 3), Duration::from_secs(60)).await.unwrap();
+    let listed = other.locks().await.unwrap();
+    assert_eq!((listed.len(), listed[0].info.who.as_str()), (1, "other@there"));
+    heart.lost().await;
+    gate.open();
+    // Nothing was written since: but the snapshot that the late write replaces is gone.
+    let refused = late.await.unwrap();
+    assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
+    let lost = cut_off.renew(&id).await.unwrap_err().to_string();
+    assert!(lost.contains("taken over by other@there"), "{lost}");
+    assert_eq!(other.read().await.unwrap().unwrap(), snapshot(2));
+    assert!(cut_off.unlock(&id).await.is_err());
+    other.unlock(&taken).await.unwrap();
+    assert!(other.locks().await.unwrap().is_empty());
+    // Terraform's have no lease.
+    let forever = place.store(json!({})).lock(info(), Duration::ZERO).await.unwrap();
+    let waited = other.lock(leased("other@there", 3), Duration::from_secs(5)).await;
+    assert!(matches!(waited, Err(LockError::Held { .. })));
+    other.force_unlock(&forever).await.unwrap();
 }
 
 #[tokio::test]

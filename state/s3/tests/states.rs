@@ -282,10 +282,10 @@ async fn locks_of_dead_holders_are_taken_over_and_late_writes_refused() {
         let mut config = locks.clone();
         config["endpoints"] = json!({"s3": through, "dynamodb": through, "sts": through});
         let (cut_off, other) = (place.store(config), place.store(locks.clone()));
-        let leased = |who: &str| LockInfo::new("OperationTypeApply", who).with_lease(Duration::from_secs(1));
+        let leased = |who: &str| LockInfo::new("OperationTypeApply", who).with_lease(Duration::from_secs(4));
         let id = cut_off.lock(leased("cut@off"), Duration::ZERO).await.unwrap();
         cut_off.write(&snapshot(1), &WriteCondition::Absent).await.unwrap();
-        let heart = Heart::start(cut_off.clone(), id.clone(), Duration::from_secs(1));
+        let heart = Heart::start(cut_off.clone(), id.clone(), Duration::from_secs(4));
         heart.confirm().await.unwrap();
         assert!(matches!(other.lock(leased("other@there"), Duration::ZERO).await, Err(LockError::Held { .. })));
         gate.close();

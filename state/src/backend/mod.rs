@@ -99,6 +99,11 @@ pub trait StateStore: Send + Sync {
         false
     }
 
+    /// What the user has to know about what was stored here.
+    fn warning(&self) -> Option<String> {
+        None
+    }
+
     /// Whether a journal may hold something that a run has left, as far as can be told without the lock. A run that is under
     /// way has something in its journal, too.
     async fn has_records(&self) -> Result<bool, JournalError> {

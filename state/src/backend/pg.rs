@@ -11,7 +11,7 @@ pub(super) mod tables;
 mod tls;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -139,6 +139,10 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
 impl Database {
     fn remote(&self, action: &'static str, error: &tokio_postgres::Error) -> StoreError {
         StoreError::Remote { action, place: self.place(), reason: reason(error) }
@@ -201,6 +205,7 @@ impl Backend for PgBackend {
             database: self.database.clone(),
             workspace: workspace.to_owned(),
             session: Mutex::default(),
+            left_in_clear: Default::default(),
             journal: JournalFile::new(&self.journal_folder, "pg", workspace, codec.clone()),
             codec,
         }))
@@ -211,6 +216,8 @@ struct PgStore {
     database: Arc<Database>,
     workspace: String,
     session: Mutex<Session>,
+    /// Why rows in clear of a state that is encrypted now could not be removed.
+    left_in_clear: std::sync::Mutex<Option<String>>,
     journal: JournalFile,
     codec: Codec,
 }
@@ -241,6 +248,10 @@ impl Session {
 }
 
 impl PgStore {
+    fn left_in_clear(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.left_in_clear.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn parse(&self, data: Option<&str>) -> Result<Option<State>, StoreError> {
         let bytes = data.unwrap_or_default().as_bytes();
         self.codec.read(bytes).map_err(|source| StoreError::Read { place: self.database.place(), source })
@@ -348,7 +359,8 @@ impl PgStore {
                 is_sealed: is_sealed(&text),
                 by: held.as_ref().map(|held| &held.info),
             };
-            change.record(&mut transaction).await.map_err(self.failed("write"))?;
+            let refused = change.record(&mut transaction).await.map_err(self.failed("write"))?;
+            *self.left_in_clear() = refused.filter(|_| change.is_sealed).as_ref().map(reason);
         }
         transaction.commit().await.map_err(self.failed("write"))?;
         Ok(Some(state))
@@ -471,6 +483,17 @@ impl StateStore for PgStore {
 
     fn is_outdated(&self) -> bool {
         self.codec.is_outdated()
+    }
+
+    fn warning(&self) -> Option<String> {
+        let refusal = self.left_in_clear().clone()?;
+        let schema = &self.database.schema;
+        Some(format!(
+            "The state is encrypted, but the table {schema}.resources could not be brought up to date, and may still hold rows of \
+             it in clear, from before: {refusal}. The owner of the table removes them with: DELETE FROM {schema}.resources WHERE \
+             workspace = {}",
+            literal(&self.workspace)
+        ))
     }
 
     async fn has_records(&self) -> Result<bool, JournalError> {

@@ -4,9 +4,9 @@ use std::process::Child;
 use std::time::Instant;
 
 use localstack_tests::emulator::cache_dir;
-use localstack_tests::{Emulator, HarnessError, Outcome, Tool, Workspace};
+use localstack_tests::{Emulator, Tool, Workspace};
 
-use super::{size, time};
+use super::{size, succeeded, time};
 use crate::error::TaskError;
 use crate::memory;
 use crate::stage::stage;
@@ -91,15 +91,6 @@ fn medians(contenders: &[Contender], runs: usize) -> Result<Vec<f64>, TaskError>
         times.get(times.len() / 2).copied().unwrap_or_default()
     };
     Ok(times.into_iter().map(median).collect())
-}
-
-fn succeeded(outcome: Outcome) -> Result<(), TaskError> {
-    if outcome.code == Some(0) {
-        return Ok(());
-    }
-    eprint!("{}", outcome.text());
-    let status = outcome.code.map_or_else(|| "a signal".to_owned(), |code| format!("exit status {code}"));
-    Err(TaskError::from(HarnessError::Run { program: outcome.command, source: std::io::Error::other(status) }))
 }
 
 fn print(rows: &[Row]) {

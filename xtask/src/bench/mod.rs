@@ -1,9 +1,10 @@
 //! `cargo xtask bench`: measures, prints ratios to Terraform where that is installed, asserts nothing.
 
 mod example;
+mod locks;
 mod planner;
 
-use localstack_tests::Tool;
+use localstack_tests::{HarnessError, Outcome, Tool};
 
 use crate::error::TaskError;
 use crate::process;
@@ -28,6 +29,8 @@ enum Subject {
     /// Plan, apply and plan again examples/eks on the local emulator
     Example,
     Planner(planner::Arguments),
+    /// Applies of disjoint parts of one state in PostgreSQL, one after the other and side by side
+    Locks,
     /// Parsing, formatting and evaluation, in a release build of the language alone; compares with hcl-edit, too
     Lang,
 }
@@ -38,6 +41,7 @@ pub fn run(arguments: &Arguments) -> Result<(), TaskError> {
     match &arguments.subject {
         None | Some(Subject::Example) => example::run(&binary()?, arguments.runs),
         Some(Subject::Planner(planner)) => planner::run(&binary()?, arguments.runs, planner),
+        Some(Subject::Locks) => locks::run(&binary()?),
         Some(Subject::Lang) => {
             process::succeed(&mut process::cargo(&["bench", "--quiet", "--package", "lang", "--bench", "speed"]))
         }
@@ -66,4 +70,14 @@ fn time(seconds: f64) -> String {
 
 fn size(kibibytes: f64) -> String {
     format!("{:.0} MiB", kibibytes / 1024.0)
+}
+
+/// An error for a run that has failed, which is shown.
+fn succeeded(outcome: Outcome) -> Result<(), TaskError> {
+    if outcome.code == Some(0) {
+        return Ok(());
+    }
+    eprint!("{}", outcome.text());
+    let status = outcome.code.map_or_else(|| "a signal".to_owned(), |code| format!("exit status {code}"));
+    Err(TaskError::from(HarnessError::Run { program: outcome.command, source: std::io::Error::other(status) }))
 }

@@ -8,7 +8,7 @@
 //! has locked is of a run that has ended. A run whose heart has not beaten for a whole lease has its session ended by whoever
 //! waits for it, and with the session goes all that it still wanted to write.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_postgres::{Client, Error, Row};
 
@@ -16,8 +16,13 @@ use super::Database;
 use crate::backend::{HeldLock, LockInfo};
 use crate::merge::Parts;
 
-/// The lock of all workspaces that have no row yet.
+/// The lock of all workspaces that have no row yet, in the whole database.
 const CREATION_LOCK: i64 = -1;
+
+/// How long that one is waited for in an attempt: whoever makes a workspace or takes a lock has it for a moment, and Terraform, while
+/// it works on a workspace without a row, for long.
+const MOMENT: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// How long the server may take to end a session.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -39,6 +44,14 @@ pub(super) struct Held {
 pub(super) struct Refusal {
     pub reason: String,
     pub holder: Option<Box<LockInfo>>,
+}
+
+/// Which lock of Terraform's keeps out.
+enum Busy {
+    /// The workspace's.
+    Workspace,
+    /// The one of creation, of a workspace that has a row or has none.
+    Creation { has_row: bool },
 }
 
 /// A lock of ours with the session that holds it.
@@ -77,15 +90,11 @@ impl Locks<'_> {
     }
 
     async fn attempt(&mut self, info: &LockInfo, parts: Option<&Parts>) -> Result<Result<Held, Refusal>, Error> {
-        let locked = match parts {
-            None => self.whole().await?,
-            Some(_) => self.shared().await?,
-        };
-        let number = match locked {
+        let number = match self.terraforms(parts.is_some()).await? {
             Ok(number) => number,
-            Err(reason) => {
+            Err(busy) => {
                 let holder = self.living().await?.into_iter().next().map(|living| Box::new(living.lock.info));
-                return Ok(Err(Refusal { reason, holder }));
+                return Ok(Err(Refusal { reason: busy.told(self.workspace), holder }));
             }
         };
         let key = random_key();
@@ -107,8 +116,20 @@ impl Locks<'_> {
         }
     }
 
-    /// Locks the workspace as Terraform does: its number, or why not.
-    async fn whole(&self) -> Result<Result<i64, String>, Error> {
+    /// Locks the number that Terraform locks, once the lock of creation is not in the way.
+    async fn terraforms(&self, is_shared: bool) -> Result<Result<i64, Busy>, Error> {
+        let start = Instant::now();
+        loop {
+            let locked = if is_shared { self.shared().await? } else { self.whole().await? };
+            match locked {
+                Err(Busy::Creation { .. }) if start.elapsed() < MOMENT => tokio::time::sleep(PAUSE).await,
+                other => return Ok(other),
+            }
+        }
+    }
+
+    /// Locks the workspace as Terraform does: its number, or what is in the way.
+    async fn whole(&self) -> Result<Result<i64, Busy>, Error> {
         let workspace = self.workspace;
         let query = format!(
             "SELECT states.id, pg_try_advisory_lock(states.id), pg_try_advisory_lock({CREATION_LOCK}) FROM {}.states WHERE \
@@ -118,8 +139,7 @@ impl Locks<'_> {
         let Some(row) = self.client.query_opt(&query, &[&workspace]).await? else {
             let query = format!("SELECT pg_try_advisory_lock({CREATION_LOCK})");
             let taken: bool = self.client.query_one(&query, &[]).await?.try_get(0)?;
-            let refused = || format!("Already locked for workspace creation: {workspace}");
-            return Ok(if taken { Ok(CREATION_LOCK) } else { Err(refused()) });
+            return Ok(if taken { Ok(CREATION_LOCK) } else { Err(Busy::Creation { has_row: false }) });
         };
         let (id, own, creation): (i64, bool, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         if creation {
@@ -129,14 +149,14 @@ impl Locks<'_> {
             (true, true) => Ok(Ok(id)),
             (true, false) => {
                 self.give_back(id, false).await?;
-                Ok(Err(format!("Cannot lock workspace; already locked for workspace creation: {workspace}")))
+                Ok(Err(Busy::Creation { has_row: true }))
             }
-            (false, _) => Ok(Err(format!("Workspace is already locked: {workspace}"))),
+            (false, _) => Ok(Err(Busy::Workspace)),
         }
     }
 
     /// Locks the workspace against those who want the whole of it.
-    async fn shared(&self) -> Result<Result<i64, String>, Error> {
+    async fn shared(&self) -> Result<Result<i64, Busy>, Error> {
         let workspace = self.workspace;
         let query = format!(
             "SELECT states.id, pg_try_advisory_lock_shared(states.id), pg_try_advisory_lock_shared({CREATION_LOCK}) FROM \
@@ -147,7 +167,7 @@ impl Locks<'_> {
             Some(row) => row,
             None => match self.make_row().await? {
                 Ok(()) => self.client.query_one(&query, &[&workspace]).await?,
-                Err(reason) => return Ok(Err(reason)),
+                Err(busy) => return Ok(Err(busy)),
             },
         };
         let (id, own, creation): (i64, bool, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
@@ -158,17 +178,17 @@ impl Locks<'_> {
             (true, true) => Ok(Ok(id)),
             (true, false) => {
                 self.give_back(id, true).await?;
-                Ok(Err(format!("Cannot lock workspace; already locked for workspace creation: {workspace}")))
+                Ok(Err(Busy::Creation { has_row: true }))
             }
-            (false, _) => Ok(Err(format!("Workspace is already locked: {workspace}"))),
+            (false, _) => Ok(Err(Busy::Workspace)),
         }
     }
 
     /// Gives the workspace an empty state: parts are parts of something.
-    async fn make_row(&self) -> Result<Result<(), String>, Error> {
+    async fn make_row(&self) -> Result<Result<(), Busy>, Error> {
         let number = match self.whole().await? {
             Ok(number) => number,
-            Err(reason) => return Ok(Err(reason)),
+            Err(busy) => return Ok(Err(busy)),
         };
         let query = format!(
             "INSERT INTO {}.states (name, data) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
@@ -352,6 +372,19 @@ impl Locks<'_> {
     async fn give_back(&self, number: i64, is_shared: bool) -> Result<(), Error> {
         let function = if is_shared { "pg_advisory_unlock_shared" } else { "pg_advisory_unlock" };
         self.client.execute(&format!("SELECT {function}($1)"), &[&number]).await.map(drop)
+    }
+}
+
+impl Busy {
+    /// In Terraform's words.
+    fn told(&self, workspace: &str) -> String {
+        match self {
+            Busy::Workspace => format!("Workspace is already locked: {workspace}"),
+            Busy::Creation { has_row: false } => format!("Already locked for workspace creation: {workspace}"),
+            Busy::Creation { has_row: true } => {
+                format!("Cannot lock workspace; already locked for workspace creation: {workspace}")
+            }
+        }
     }
 }
 

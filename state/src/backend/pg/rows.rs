@@ -33,12 +33,12 @@ impl Change<'_> {
     /// Brings the tables up to date. Terraform and others write `states` alone: what they have changed is taken over as well.
     ///
     /// Whatever is wrong with the rows, the snapshot itself is worth more: it is stored without them, and the next one
-    /// brings them all up to date.
-    pub(super) async fn record(&self, transaction: &mut Transaction<'_>) -> Result<(), Error> {
+    /// brings them all up to date. Why they could not be written is returned.
+    pub(super) async fn record(&self, transaction: &mut Transaction<'_>) -> Result<Option<Error>, Error> {
         let rows = transaction.transaction().await?;
         match self.write(&rows).await {
-            Ok(()) => rows.commit().await,
-            Err(error) if error.as_db_error().is_some() => rows.rollback().await,
+            Ok(()) => rows.commit().await.map(|()| None),
+            Err(error) if error.as_db_error().is_some() => rows.rollback().await.map(|()| Some(error)),
             Err(error) => Err(error),
         }
     }
