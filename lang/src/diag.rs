@@ -27,6 +27,7 @@ struct Inner {
     context: Option<Range>,
     address: Option<String>,
     values: Vec<(String, Value)>,
+    incidental: bool,
     function: Option<String>,
 }
 
@@ -50,6 +51,7 @@ impl Diagnostic {
             context: None,
             address: None,
             values: Vec::new(),
+            incidental: false,
             function: None,
         }))
     }
@@ -86,6 +88,15 @@ impl Diagnostic {
     #[must_use]
     pub fn with_values(mut self, values: Vec<(String, Value)>) -> Diagnostic {
         self.0.values = values;
+        self
+    }
+
+    /// Sets the values of references in an expression that did not fail because of what is secret or unknown in it: of such
+    /// values the renderer says nothing but the type.
+    #[must_use]
+    pub fn with_incidental_values(mut self, values: Vec<(String, Value)>) -> Diagnostic {
+        self.0.values = values;
+        self.0.incidental = true;
         self
     }
 
@@ -141,6 +152,11 @@ impl Diagnostic {
     /// The values of the references in the failing expression.
     pub fn values(&self) -> &[(String, Value)] {
         &self.0.values
+    }
+
+    /// Whether what is secret or unknown in these values has nothing to do with the message.
+    pub fn values_are_incidental(&self) -> bool {
+        self.0.incidental
     }
 
     /// The function whose call failed.

@@ -77,7 +77,7 @@ pub fn evaluate_rules(
     status
 }
 
-fn worse(a: CheckStatus, b: CheckStatus) -> CheckStatus {
+pub(crate) fn worse(a: CheckStatus, b: CheckStatus) -> CheckStatus {
     let rank = |status| match status {
         CheckStatus::Pass => 0,
         CheckStatus::Unknown => 1,
@@ -111,13 +111,13 @@ fn evaluate_rule(
     let invalid = |detail: String| {
         Diagnostic::error(summary, detail)
             .at(rule.condition.range)
-            .with_values(referenced_values(&rule.condition, scope))
+            .with_incidental_values(referenced_values(&rule.condition, scope))
     };
     if !result.is_known() && kind == RuleKind::Test {
         diagnostics.push(
             Diagnostic::error("Unknown condition value", UNKNOWN_IN_TEST)
                 .at(rule.condition.range)
-                .with_values(referenced_values(&rule.condition, scope)),
+                .with_incidental_values(referenced_values(&rule.condition, scope)),
         );
         return (CheckStatus::Error, None);
     }
@@ -128,7 +128,7 @@ fn evaluate_rule(
             diagnostics.push(
                 Diagnostic::warning("Check block assertion known after apply", detail)
                     .at(rule.condition.range)
-                    .with_values(referenced_values(&rule.condition, scope)),
+                    .with_incidental_values(referenced_values(&rule.condition, scope)),
             );
         }
         return (CheckStatus::Unknown, None);
@@ -164,7 +164,7 @@ fn evaluate_rule(
         }
         _ => Diagnostic::error(kind.summary(), message.clone()).at(rule.condition.range),
     };
-    diagnostics.push(diagnostic.with_values(values));
+    diagnostics.push(diagnostic.with_incidental_values(values));
     (CheckStatus::Fail, Some(message))
 }
 

@@ -49,7 +49,7 @@ pub use apply::{ApplyOptions, ApplyOutcome, apply};
 pub use imports::import;
 pub use interrupt::Interrupt;
 pub use planning::{plan, planning_functions, validate};
-pub use selection::partial_warning;
+pub use selection::{partial_apply_warning, partial_warning};
 pub use variables::given as given_value;
 pub use workspace::{
     GivenVariable, InstanceStandIn, PlanOptions, ProviderRegistry, StandIns, Target, VariableValue, Workspace,

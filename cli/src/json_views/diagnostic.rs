@@ -161,7 +161,11 @@ fn byte_of_column(source: &Source, point: Point) -> usize {
 fn values(diagnostic: &Diagnostic) -> Vec<ExpressionValue> {
     let mut values: Vec<ExpressionValue> = Vec::new();
     for (traversal, value) in diagnostic.values() {
-        let statement = statement(value);
+        let statement = match diagnostic.values_are_incidental() {
+            true => incidental_statement(value),
+            false => Some(statement(value)),
+        };
+        let Some(statement) = statement else { continue };
         if values.iter().all(|v| v.traversal != *traversal) {
             values.push(ExpressionValue { traversal: traversal.clone(), statement });
         }
@@ -181,6 +185,16 @@ fn statement(value: &Value) -> String {
         Kind::Unknown(Type::Dynamic, _) => "will be known only after apply".to_owned(),
         Kind::Unknown(ty, _) => format!("is a {ty}, known only after apply"),
         _ => format!("is {}", compact(value)),
+    }
+}
+
+/// What is said of a value where it does not matter whether it is secret or known.
+fn incidental_statement(value: &Value) -> Option<String> {
+    match &value.kind {
+        _ if !value.marks.is_empty() => None,
+        Kind::Unknown(Type::Dynamic, _) => None,
+        Kind::Unknown(ty, _) => Some(format!("is a {ty}")),
+        _ => Some(statement(value)),
     }
 }
 

@@ -10,6 +10,7 @@
 mod agreement;
 mod bad_input;
 mod calls;
+mod clients;
 mod crash;
 mod harness;
 mod lifecycle;
