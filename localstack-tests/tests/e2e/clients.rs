@@ -68,7 +68,8 @@ fn tflocal_applies_and_destroys() {
     let program = tool.program().display().to_string();
     workspace.set("TF_CMD", &program).set("CUSTOMIZE_ACCESS_KEY", "1");
     let script = clients.script("tflocal").display().to_string();
-    let tflocal = |arguments: &[&str]| run(&workspace, &clients, &[&[script.as_str()][..], arguments].concat()).expect(0);
+    let tflocal =
+        |arguments: &[&str]| run(&workspace, &clients, &[&[script.as_str()][..], arguments].concat()).expect(0);
     tflocal(&["init", "-no-color", "-input=false"]);
     tflocal(&["apply", "-no-color", "-input=false", "-auto-approve"]).shows("2 added");
     assert_ne!(account.inventory().unwrap(), empty);
