@@ -8,6 +8,7 @@ use config::tfvars::parse_tfvars;
 use lang::quoting::go_quote;
 use lang::{Diagnostic, Diagnostics, Range, Str};
 use planner::{GivenVariable, VariableValue};
+use testing::Globals;
 
 use crate::args::groups::GivenVariable as Flag;
 use crate::session::Session;
@@ -15,38 +16,52 @@ use crate::session::Session;
 /// Collects values in Terraform's order, in which a later one wins: `TF_VAR_name`, `terraform.tfvars`,
 /// `terraform.tfvars.json`, `*.auto.tfvars` and `*.auto.tfvars.json` by name, then the flags from left to right.
 pub fn collect(session: &Session, module: &Module, flags: &[Flag]) -> (BTreeMap<Str, GivenVariable>, Diagnostics) {
-    let mut collected = Collected { given: BTreeMap::new(), undeclared: Vec::new(), diagnostics: Diagnostics::new() };
-    for (name, value) in &session.environment.variables {
-        if let Some(name) = name.strip_prefix("TF_VAR_")
-            && module.variables.contains_key(name)
-        {
-            let origin = format!("using the TF_VAR_{name} environment variable");
-            let value = VariableValue::Text(value.clone());
-            collected.given.insert(name.into(), GivenVariable { value, origin, range: Range::NONE, automatic: true });
-        }
+    let (given, undeclared, diagnostics) = Default::default();
+    let mut collected = Collected { declared: Some(module), given, undeclared, diagnostics };
+    collected.environment(session);
+    for file in automatic_files(Path::new("")) {
+        collected.file(session, &file, true);
     }
-    for file in automatic_files() {
-        collected.file(session, module, &file, true);
-    }
-    for flag in flags {
-        match flag {
-            Flag::File(file) => collected.file(session, module, Path::new(file), false),
-            Flag::Setting(setting) => collected.setting(module, setting),
-        }
-    }
+    collected.flags(session, flags);
     collected.report_undeclared();
     (collected.given, collected.diagnostics)
 }
 
-fn automatic_files() -> Vec<PathBuf> {
+/// Collects what is given to test files, which may name what no module declares: for all of them, and for those in a directory.
+pub fn collect_for_tests(session: &Session, flags: &[Flag], directory: &str) -> (Globals, Diagnostics) {
+    let new = || Collected {
+        declared: None,
+        given: BTreeMap::new(),
+        undeclared: Vec::new(),
+        diagnostics: Diagnostics::new(),
+    };
+    let mut everywhere = new();
+    everywhere.environment(session);
+    for file in automatic_files(Path::new("")) {
+        everywhere.file(session, &file, true);
+    }
+    everywhere.flags(session, flags);
+    let mut inside = new();
+    for file in automatic_files(Path::new(directory)) {
+        inside.file(session, &file, true);
+    }
+    let mut diagnostics = everywhere.diagnostics;
+    diagnostics.append(inside.diagnostics);
+    let directory = PathBuf::from(directory);
+    (Globals { everywhere: everywhere.given, in_directory: inside.given, directory }, diagnostics)
+}
+
+/// The variables files of a directory that are read without being asked for.
+fn automatic_files(directory: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> =
-        ["terraform.tfvars", "terraform.tfvars.json"].into_iter().map(PathBuf::from).collect();
+        ["terraform.tfvars", "terraform.tfvars.json"].into_iter().map(|name| directory.join(name)).collect();
     files.retain(|file| file.exists());
-    let mut auto: Vec<PathBuf> = std::fs::read_dir(".")
+    let listed = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    let mut auto: Vec<PathBuf> = std::fs::read_dir(listed)
         .into_iter()
         .flatten()
         .flatten()
-        .map(|entry| PathBuf::from(entry.file_name()))
+        .map(|entry| directory.join(entry.file_name()))
         .filter(|name| {
             let name = name.to_string_lossy();
             name.ends_with(".auto.tfvars") || name.ends_with(".auto.tfvars.json")
@@ -57,19 +72,46 @@ fn automatic_files() -> Vec<PathBuf> {
     files
 }
 
-struct Collected {
+struct Collected<'m> {
+    /// The module whose variables they are; none: whatever is given is kept.
+    declared: Option<&'m Module>,
     given: BTreeMap<Str, GivenVariable>,
     /// Names, and the files that set them.
     undeclared: Vec<(Str, String)>,
     diagnostics: Diagnostics,
 }
 
-impl Collected {
-    fn file(&mut self, session: &Session, module: &Module, file: &Path, automatic: bool) {
+impl Collected<'_> {
+    fn is_declared(&self, name: &str) -> bool {
+        self.declared.is_none_or(|module| module.variables.contains_key(name))
+    }
+
+    fn environment(&mut self, session: &Session) {
+        for (name, value) in &session.environment.variables {
+            if let Some(name) = name.strip_prefix("TF_VAR_")
+                && self.is_declared(name)
+            {
+                let origin = format!("using the TF_VAR_{name} environment variable");
+                let value = VariableValue::Text(value.clone());
+                self.given.insert(name.into(), GivenVariable { value, origin, range: Range::NONE, automatic: true });
+            }
+        }
+    }
+
+    fn flags(&mut self, session: &Session, flags: &[Flag]) {
+        for flag in flags {
+            match flag {
+                Flag::File(file) => self.file(session, Path::new(file), false),
+                Flag::Setting(setting) => self.setting(setting),
+            }
+        }
+    }
+
+    fn file(&mut self, session: &Session, file: &Path, automatic: bool) {
         let (attributes, diagnostics) = parse_tfvars(&session.sources, Path::new(""), file);
         self.diagnostics.append(diagnostics);
         for attribute in attributes {
-            if !module.variables.contains_key(&attribute.name) {
+            if !self.is_declared(&attribute.name) {
                 self.undeclared.push((attribute.name, file.display().to_string()));
                 continue;
             }
@@ -82,7 +124,7 @@ impl Collected {
         }
     }
 
-    fn setting(&mut self, module: &Module, setting: &str) {
+    fn setting(&mut self, setting: &str) {
         let Some((name, value)) = setting.split_once('=') else {
             let detail = format!(
                 "The given -var option {setting:?} is not correctly specified. Must be a variable name and value separated \
@@ -102,7 +144,7 @@ impl Collected {
             self.diagnostics.push(Diagnostic::error("Invalid -var option", detail));
             return;
         }
-        if !module.variables.contains_key(name) {
+        if !self.is_declared(name) {
             let detail = format!(
                 "A variable named \"{name}\" was assigned on the command line, but the root module does not declare a \
                  variable of that name. To use this value, add a \"variable\" block to the configuration."

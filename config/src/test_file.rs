@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use lang::addr::ModulePath;
-use lang::ast::{Attribute, Block, Body, BodySchema, Content, Expr, Traversal};
-use lang::{Diagnostics, Range, Sources, Str};
+use lang::addr::{Mode, ModulePath};
+use lang::addr_parse::Target;
+use lang::ast::{Attribute, Block, Body, BodySchema, Content, Traversal};
+use lang::{Diagnostics, Range, Sources, Str, Value};
 
-use crate::module::{CheckRule, ModuleCall, ProviderBlock, ProviderRef};
+use crate::module::{CheckRule, Located, ModuleCall, ProviderBlock, ProviderRef};
 use crate::module_source::ModuleSource;
 use crate::reader::{Reader, schema};
 
@@ -94,7 +95,7 @@ pub struct MockType {
     /// The type.
     pub kind: Str,
     /// `defaults`
-    pub defaults: Option<Arc<Expr>>,
+    pub defaults: Option<Located<Value>>,
     /// Whether they are there while planning (`override_during = plan`).
     pub during_plan: bool,
 }
@@ -105,9 +106,9 @@ pub struct Override {
     /// Which kind of block it is.
     pub kind: OverrideKind,
     /// `target`
-    pub target: Traversal,
-    /// `values` or `outputs`
-    pub values: Option<Arc<Expr>>,
+    pub target: Target,
+    /// `values` or `outputs`, with the block's header
+    pub values: Option<Located<Value>>,
     /// Whether the values are there while planning (`override_during = plan`).
     pub during_plan: bool,
     /// The block's header.
@@ -115,7 +116,7 @@ pub struct Override {
 }
 
 /// The kinds of overrides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OverrideKind {
     /// A managed resource.
     Resource,
@@ -123,6 +124,17 @@ pub enum OverrideKind {
     Data,
     /// A module call.
     Module,
+}
+
+impl OverrideKind {
+    /// The mode of what it overrides; none for modules.
+    fn mode(self) -> Option<Mode> {
+        match self {
+            OverrideKind::Resource => Some(Mode::Managed),
+            OverrideKind::Data => Some(Mode::Data),
+            OverrideKind::Module => None,
+        }
+    }
 }
 
 static FILE: LazyLock<BodySchema> = LazyLock::new(|| {
@@ -158,7 +170,7 @@ static RUN: LazyLock<BodySchema> = LazyLock::new(|| {
 static PLAN_OPTIONS: LazyLock<BodySchema> =
     LazyLock::new(|| schema(&[("mode", false), ("refresh", false), ("replace", false), ("target", false)], &[]));
 
-static MODULE: LazyLock<BodySchema> = LazyLock::new(|| schema(&[("source", true), ("version", false)], &[]));
+static MODULE: LazyLock<BodySchema> = LazyLock::new(|| schema(&[("source", false), ("version", false)], &[]));
 
 static MOCK: LazyLock<BodySchema> = LazyLock::new(|| {
     schema(
@@ -170,9 +182,14 @@ static MOCK: LazyLock<BodySchema> = LazyLock::new(|| {
 static MOCK_TYPE: LazyLock<BodySchema> =
     LazyLock::new(|| schema(&[("defaults", false), ("override_during", false)], &[]));
 
-static OVERRIDE: LazyLock<BodySchema> = LazyLock::new(|| {
-    schema(&[("target", true), ("values", false), ("outputs", false), ("override_during", false)], &[])
-});
+static OVERRIDE: LazyLock<BodySchema> =
+    LazyLock::new(|| schema(&[("target", false), ("values", false), ("override_during", false)], &[]));
+
+static OVERRIDE_MODULE: LazyLock<BodySchema> =
+    LazyLock::new(|| schema(&[("target", false), ("outputs", false), ("override_during", false)], &[]));
+
+/// The places of overrides by what they target.
+type Targets = BTreeMap<(OverrideKind, Target), Range>;
 
 impl TestFile {
     /// Where the manifest of installed modules has a run's module: `test`, the file's directory and name, the run.
@@ -233,25 +250,65 @@ impl Reader<'_> {
             runs: Vec::new(),
         };
         let mut names: BTreeMap<Str, Range> = BTreeMap::new();
+        let mut providers: BTreeMap<(Str, Option<Str>), Range> = BTreeMap::new();
+        let mut targets = BTreeMap::new();
+        let mut variables = None;
         for block in &content.blocks {
             match block.kind.as_str() {
                 "run" => {
                     let Some(run) = self.run(block) else { continue };
                     if let Some(first) = names.get(&run.name) {
-                        let place = self.place(*first);
-                        let detail = format!("A run block named {:?} was already defined at {place}.", run.name);
+                        let (name, place) = (&run.name, self.place(*first));
+                        let detail = format!("This test file already has a run named {name} block defined at {place}.");
                         self.error("Duplicate \"run\" block names", detail, block.header);
                     }
                     names.insert(run.name.clone(), block.header);
                     file.runs.push(run);
                 }
-                "variables" => file.variables.extend(self.attributes(&block.body)),
-                "provider" => file.providers.extend(self.provider(block)),
-                "mock_provider" => file.mocks.extend(self.mock_provider(block)),
-                _ => file.overrides.extend(self.override_block(block, false)),
+                "variables" => {
+                    if self.only(&mut variables, block, "test file") {
+                        file.variables = self.attributes(&block.body);
+                    }
+                }
+                "provider" => {
+                    let provider = self.provider(block);
+                    file.providers
+                        .extend(provider.filter(|p| self.new_provider(&mut providers, block, &p.name, &p.alias)));
+                }
+                "mock_provider" => {
+                    let mock = self.mock_provider(block);
+                    file.mocks.extend(mock.filter(|m| self.new_provider(&mut providers, block, &m.name, &m.alias)));
+                }
+                _ => file.overrides.extend(self.override_block(block, false, &mut targets)),
             }
         }
         file
+    }
+
+    /// Whether a block is the first of its kind; each further one is an error.
+    fn only<'b>(&mut self, seen: &mut Option<&'b Block>, block: &'b Block, of: &str) -> bool {
+        let kind = block.kind.as_str();
+        let summary = format!("Multiple {kind:?} blocks");
+        self.single(seen, block, &summary, |place| format!("This {of} already has a {kind} block defined at {place}."))
+    }
+
+    /// Whether a provider configuration is the first of its name; each further one is an error.
+    fn new_provider(
+        &mut self,
+        known: &mut BTreeMap<(Str, Option<Str>), Range>,
+        block: &Block,
+        name: &Str,
+        alias: &Option<Str>,
+    ) -> bool {
+        let key = (name.clone(), alias.clone());
+        if let Some(first) = known.get(&key) {
+            let full = alias.as_ref().map_or_else(|| name.to_string(), |alias| format!("{name}.{alias}"));
+            let detail = format!("A provider for {full} is already defined at {}.", self.place(*first));
+            self.error("Duplicate provider block", detail, block.header);
+            return false;
+        }
+        known.insert(key, block.labels.first().map_or(block.header, |label| label.range));
+        true
     }
 
     fn attributes(&mut self, body: &Body) -> Vec<Attribute> {
@@ -282,15 +339,29 @@ impl Reader<'_> {
         }
         if let Some(attribute) = content.attribute("expect_failures") {
             let exprs = self.static_list(&attribute.expr);
-            run.expected = exprs.iter().filter_map(|e| Some((self.static_traversal(e)?, e.range))).collect();
+            run.expected = exprs.iter().filter_map(|e| Some((self.static_traversal_or_quoted(e)?, e.range))).collect();
         }
+        let (mut variables, mut options, mut module) = (None, None, None);
+        let mut targets = BTreeMap::new();
         for inner in &content.blocks {
             match inner.kind.as_str() {
                 "assert" => run.asserts.extend(self.check_rule(inner)),
-                "variables" => run.variables.extend(self.attributes(&inner.body)),
-                "plan_options" => run.options = self.plan_options(inner),
-                "module" => run.module = self.run_module(&run.name, inner),
-                _ => run.overrides.extend(self.override_block(inner, false)),
+                "variables" => {
+                    if self.only(&mut variables, inner, "run block") {
+                        run.variables = self.attributes(&inner.body);
+                    }
+                }
+                "plan_options" => {
+                    if self.only(&mut options, inner, "run block") {
+                        run.options = self.plan_options(inner);
+                    }
+                }
+                "module" => {
+                    if self.only(&mut module, inner, "run block") {
+                        run.module = self.run_module(&run.name, inner);
+                    }
+                }
+                _ => run.overrides.extend(self.override_block(inner, false, &mut targets)),
             }
         }
         Some(run)
@@ -298,7 +369,7 @@ impl Reader<'_> {
 
     fn command(&mut self, content: &Content) -> bool {
         let Some(attribute) = content.attribute("command") else { return true };
-        match self.keyword(&attribute.expr).as_deref() {
+        match attribute.expr.as_keyword() {
             Some("plan") => false,
             Some("apply") => true,
             _ => {
@@ -314,7 +385,7 @@ impl Reader<'_> {
         let content = self.content(&block.body, &PLAN_OPTIONS);
         let mut options = RunOptions::default();
         if let Some(attribute) = content.attribute("mode") {
-            match self.keyword(&attribute.expr).as_deref() {
+            match attribute.expr.as_keyword() {
                 Some("refresh-only") => options.refresh_only = true,
                 Some("normal") => {}
                 _ => {
@@ -331,7 +402,8 @@ impl Reader<'_> {
         options.replace = self.depends_on(content.attribute("replace"));
         if options.refresh_only && options.skip_refresh {
             let detail = "The \"refresh\" option cannot be set to false when running a test in \"refresh-only\" mode.";
-            self.error("Incompatible plan options", detail, block.header);
+            let place = content.attribute("refresh").map_or(block.header, |attribute| attribute.range);
+            self.error("Incompatible plan options", detail, place);
         }
         options
     }
@@ -341,7 +413,11 @@ impl Reader<'_> {
         let content = self.content(&block.body, &MODULE);
         let version = content.attribute("version");
         let constraint = version.and_then(|attribute| self.version_constraint(attribute));
-        let attribute = content.attribute("source")?;
+        let Some(attribute) = content.attribute("source") else {
+            let detail = "You must specify a source attribute when executing alternate modules during test executions.";
+            self.error("Missing \"source\" attribute for module block", detail, block.header);
+            return None;
+        };
         let (source, mut address) = self.module_source(attribute, version.is_some());
         if matches!(address, Some(ModuleSource::Remote(_))) {
             let detail = "Only local or registry module sources are currently supported from within test run blocks.";
@@ -366,6 +442,9 @@ impl Reader<'_> {
 
     fn mock_provider(&mut self, block: &Block) -> Option<MockProvider> {
         let name = block.labels.first()?.text.clone();
+        if !self.check_provider_name(&name, block.header) {
+            return None;
+        }
         let content = self.content(&block.body, &MOCK);
         let during_plan = self.during_plan(&content, false);
         let (types, overrides) = self.mock_contents(&content, during_plan);
@@ -381,42 +460,99 @@ impl Reader<'_> {
 
     fn mock_contents(&mut self, content: &Content, during_plan: bool) -> (Vec<MockType>, Vec<Override>) {
         let (mut types, mut overrides) = (Vec::new(), Vec::new());
+        let mut targets = BTreeMap::new();
+        let mut mocked: BTreeMap<(Str, Str), Range> = BTreeMap::new();
         for block in &content.blocks {
             match block.kind.as_str() {
                 "mock_resource" | "mock_data" => {
                     let Some(label) = block.labels.first() else { continue };
+                    let (kind, name) = (block.kind.clone(), label.text.clone());
+                    if let Some(first) = mocked.get(&(kind.clone(), name.clone())) {
+                        let place = self.place(*first);
+                        let detail = format!("A {kind} block for {name} has already been defined at {place}.");
+                        self.error(format!("Duplicate {kind} block"), detail, block.header);
+                        continue;
+                    }
+                    mocked.insert((kind, name), block.header);
                     let content = self.content(&block.body, &MOCK_TYPE);
                     types.push(MockType {
                         data: block.kind == "mock_data",
                         kind: label.text.clone(),
-                        defaults: content.attribute("defaults").map(|attribute| attribute.expr.clone()),
+                        defaults: content
+                            .attribute("defaults")
+                            .and_then(|attribute| self.mocked_values(&block.kind, attribute)),
                         during_plan: self.during_plan(&content, during_plan),
                     });
                 }
-                _ => overrides.extend(self.override_block(block, during_plan)),
+                _ => overrides.extend(self.override_block(block, during_plan, &mut targets)),
             }
         }
         (types, overrides)
     }
 
-    fn override_block(&mut self, block: &Block, during_plan: bool) -> Option<Override> {
-        let content = self.content(&block.body, &OVERRIDE);
-        let (kind, values, other) = match block.kind.as_str() {
-            "override_module" => (OverrideKind::Module, "outputs", "values"),
-            "override_data" => (OverrideKind::Data, "values", "outputs"),
-            _ => (OverrideKind::Resource, "values", "outputs"),
+    /// `targets`: what the blocks beside it have named so far.
+    fn override_block(&mut self, block: &Block, during_plan: bool, targets: &mut Targets) -> Option<Override> {
+        let name = block.kind.as_str();
+        let (kind, schema, things) = match name {
+            "override_module" => (OverrideKind::Module, &*OVERRIDE_MODULE, "modules"),
+            "override_data" => (OverrideKind::Data, &*OVERRIDE, "data sources"),
+            _ => (OverrideKind::Resource, &*OVERRIDE, "resources"),
         };
-        if let Some(attribute) = content.attribute(other) {
-            let detail = format!("An argument named {other:?} is not expected here. Did you mean {values:?}?");
-            self.error("Unsupported argument", detail, attribute.name_range);
+        let content = self.content(&block.body, schema);
+        let values = content.attribute("values").or_else(|| content.attribute("outputs"));
+        let values = values.and_then(|attribute| self.mocked_values(&block.kind, attribute));
+        let values = values.map(|values| Located { range: block.header, ..values });
+        let Some(attribute) = content.attribute("target") else {
+            let detail = format!("{name} blocks must specify a target address.");
+            self.error("Missing target attribute", detail, block.header);
+            return None;
+        };
+        self.static_traversal(&attribute.expr)?;
+        let text = self.text(attribute.expr.range);
+        let fits = |target: &Target| match (kind, target) {
+            (OverrideKind::Module, Target::Module(_)) => true,
+            (_, Target::Resource(target)) => kind.mode() == Some(target.resource.mode),
+            (_, Target::Instance(target)) => kind.mode() == Some(target.resource.mode),
+            _ => false,
+        };
+        let Some(target) = text.parse::<Target>().ok().filter(fits) else {
+            let detail = format!("You can only target {things} from {name} blocks, not {text}.");
+            self.error("Invalid override target", detail, attribute.expr.range);
+            return None;
+        };
+        if let Some(first) = targets.get(&(kind, target.clone())) {
+            let place = self.place(*first);
+            let detail = format!("An {name} block targeting {text} has already been defined at {place}.");
+            self.error(format!("Duplicate {name} block"), detail, block.header);
+            return None;
         }
+        targets.insert((kind, target.clone()), block.header);
         Some(Override {
             kind,
-            target: self.static_traversal(&content.attribute("target")?.expr)?,
-            values: content.attribute(values).map(|attribute| attribute.expr.clone()),
+            target,
+            values,
             during_plan: self.during_plan(&content, during_plan),
             range: block.header,
         })
+    }
+
+    /// An object that is written out: values of attributes.
+    fn mocked_values(&mut self, block: &str, attribute: &Attribute) -> Option<Located<Value>> {
+        let value = self.constant(&attribute.expr)?;
+        if value.entries().is_none() {
+            let name = &attribute.name;
+            let detail = format!("{block} blocks must specify a {name} attribute that is an object.");
+            self.error(format!("Invalid {name} attribute"), detail, attribute.range);
+            return None;
+        }
+        Some(Located { value, range: attribute.range })
+    }
+
+    /// The text of a place, without quotes around it.
+    fn text(&self, range: Range) -> String {
+        let source = self.sources.get(range.file);
+        let bytes = source.as_ref().and_then(|source| source.bytes.get(range.start as usize..range.end as usize));
+        bytes.map(|bytes| String::from_utf8_lossy(bytes).trim_matches('"').to_owned()).unwrap_or_default()
     }
 
     fn during_plan(&mut self, content: &Content, otherwise: bool) -> bool {

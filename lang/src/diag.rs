@@ -1,7 +1,7 @@
 //! Diagnostics: what a user is told when something is wrong, and where.
 
 use crate::source::Range;
-use crate::values::{Marks, Value};
+use crate::values::Value;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -10,6 +10,17 @@ pub enum Severity {
     Warning,
     /// The run ends with exit code 1.
     Error,
+}
+
+/// What in the values of an expression made it fail. What did not is not told of them: a reader would take it for the mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// That one is not known yet.
+    Unknown,
+    /// That one is sensitive.
+    Sensitive,
+    /// Anything else.
+    Other,
 }
 
 /// One message. Summary and detail are worded as Terraform words them where scripts may look at them.
@@ -27,6 +38,7 @@ struct Inner {
     context: Option<Range>,
     address: Option<String>,
     values: Vec<(String, Value)>,
+    cause: Cause,
     function: Option<String>,
 }
 
@@ -50,6 +62,7 @@ impl Diagnostic {
             context: None,
             address: None,
             values: Vec::new(),
+            cause: Cause::Other,
             function: None,
         }))
     }
@@ -82,27 +95,29 @@ impl Diagnostic {
     }
 
     /// Sets the values of the references in the failing expression, by their source text (`var.x` → value). That one is
-    /// sensitive, or not known yet, is not worth telling where something else is wrong: those are left out.
+    /// sensitive, or not known yet, is not told: something else is wrong.
     #[must_use]
     pub fn with_values(self, values: Vec<(String, Value)>) -> Diagnostic {
-        self.with_values_that(values, |value| value.is_known() && !value.marks.contains(Marks::SENSITIVE))
+        self.with_values_because(values, Cause::Other)
     }
 
     /// Sets the values where the mistake is that one of them is not known yet.
     #[must_use]
     pub fn because_unknown(self, values: Vec<(String, Value)>) -> Diagnostic {
-        self.with_values_that(values, |value| !value.marks.contains(Marks::SENSITIVE))
+        self.with_values_because(values, Cause::Unknown)
     }
 
     /// Sets the values where the mistake is that one of them is sensitive. The renderer never shows its content.
     #[must_use]
     pub fn because_sensitive(self, values: Vec<(String, Value)>) -> Diagnostic {
-        self.with_values_that(values, |value| value.is_known() || value.marks.contains(Marks::SENSITIVE))
+        self.with_values_because(values, Cause::Sensitive)
     }
 
-    fn with_values_that(mut self, mut values: Vec<(String, Value)>, tells: impl Fn(&Value) -> bool) -> Diagnostic {
-        values.retain(|(_, value)| tells(value));
+    /// Sets the values and what in them is the mistake.
+    #[must_use]
+    pub fn with_values_because(mut self, values: Vec<(String, Value)>, cause: Cause) -> Diagnostic {
         self.0.values = values;
+        self.0.cause = cause;
         self
     }
 
@@ -158,6 +173,11 @@ impl Diagnostic {
     /// The values of the references in the failing expression.
     pub fn values(&self) -> &[(String, Value)] {
         &self.0.values
+    }
+
+    /// What in these values is the mistake.
+    pub fn cause(&self) -> Cause {
+        self.0.cause
     }
 
     /// The function whose call failed.

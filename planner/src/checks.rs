@@ -89,7 +89,7 @@ pub fn evaluate_rules(
     if world.only_warns && kind.can_only_warn() && status == CheckStatus::Fail { CheckStatus::Pass } else { status }
 }
 
-fn worse(a: CheckStatus, b: CheckStatus) -> CheckStatus {
+pub(crate) fn worse(a: CheckStatus, b: CheckStatus) -> CheckStatus {
     let rank = |status| match status {
         CheckStatus::Pass => 0,
         CheckStatus::Unknown => 1,
@@ -129,7 +129,7 @@ fn evaluate_rule(
         diagnostics.push(
             Diagnostic::error("Unknown condition value", UNKNOWN_IN_TEST)
                 .at(rule.condition.range)
-                .because_unknown(referenced_values(&rule.condition, scope)),
+                .with_values(referenced_values(&rule.condition, scope)),
         );
         return (CheckStatus::Error, None);
     }

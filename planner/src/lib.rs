@@ -51,7 +51,7 @@ pub use apply::{ApplyOptions, ApplyOutcome, apply};
 pub use imports::import;
 pub use interrupt::Interrupt;
 pub use planning::{plan, planning_functions, validate};
-pub use selection::partial_warning;
+pub use selection::{partial_apply_warning, partial_warning};
 pub use static_scope::with_static_scope;
 pub use variables::given as given_value;
 pub use workspace::{

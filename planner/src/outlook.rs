@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use config::module::{CheckRule, Module};
+use config::reference_checks::Place;
 use lang::addr::{AbsResource, InstanceKey, ModuleInstance};
 use lang::ast::{StepKind, Traversal};
 use lang::eval::Scope;
 use lang::functions::FunctionTable;
-use lang::{Diagnostic, Diagnostics, Str, Value};
+use lang::{Diagnostic, Diagnostics, Range, Str, Value};
 use state::State;
 
-use crate::checks::{RuleKind, evaluate_rules};
+use crate::checks::{RuleKind, evaluate_rules, worse};
 use crate::expansion::Expansion;
 use crate::objects;
 use crate::plan::{Action, CheckStatus, Checkable, Plan};
+use crate::reference_check::{ReferenceCheck, References};
 use crate::scope::{BlockScope, ModuleScope, Phase, ResourceValues, World};
 use crate::workspace::{GivenVariable, Workspace};
 
@@ -106,17 +108,57 @@ impl<'w> Outlook<'w> {
     /// The root module's outputs.
     pub fn outputs(&self) -> Value {
         let names = self.root.config.outputs.keys();
-        Value::object(names.map(|name| (name.clone(), self.world.output(&self.root, name))))
+        Value::object(names.map(|name| (name.clone(), self.output(name))))
     }
 
-    /// Evaluates the assertions of a test, in which `run.NAME` means the outputs of earlier runs. Returns whether all hold,
-    /// and messages.
-    pub fn assert(&self, rules: &[CheckRule], runs: &BTreeMap<Str, Value>) -> (CheckStatus, Diagnostics) {
-        let scope = TestScope { outlook: self, names: self.world.scope(&self.root), runs };
-        let object = Checkable::Check(Str::new_static(""));
-        let status = evaluate_rules(&self.world, &ModuleInstance::root(), object, rules, &scope, RuleKind::Test);
+    /// An output as tests see it: as it is stored, where what is unknown within a value is null.
+    fn output(&self, name: &Str) -> Value {
+        let value = self.world.output(&self.root, name);
+        if value.is_known() { null_where_unknown(&value) } else { Value::dynamic().with_marks(value.marks) }
+    }
+
+    /// Evaluates the assertions of a test. Returns whether all hold, and messages.
+    pub fn assert(&self, rules: &[CheckRule], names: TestNames<'_>) -> (CheckStatus, Diagnostics) {
+        let scope = TestScope { outlook: self, own: self.world.scope(&self.root), names };
+        let mut status = CheckStatus::Pass;
+        for rule in rules {
+            let mut diagnostics = Diagnostics::new();
+            if self.is_sound(rule, names, &mut diagnostics) {
+                let object = Checkable::Check(Str::new_static(""));
+                let (root, rules) = (ModuleInstance::root(), std::slice::from_ref(rule));
+                status = worse(status, evaluate_rules(&self.world, &root, object, rules, &scope, RuleKind::Test));
+            } else {
+                status = CheckStatus::Error;
+                self.world.report(diagnostics);
+            }
+        }
         (status, self.world.take_diagnostics())
     }
+
+    /// Whether an assertion names only what is declared. Runs and outputs are looked up when it is evaluated.
+    fn is_sound(&self, rule: &CheckRule, names: TestNames<'_>, diagnostics: &mut Diagnostics) -> bool {
+        let check = ReferenceCheck::new(self.world.workspace, &self.root.config, Place::default());
+        let of_tests = |traversal: &&Traversal| match (traversal.root.as_str(), first_name(traversal)) {
+            ("run" | "output", _) => true,
+            ("var", Some(name)) => names.variables.contains_key(name),
+            _ => false,
+        };
+        let traversals = [&rule.condition, &rule.error_message].into_iter().flat_map(|expr| expr.traversals());
+        check.traversals(traversals.filter(|traversal| !of_tests(traversal)), diagnostics) == References::Sound
+    }
+}
+
+/// What the assertions of a test can name beside the tested module's own names.
+#[derive(Clone, Copy)]
+pub struct TestNames<'a> {
+    /// `run.NAME`: the outputs of the file's runs; none yet for those that have not come to their end.
+    pub runs: &'a BTreeMap<Str, Option<Value>>,
+    /// `var.NAME`: variables of the test that the module does not declare.
+    pub variables: &'a BTreeMap<Str, Value>,
+}
+
+fn null_where_unknown(value: &Value) -> Value {
+    value.transform(&mut |_, inner| if inner.is_known() { inner } else { Value::null(inner.ty()) })
 }
 
 /// Expands all module calls, callers first.
@@ -151,37 +193,51 @@ fn set_empty(world: &World<'_>, module: &Module) {
 /// The names of an assertion: the tested module's own, its outputs and the earlier runs.
 struct TestScope<'a> {
     outlook: &'a Outlook<'a>,
-    names: BlockScope<'a>,
-    runs: &'a BTreeMap<Str, Value>,
+    own: BlockScope<'a>,
+    names: TestNames<'a>,
+}
+
+fn first_name(traversal: &Traversal) -> Option<&Str> {
+    traversal.steps.first().and_then(|step| match &step.kind {
+        StepKind::Attribute(name) => Some(name),
+        _ => None,
+    })
 }
 
 impl Scope for TestScope<'_> {
     fn resolve(&self, traversal: &Traversal) -> Result<(Value, usize), Diagnostic> {
-        let name = traversal.steps.first().and_then(|step| match &step.kind {
-            StepKind::Attribute(name) => Some(name),
-            _ => None,
-        });
-        match (traversal.root.as_str(), name) {
-            ("run", Some(name)) => match self.runs.get(name) {
-                Some(outputs) => Ok((outputs.clone(), 1)),
-                None => {
-                    let detail = format!("There is no run {name:?} declared in this test suite before this one.");
-                    Err(Diagnostic::error("Reference to undeclared run block", detail).at(traversal.range))
-                }
+        let named =
+            Range { end: traversal.steps.first().map_or(traversal.range, |step| step.range).end, ..traversal.range };
+        let undeclared = |summary: &str, detail: String| Err(Diagnostic::error(summary, detail).at(named));
+        let root = &self.outlook.root;
+        match (traversal.root.as_str(), first_name(traversal)) {
+            ("run", Some(name)) => match self.names.runs.get(name) {
+                Some(Some(outputs)) => Ok((outputs.clone(), 1)),
+                Some(None) => undeclared(
+                    "Reference to unevaluated run block",
+                    format!(
+                        "The run {name:?} block has not yet been evaluated, so its results are not available here."
+                    ),
+                ),
+                None => undeclared(
+                    "Reference to undeclared run block",
+                    format!("There is no run {name:?} declared in this test suite."),
+                ),
             },
-            ("output", Some(name)) if self.outlook.root.config.outputs.contains_key(name) => {
-                Ok((self.outlook.world.output(&self.outlook.root, name), 1))
-            }
-            ("output", Some(name)) => {
-                let detail =
-                    format!("An output value with the name {name:?} has not been declared in the root module.");
-                Err(Diagnostic::error("Reference to undeclared output value", detail).at(traversal.range))
-            }
-            _ => self.names.resolve(traversal),
+            ("output", Some(name)) if root.config.outputs.contains_key(name) => Ok((self.outlook.output(name), 1)),
+            ("output", Some(name)) => undeclared(
+                "Reference to undeclared output value",
+                format!("An output value with the name {name:?} has not been declared."),
+            ),
+            ("var", Some(name)) => match self.names.variables.get(name) {
+                Some(value) => Ok((value.clone(), 1)),
+                None => self.own.resolve(traversal),
+            },
+            _ => self.own.resolve(traversal),
         }
     }
 
     fn functions(&self) -> &dyn FunctionTable {
-        self.names.functions()
+        self.own.functions()
     }
 }

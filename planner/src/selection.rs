@@ -7,7 +7,7 @@ use lang::addr::{InstanceKey, ModuleInstance, ResourceInstance};
 use petgraph::graph::NodeIndex;
 
 use crate::graph::{ConfigGraph, Node};
-use crate::plan::PlanMode;
+use crate::plan::{Plan, PlanMode};
 use crate::workspace::{PlanOptions, Target};
 
 /// The selected part of a configuration.
@@ -231,4 +231,20 @@ pub fn partial_warning(options: &PlanOptions) -> Option<Diagnostic> {
          part of an error message."
     );
     Some(Diagnostic::warning("Resource targeting is in effect", detail))
+}
+
+/// The warning after such a plan was applied.
+pub fn partial_apply_warning(plan: &Plan) -> Option<Diagnostic> {
+    if !plan.is_partial() {
+        return None;
+    }
+    let flag = if plan.targets.is_empty() { "-exclude" } else { "-target" };
+    let detail = format!(
+        "The plan was created with the {flag} option in effect, so some changes requested in the configuration may have been \
+         ignored and the output values may not be fully updated. Run the following command to verify that no other changes \
+         are pending:\n    terraform plan\n\nNote that the {flag} option is not suitable for routine use, and is provided only \
+         for exceptional situations such as recovering from errors or mistakes, or when Terraform specifically suggests to use \
+         it as part of an error message."
+    );
+    Some(Diagnostic::warning("Applied changes may be incomplete", detail))
 }

@@ -103,12 +103,13 @@ impl Expectations {
     }
 }
 
-const CONDITIONS: [&str; 5] = [
+const CONDITIONS: [&str; 6] = [
     "Invalid value for variable",
     "Resource precondition failed",
     "Resource postcondition failed",
     "Module output value precondition failed",
     "Check block assertion failed",
+    "Check block assertion known after apply",
 ];
 
 fn display(traversal: &Traversal) -> String {

@@ -11,7 +11,9 @@ mod names;
 mod overrides;
 mod run;
 mod store;
+mod variables;
 
 pub use files::{FileError, discover, load_modules};
 pub use mock::{Mock, MockValues, MockedType};
 pub use run::{FileOutcome, Reporter, RunOutcome, Shown, Status, Suite, run_file};
+pub use variables::Globals;

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
+use config::module::Located;
 use lang::addr::Mode;
 use lang::{Str, Type, Value};
+use planner::Workspace;
 use sdk::provider::{Configured, ImportedObject, RecoverResponse};
 use sdk::schema::{Block, Nesting};
 use sdk::{
@@ -23,34 +25,59 @@ pub struct MockValues(pub BTreeMap<(Mode, Str), MockedType>);
 pub struct MockedType {
     /// An object of attributes.
     pub values: Value,
+    /// Where it is written, for messages.
+    pub place: String,
     /// Whether they are known while planning.
     pub during_plan: bool,
+}
+
+impl MockedType {
+    /// What a test file gives.
+    pub(crate) fn new(given: Option<&Located<Value>>, during_plan: bool, workspace: &Workspace) -> MockedType {
+        let (values, place) = match given {
+            Some(given) => (given.value.clone(), workspace.place(given.range)),
+            None => (Value::object::<Str>([]), String::new()),
+        };
+        MockedType { values, place, during_plan }
+    }
 }
 
 /// Stands in for a provider and calls nothing.
 pub struct Mock {
     mocked: Arc<dyn Provider>,
     types: MockValues,
+    /// Whether it stands in for the provider of an object that is overridden: that can be imported.
+    imports: bool,
 }
 
 impl Mock {
     /// Stands in for a provider.
     pub fn new(mocked: Arc<dyn Provider>, types: MockValues) -> Mock {
-        Mock { mocked, types }
+        Mock { mocked, types, imports: false }
+    }
+
+    /// Stands in for the provider of an overridden object.
+    pub(crate) fn of_an_object(mocked: Arc<dyn Provider>, types: MockValues) -> Mock {
+        Mock { mocked, types, imports: true }
     }
 
     fn given(&self, mode: Mode, kind: &str) -> Option<&MockedType> {
         self.types.0.get(&(mode, Str::from(kind)))
     }
 
-    fn fill(&self, mode: Mode, kind: &str, object: &Value, making: Making) -> Value {
+    fn block(&self, mode: Mode, kind: &str) -> Option<&Block> {
         let schema = self.mocked.schema();
         let schemas = if mode == Mode::Data { &schema.data_sources } else { &schema.resources };
-        let values = self.given(mode, kind).map(|given| &given.values);
-        match schemas.get(kind) {
-            Some(schema) => fill_block(&schema.block, object, values, making),
-            None => object.clone(),
-        }
+        schemas.get(kind).map(|schema| &schema.block)
+    }
+
+    fn fill(&self, mode: Mode, kind: &str, object: &Value, making: Making) -> Result<Value, Vec<ProviderDiagnostic>> {
+        let Some(block) = self.block(mode, kind) else { return Ok(object.clone()) };
+        let given = self.given(mode, kind);
+        let mut filling =
+            Filling { making, place: given.map_or("", |given| given.place.as_str()), problems: Vec::new() };
+        let filled = filling.block(block, object, given.map(|given| &given.values));
+        if filling.problems.is_empty() { Ok(filled) } else { Err(filling.problems) }
     }
 }
 
@@ -63,8 +90,10 @@ impl Configured for Mock {
             (true, false) => Making::Unknown,
             (false, _) => Making::Nothing,
         };
-        let planned = self.fill(Mode::Managed, request.type_name, request.proposed, making);
-        PlanResponse { planned: Some(planned), ..PlanResponse::default() }
+        match self.fill(Mode::Managed, request.type_name, request.proposed, making) {
+            Ok(planned) => PlanResponse { planned: Some(planned), ..PlanResponse::default() },
+            Err(diagnostics) => PlanResponse { diagnostics, ..PlanResponse::default() },
+        }
     }
 
     async fn read_many(&self, _: &str, requests: Vec<ReadRequest>) -> Vec<ReadResponse> {
@@ -77,22 +106,48 @@ impl Configured for Mock {
     }
 
     async fn apply(&self, request: ApplyRequest<'_>) -> ApplyResponse {
-        let made = || self.fill(Mode::Managed, request.type_name, request.planned, Making::Values);
-        ApplyResponse { object: (!request.planned.is_null()).then(made), ..ApplyResponse::default() }
+        if request.planned.is_null() {
+            return ApplyResponse::default();
+        }
+        match self.fill(Mode::Managed, request.type_name, request.planned, Making::Values) {
+            Ok(object) => ApplyResponse { object: Some(object), ..ApplyResponse::default() },
+            Err(diagnostics) => ApplyResponse { diagnostics, ..ApplyResponse::default() },
+        }
     }
 
-    async fn import(&self, _: &str, _: &str) -> Result<Vec<ImportedObject>, Vec<ProviderDiagnostic>> {
-        let detail = "A mock provider has no objects that could be imported.";
-        Err(vec![ProviderDiagnostic::error("Import from a mock provider", detail)])
+    async fn import(&self, kind: &str, _: &str) -> Result<Vec<ImportedObject>, Vec<ProviderDiagnostic>> {
+        let Some(block) = self.block(Mode::Managed, kind).filter(|_| self.imports) else {
+            let detail = "Cannot import resources from mock providers. Use an `override_resource` block to targeting the \
+                          specific resource being imported instead.";
+            return Err(vec![ProviderDiagnostic::error("Invalid import request", detail)]);
+        };
+        let object = self.fill(Mode::Managed, kind, &empty(block), Making::Values)?;
+        Ok(vec![ImportedObject { type_name: kind.to_owned(), object, private: None }])
     }
 
     async fn read_data(&self, request: DataRequest<'_>) -> Result<Value, Vec<ProviderDiagnostic>> {
-        Ok(self.fill(Mode::Data, request.type_name, request.config, Making::Values))
+        self.fill(Mode::Data, request.type_name, request.config, Making::Values)
     }
 
     async fn recover(&self, _: RecoverRequest<'_>) -> RecoverResponse {
         RecoverResponse::Absent
     }
+}
+
+/// An object with nothing in it.
+fn empty(block: &Block) -> Value {
+    let attributes = block.attributes.iter().map(|(name, attribute)| (name.clone(), Value::null(attribute.ty.clone())));
+    let blocks = block.blocks.iter().map(|(name, nested)| {
+        let element = nested.block.implied_type().clone();
+        let value = match nested.nesting {
+            Nesting::List => Value::list(element, []),
+            Nesting::Set => Value::set(element, []),
+            Nesting::Map => Value::map(element, []),
+            Nesting::Single | Nesting::Group => Value::null(element),
+        };
+        (name.clone(), value)
+    });
+    Value::object(attributes.chain(blocks))
 }
 
 /// What becomes of computed attributes that have no value.
@@ -106,45 +161,64 @@ enum Making {
     Nothing,
 }
 
-fn fill_block(block: &Block, object: &Value, defaults: Option<&Value>, making: Making) -> Value {
-    let Some(mut entries) = object.entries().cloned() else { return object.clone() };
-    for (name, attribute) in block.attributes.iter().filter(|(_, attribute)| attribute.computed) {
-        let Some(current) = entries.get(name) else { continue };
-        let open = match making {
-            Making::Values => current.is_null() || !current.is_known(),
-            Making::Unknown => current.is_null(),
-            Making::Nothing => false,
-        };
-        if !open {
-            continue;
-        }
-        let value = match making {
-            Making::Unknown => Value::unknown(attribute.ty.clone()),
-            _ => given(defaults, name, &attribute.ty).unwrap_or_else(|| made_up(&attribute.ty)),
-        };
-        entries.insert(name.clone(), value);
-    }
-    for (name, nested) in &block.blocks {
-        let Some(current) = entries.get(name) else { continue };
-        let defaults = defaults.and_then(|defaults| defaults.get(name));
-        let inner = |value: &Value| fill_block(&nested.block, value, defaults, making);
-        let element = nested.block.implied_type().clone();
-        let filled = match (nested.nesting, current.elements()) {
-            (Nesting::Single | Nesting::Group, _) => inner(current),
-            (Nesting::List, Some(all)) if element.has_dynamic() => Value::tuple(all.iter().map(inner)),
-            (Nesting::List, Some(all)) => Value::list(element, all.iter().map(inner)),
-            (Nesting::Set, Some(all)) => Value::set(element, all.iter().map(inner)),
-            _ => continue,
-        };
-        entries.insert(name.clone(), filled);
-    }
-    Value::object(entries)
+/// Computed attributes on their way to values.
+struct Filling<'a> {
+    making: Making,
+    place: &'a str,
+    problems: Vec<ProviderDiagnostic>,
 }
 
-/// The given default of an attribute, if it fits.
-fn given(defaults: Option<&Value>, name: &str, ty: &Type) -> Option<Value> {
-    let value = defaults?.get(name)?.convert(ty).ok()?;
-    Some(value.unmark_deep().0)
+impl Filling<'_> {
+    fn block(&mut self, block: &Block, object: &Value, given: Option<&Value>) -> Value {
+        let Some(mut entries) = object.entries().cloned() else { return object.clone() };
+        for (name, attribute) in block.attributes.iter().filter(|(_, attribute)| attribute.computed) {
+            let Some(current) = entries.get(name) else { continue };
+            let open = match self.making {
+                Making::Values => current.is_null() || !current.is_known(),
+                Making::Unknown => current.is_null(),
+                Making::Nothing => false,
+            };
+            if open {
+                let given = given.and_then(|given| given.get(name));
+                entries.insert(name.clone(), self.attribute(name, &attribute.ty, given));
+            }
+        }
+        for (name, nested) in &block.blocks {
+            let Some(current) = entries.get(name) else { continue };
+            let given = given.and_then(|given| given.get(name));
+            let element = nested.block.implied_type().clone();
+            let filled = match (nested.nesting, current.elements()) {
+                (Nesting::Single | Nesting::Group, _) => self.block(&nested.block, current, given),
+                (Nesting::List | Nesting::Set, Some(all)) => {
+                    let all: Vec<Value> = all.iter().map(|value| self.block(&nested.block, value, given)).collect();
+                    match nested.nesting {
+                        Nesting::Set => Value::set(element, all),
+                        _ if element.has_dynamic() => Value::tuple(all),
+                        _ => Value::list(element, all),
+                    }
+                }
+                _ => continue,
+            };
+            entries.insert(name.clone(), filled);
+        }
+        Value::object(entries)
+    }
+
+    fn attribute(&mut self, name: &str, ty: &Type, given: Option<&Value>) -> Value {
+        match given {
+            _ if self.making == Making::Unknown => Value::unknown(ty.clone()),
+            None => made_up(ty),
+            Some(given) => given.convert(ty).unwrap_or_else(|error| {
+                let detail = format!(
+                    "Terraform could not compute a value for the target type {ty} with the mocked data defined at {} with the \
+                     attribute {name:?}: {error}.",
+                    self.place
+                );
+                self.problems.push(ProviderDiagnostic::error("Failed to compute attribute", detail));
+                made_up(ty)
+            }),
+        }
+    }
 }
 
 /// A value of a type: a random text, zero, false, nothing.

@@ -7,26 +7,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use config::module::{Module, Output};
-use config::test_file::{Override, OverrideKind};
-use lang::addr::{Mode, ModuleInstance, ModulePath, ProviderConfig, Resource};
+use config::test_file::Override;
+use lang::addr::{ModuleInstance, ModulePath, ProviderConfig};
 use lang::addr_parse::Target as Parsed;
-use lang::ast::{Expr, ExprKind, ObjectKey};
-use lang::eval::evaluate;
-use lang::{Diagnostic, Diagnostics, Range, Sources, Str, Value};
-use planner::{InstanceStandIn, ProviderRegistry, Target};
+use lang::{Range, Sources, Str, Type, Value};
+use planner::{InstanceStandIn, Target, Workspace};
 
 use crate::mock::{Mock, MockValues, MockedType};
-use crate::names::Names;
-
-/// What overrides are made of.
-pub(crate) struct Overriding<'a> {
-    /// The providers linked in.
-    pub registry: &'a ProviderRegistry,
-    /// What values may name.
-    pub names: &'a Names<'a>,
-    /// The text of test files.
-    pub sources: &'a Sources,
-}
+use crate::names::literal;
 
 /// A configuration in which what is overridden is replaced.
 pub(crate) struct Replaced {
@@ -42,76 +30,34 @@ impl Replaced {
         &mut self,
         overrides: impl IntoIterator<Item = &'o Override>,
         provider: Option<&ProviderConfig>,
-        with: &Overriding<'_>,
-        diagnostics: &mut Diagnostics,
+        workspace: &Workspace,
     ) {
         for item in overrides {
-            let text = text_of(with.sources, item.target.range);
-            let problem = match (item.kind, text.parse::<Parsed>()) {
-                (OverrideKind::Module, Ok(Parsed::Module(module))) => {
-                    self.module(&module, item, with.sources, diagnostics);
+            let (module, resource, target) = match item.target.clone() {
+                Parsed::Module(module) => {
+                    self.module(&module, item);
                     continue;
                 }
-                (OverrideKind::Resource | OverrideKind::Data, Ok(Parsed::Resource(target))) => {
-                    let (module, resource) = (target.module, target.resource);
-                    let target = Target::Resource(module.clone(), resource.clone());
-                    self.resource(&module.path(), &resource, target, item, provider, with, diagnostics);
-                    continue;
+                Parsed::Resource(of) => {
+                    (of.module.path(), of.resource.clone(), Target::Resource(of.module, of.resource))
                 }
-                (OverrideKind::Resource | OverrideKind::Data, Ok(Parsed::Instance(target))) => {
-                    let (module, resource) = (target.module.path(), target.resource.clone());
-                    self.resource(&module, &resource, Target::Instance(target), item, provider, with, diagnostics);
-                    continue;
-                }
-                (OverrideKind::Module, _) => "You can only target modules from override_module blocks",
-                (OverrideKind::Resource, _) => "You can only target managed resources from override_resource blocks",
-                (OverrideKind::Data, _) => "You can only target data sources from override_data blocks",
+                Parsed::Instance(of) => (of.module.path(), of.resource.clone(), Target::Instance(of)),
             };
-            let detail = format!("{problem}, not {text}.");
-            diagnostics.push(Diagnostic::error("Invalid override target", detail).at(item.range));
+            let block = planner::module_at(&self.config, &module).and_then(|module| module.resources.get(&resource));
+            let Some(mocked) = block.and_then(|block| workspace.providers.get(&block.provider_source)) else {
+                continue;
+            };
+            let given = MockedType::new(item.values.as_ref(), item.during_plan, workspace);
+            let types = MockValues(BTreeMap::from([((resource.mode, resource.kind), given)]));
+            let configured = Arc::new(Mock::of_an_object(mocked.clone(), types));
+            self.instances.push(InstanceStandIn { target, provider: provider.cloned(), configured });
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of an address, and what every override needs")]
-    fn resource(
-        &mut self,
-        module: &ModulePath,
-        resource: &Resource,
-        target: Target,
-        item: &Override,
-        provider: Option<&ProviderConfig>,
-        with: &Overriding<'_>,
-        diagnostics: &mut Diagnostics,
-    ) {
-        let block = planner::module_at(&self.config, module).and_then(|module| module.resources.get(resource));
-        let Some(mocked) = block.and_then(|block| with.registry.get(&block.provider_source)) else { return };
+    fn module(&mut self, target: &ModuleInstance, item: &Override) {
         let given = item.values.as_ref();
-        let values = given.map_or_else(|| Value::object::<Str>([]), |expr| evaluate(expr, with.names, diagnostics));
-        let mode = if item.kind == OverrideKind::Data { Mode::Data } else { Mode::Managed };
-        let mocked_type = MockedType { values, during_plan: item.during_plan };
-        let types = MockValues(BTreeMap::from([((mode, resource.kind.clone()), mocked_type)]));
-        let configured = Arc::new(Mock::new(mocked.clone(), types));
-        self.instances.push(InstanceStandIn { target, provider: provider.cloned(), configured });
-    }
-
-    fn module(&mut self, target: &ModuleInstance, item: &Override, sources: &Sources, diagnostics: &mut Diagnostics) {
-        let mut outputs: BTreeMap<String, Arc<Expr>> = BTreeMap::new();
-        match item.values.as_deref().map(|expr| &expr.kind) {
-            Some(ExprKind::Object(items)) => {
-                for entry in items.iter() {
-                    if let ObjectKey::Name(name, _) = &entry.key {
-                        outputs.insert(name.to_string(), Arc::new(entry.value.clone()));
-                    }
-                }
-            }
-            None => {}
-            Some(_) => {
-                let detail = "The outputs of an override_module block must be written out as an object.";
-                diagnostics.push(Diagnostic::error("Invalid outputs", detail).at(item.range));
-            }
-        }
-        let (null, _) = lang::syntax::parse_expression(sources, "<override_module>", "null");
-        let null = Arc::new(null);
+        let absent = Value::null(Type::Dynamic);
+        let value = |name: &str| given.and_then(|given| given.value.get(name)).unwrap_or(&absent);
         self.config = with_module(&self.config, &target.path().0, &|module| {
             module.resources.clear();
             module.children.clear();
@@ -119,7 +65,8 @@ impl Replaced {
             module.checks.clear();
             module.locals.clear();
             for output in module.outputs.values_mut() {
-                let value = outputs.get(output.name.as_str()).unwrap_or(&null).clone();
+                let Some(value) = literal(value(&output.name), item.range) else { continue };
+                let value = Arc::new(value);
                 *output = Output { value, depends_on: Vec::new(), preconditions: Vec::new(), ..output.clone() };
             }
         });

@@ -7,32 +7,28 @@ use std::time::{Duration, Instant};
 use config::module::{Module, ProviderBlock, ProviderRef};
 use config::test_file::{MockProvider as MockBlock, Run, TestFile};
 use lang::addr::{Mode, ModulePath, ProviderConfig};
-use lang::ast::Attribute;
-use lang::eval::evaluate;
 use lang::{Diagnostic, Diagnostics, Str, Value};
 use planner::hooks::{Hooks, NoHooks};
-use planner::outlook::Outlook;
+use planner::outlook::{Outlook, TestNames};
 use planner::plan::{CheckStatus, Plan, PlanMode};
 use planner::provisioning::Provisioners;
-use planner::{ApplyOptions, GivenVariable, Interrupt, PlanOptions, StandIns, Target, VariableValue, Workspace};
+use planner::{ApplyOptions, GivenVariable, Interrupt, PlanOptions, StandIns, Target, Workspace};
 use sdk::Configured;
 use state::{Snapshots, State};
 
 use crate::expected::Expectations;
 use crate::mock::{Mock, MockValues, MockedType};
-use crate::names::Names;
-use crate::overrides::{Overriding, Replaced, with_providers};
+use crate::names::{Names, Standing, evaluated};
+use crate::overrides::{Replaced, with_providers};
 use crate::store::{MemoryStore, NoJournal};
-
-/// Which values a module's variables are given from outside of its test files.
-pub type Given = Box<dyn Fn(&Module) -> BTreeMap<Str, GivenVariable> + Send + Sync>;
+use crate::variables::{Globals, RunVariables, Setting};
 
 /// What all test files have in common.
 pub struct Suite {
     /// The configuration under test and its surroundings.
     pub workspace: Workspace,
-    /// Values that are given from outside, for the variables of a module.
-    pub given: Given,
+    /// Values that are given from outside.
+    pub globals: Globals,
     /// Runs provisioners.
     pub provisioners: Arc<dyn Provisioners>,
     /// The modules that runs name, by the paths under which they are installed.
@@ -119,13 +115,15 @@ struct Running<'a> {
     file: &'a TestFile,
     reporter: &'a dyn Reporter,
     states: BTreeMap<String, Kept>,
-    outputs: BTreeMap<Str, Value>,
+    /// The outputs of the file's runs, once they have come to their end.
+    outputs: BTreeMap<Str, Option<Value>>,
 }
 
 /// Carries out the runs of a file and destroys what they made.
 pub async fn run_file(suite: &Suite, file: &TestFile, reporter: &dyn Reporter) -> FileOutcome {
     reporter.file_started(file);
-    let mut running = Running { suite, file, reporter, states: BTreeMap::new(), outputs: BTreeMap::new() };
+    let outputs = file.runs.iter().map(|run| (run.name.clone(), None)).collect();
+    let mut running = Running { suite, file, reporter, states: BTreeMap::new(), outputs };
     let mut outcomes: Vec<RunOutcome> = Vec::new();
     for (index, run) in file.runs.iter().enumerate() {
         let stopped = outcomes.iter().any(|o| o.status == Status::Error) || suite.interrupt.is_requested();
@@ -160,8 +158,11 @@ impl Running<'_> {
         const FAILED: (Status, Option<Shown>) = (Status::Error, None);
         let Some(config) = self.module(run) else { return FAILED };
         let functions = planner::planning_functions(&self.suite.workspace);
-        let (given, variables) = self.variables(run, &config, &functions, diagnostics);
-        let names = Names { variables: &variables, runs: &self.outputs, functions: &functions };
+        let (workspace, globals) = (&self.suite.workspace, &self.suite.globals);
+        let setting = Setting { workspace, globals, runs: &self.outputs, functions: &functions };
+        let RunVariables { given, shared, extra } = setting.variables(self.file, run, &config, diagnostics);
+        let standing = Standing::Run;
+        let names = Names { variables: &shared, runs: &self.outputs, standing, functions: &functions };
         let workspace = self.workspace(run, &config, &names, diagnostics);
         let Some(options) = self.options(run, given.clone(), diagnostics) else { return FAILED };
         if diagnostics.has_errors() {
@@ -198,7 +199,7 @@ impl Running<'_> {
                 return (status, None);
             };
             let outlook = Outlook::of_plan(&workspace, &plan, given);
-            let status = self.judge(run, &outlook, diagnostics);
+            let status = self.judge(run, &outlook, &extra, diagnostics);
             return (status, Some(Shown::Plan(Box::new(plan))));
         }
         let Some(plan) = plan else { return FAILED };
@@ -219,10 +220,14 @@ impl Running<'_> {
             provisioners: self.suite.provisioners.clone(),
         };
         let outcome = planner::apply(&workspace, &plan, snapshots, Arc::new(NoJournal), &apply, hooks).await;
-        expected.settle(&outcome.checks, outcome.diagnostics, diagnostics);
+        let mut problems = outcome.diagnostics;
+        if !problems.has_errors() {
+            problems.extend(planner::partial_apply_warning(&plan));
+        }
+        expected.settle(&outcome.checks, problems, diagnostics);
         diagnostics.append(expected.missing());
         let status = match Outlook::of_state(&workspace, &outcome.state, given.clone()) {
-            Ok(outlook) if !diagnostics.has_errors() => self.judge(run, &outlook, diagnostics),
+            Ok(outlook) if !diagnostics.has_errors() => self.judge(run, &outlook, &extra, diagnostics),
             Ok(_) => Status::Error,
             Err(problems) => {
                 diagnostics.append(problems);
@@ -234,10 +239,16 @@ impl Running<'_> {
     }
 
     /// Checks the assertions and keeps the outputs for later runs.
-    fn judge(&mut self, run: &Run, outlook: &Outlook<'_>, diagnostics: &mut Diagnostics) -> Status {
-        let (status, problems) = outlook.assert(&run.asserts, &self.outputs);
+    fn judge(
+        &mut self,
+        run: &Run,
+        outlook: &Outlook<'_>,
+        variables: &BTreeMap<Str, Value>,
+        diagnostics: &mut Diagnostics,
+    ) -> Status {
+        let (status, problems) = outlook.assert(&run.asserts, TestNames { runs: &self.outputs, variables });
         diagnostics.append(problems);
-        self.outputs.insert(run.name.clone(), outlook.outputs());
+        self.outputs.insert(run.name.clone(), Some(outlook.outputs()));
         match status {
             CheckStatus::Pass | CheckStatus::Unknown => Status::Pass,
             CheckStatus::Fail => Status::Fail,
@@ -253,58 +264,6 @@ impl Running<'_> {
         }
     }
 
-    /// The values for the tested module's variables, and what `var` means in the file.
-    fn variables(
-        &self,
-        run: &Run,
-        config: &Module,
-        functions: &lang::functions::Functions,
-        diagnostics: &mut Diagnostics,
-    ) -> (BTreeMap<Str, GivenVariable>, BTreeMap<Str, Value>) {
-        let mut given = (self.suite.given)(config);
-        let mut values: BTreeMap<Str, Value> = BTreeMap::new();
-        for (name, outer) in &given {
-            let value = config.variables.get(name).and_then(|v| planner::given_value(&self.suite.workspace, v, outer));
-            values.extend(value.map(|value| (name.clone(), value)));
-        }
-        for (name, variable) in &config.variables {
-            if let (Some(default), false) = (&variable.default, values.contains_key(name)) {
-                values.insert(name.clone(), default.clone());
-            }
-        }
-        let mut set = |attribute: &Attribute, values: &mut BTreeMap<Str, Value>, own: bool| {
-            let names = Names { variables: values, runs: &self.outputs, functions };
-            let value = evaluate(&attribute.expr, &names, diagnostics);
-            values.insert(attribute.name.clone(), value.clone());
-            if !config.variables.contains_key(&attribute.name) {
-                if own {
-                    let detail = format!(
-                        "The module under test does not declare a variable named \"{}\", but it is declared in run block \
-                         \"{}\".",
-                        attribute.name, run.name
-                    );
-                    diagnostics.push(Diagnostic::warning("Value for undeclared variable", detail).at(attribute.range));
-                }
-                return;
-            }
-            let variable = GivenVariable {
-                value: VariableValue::Value(value),
-                origin: "in the test file".to_owned(),
-                range: attribute.expr.range,
-                automatic: false,
-            };
-            given.insert(attribute.name.clone(), variable);
-        };
-        let replaced = |attribute: &&Attribute| !run.variables.iter().any(|own| own.name == attribute.name);
-        for attribute in self.file.variables.iter().filter(replaced) {
-            set(attribute, &mut values, false);
-        }
-        for attribute in &run.variables {
-            set(attribute, &mut values, true);
-        }
-        (given, values)
-    }
-
     /// What a run works on: the configuration with the file's providers, and mocks in the place of some.
     fn workspace(
         &self,
@@ -314,10 +273,13 @@ impl Running<'_> {
         diagnostics: &mut Diagnostics,
     ) -> Workspace {
         let workspace = &self.suite.workspace;
-        let with = Overriding { registry: &workspace.providers, names, sources: &workspace.sources };
-        let config = with_providers(config, self.provider_blocks(run));
+        let blocks = self.provider_blocks(run).into_iter().map(|block| {
+            let body = evaluated(&block.body, names, diagnostics);
+            ProviderBlock { body, ..block }
+        });
+        let config = with_providers(config, blocks.collect());
         let mut replaced = Replaced { config, instances: Vec::new() };
-        replaced.add(run.overrides.iter().chain(&self.file.overrides), None, &with, diagnostics);
+        replaced.add(run.overrides.iter().chain(&self.file.overrides), None, workspace);
         let mut configurations: BTreeMap<ProviderConfig, Arc<dyn Configured>> = BTreeMap::new();
         for (used_as, mock) in self.mocks(run) {
             let source = replaced.config.provider_source(&used_as.name);
@@ -327,8 +289,8 @@ impl Running<'_> {
             if let Some(source) = &mock.source {
                 self.add_mock_files(source, &mut block, diagnostics);
             }
-            replaced.add(&block.overrides, Some(&address), &with, diagnostics);
-            let types = mocked_types(&block, names, diagnostics);
+            replaced.add(&block.overrides, Some(&address), workspace);
+            let types = mocked_types(&block, workspace);
             configurations.insert(address, Arc::new(Mock::new(provider.clone(), types)));
         }
         let stand_ins = StandIns { configurations, instances: replaced.instances };
@@ -468,16 +430,12 @@ impl Running<'_> {
 }
 
 /// The values of a mock's types; of several for one type the first ones count.
-fn mocked_types(mock: &MockBlock, names: &Names<'_>, diagnostics: &mut Diagnostics) -> MockValues {
+fn mocked_types(mock: &MockBlock, workspace: &Workspace) -> MockValues {
     let mut types = BTreeMap::new();
     for mocked in &mock.types {
         let mode = if mocked.data { Mode::Data } else { Mode::Managed };
-        let values = match &mocked.defaults {
-            Some(expr) => evaluate(expr, names, diagnostics),
-            None => Value::object::<Str>([]),
-        };
-        let during_plan = mocked.during_plan;
-        types.entry((mode, mocked.kind.clone())).or_insert(MockedType { values, during_plan });
+        let given = || MockedType::new(mocked.defaults.as_ref(), mocked.during_plan, workspace);
+        types.entry((mode, mocked.kind.clone())).or_insert_with(given);
     }
     MockValues(types)
 }

@@ -64,7 +64,7 @@ fn run(configuration: &str, tests: &str) -> Vec<String> {
     };
     let suite = Suite {
         workspace,
-        given: Box::new(|_| Default::default()),
+        globals: Default::default(),
         provisioners: Arc::new(provisioners::Builtin::default()),
         modules: Default::default(),
         parallelism: 2,

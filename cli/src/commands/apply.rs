@@ -287,17 +287,7 @@ async fn plan_and_apply(
         session.show(&warnings);
         return Exit::Failure;
     }
-    if plan.is_partial() {
-        let flag = if plan.targets.is_empty() { "-exclude" } else { "-target" };
-        let detail = format!(
-            "The plan was created with the {flag} option in effect, so some changes requested in the configuration may have \
-             been ignored and the output values may not be fully updated. Run the following command to verify that no other \
-             changes are pending:\n    terraform plan\n\nNote that the {flag} option is not suitable for routine use, and is \
-             provided only for exceptional situations such as recovering from errors or mistakes, or when Terraform \
-             specifically suggests to use it as part of an error message."
-        );
-        warnings.push(lang::Diagnostic::warning("Applied changes may be incomplete", detail));
-    }
+    warnings.extend(planner::partial_apply_warning(&plan));
     warnings.append(outcome.diagnostics);
     session.show(&warnings);
     if verb != Verb::Refresh {

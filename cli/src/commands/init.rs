@@ -158,6 +158,7 @@ async fn initialize(session: &Session, args: &InitArgs) -> Result<(), Diagnostic
     }
     let (early, mut early_problems) = load_module(&session.sources, root, root, ModulePath::root());
     let Some(early) = early else { return Err(early_problems) };
+    let is_sound = !early_problems.has_errors();
     let (tests, problems) = session.test_files(&args.test_directory);
     early_problems.append(problems);
     let has_modules = !early.calls.is_empty() || tests.iter().any(|file| file.modules().next().is_some());
@@ -169,7 +170,7 @@ async fn initialize(session: &Session, args: &InitArgs) -> Result<(), Diagnostic
     };
     let mut warnings = Diagnostics::new();
     let mut version_problems = check_core_version(&early);
-    if args.get && has_modules && !early_problems.has_errors() {
+    if args.get && has_modules && is_sound {
         let (code, text) = if args.upgrade {
             ("upgrading_modules_message", "Upgrading modules...")
         } else {

@@ -1,5 +1,6 @@
 //! Diagnostics as JSON, in the shape of `validate -json` and of the `-json` event streams.
 
+use lang::diag::Cause;
 use lang::source::Source;
 use lang::values::Kind;
 use lang::{Diagnostic, Marks, Range, Severity, Sources, Type, Value};
@@ -161,7 +162,7 @@ fn byte_of_column(source: &Source, point: Point) -> usize {
 fn values(diagnostic: &Diagnostic) -> Vec<ExpressionValue> {
     let mut values: Vec<ExpressionValue> = Vec::new();
     for (traversal, value) in diagnostic.values() {
-        let statement = statement(value);
+        let Some(statement) = statement(value, diagnostic.cause()) else { continue };
         if values.iter().all(|v| v.traversal != *traversal) {
             values.push(ExpressionValue { traversal: traversal.clone(), statement });
         }
@@ -170,17 +171,19 @@ fn values(diagnostic: &Diagnostic) -> Vec<ExpressionValue> {
     values
 }
 
-fn statement(value: &Value) -> String {
+fn statement(value: &Value, cause: Cause) -> Option<String> {
     if value.marks.contains(Marks::SENSITIVE) {
-        return "has a sensitive value".to_owned();
+        return (cause == Cause::Sensitive).then(|| "has a sensitive value".to_owned());
     }
     if value.marks.contains(Marks::EPHEMERAL) {
-        return "has an ephemeral value".to_owned();
+        return None;
     }
     match &value.kind {
-        Kind::Unknown(Type::Dynamic, _) => "will be known only after apply".to_owned(),
-        Kind::Unknown(ty, _) => format!("is a {ty}, known only after apply"),
-        _ => format!("is {}", compact(value)),
+        Kind::Unknown(Type::Dynamic, _) if cause != Cause::Unknown => None,
+        Kind::Unknown(Type::Dynamic, _) => Some("will be known only after apply".to_owned()),
+        Kind::Unknown(ty, _) if cause != Cause::Unknown => Some(format!("is a {ty}")),
+        Kind::Unknown(ty, _) => Some(format!("is a {ty}, known only after apply")),
+        _ => Some(format!("is {}", compact(value))),
     }
 }
 

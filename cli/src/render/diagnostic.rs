@@ -54,7 +54,8 @@ fn with_note(diagnostic: &Diagnostic, more: usize) -> Diagnostic {
         more => format!("{more} more similar warnings"),
     };
     let detail = format!("{}\n\n(and {others} elsewhere)", diagnostic.detail());
-    let mut copy = Diagnostic::warning(diagnostic.summary(), detail).with_values(diagnostic.values().to_vec());
+    let values = diagnostic.values().to_vec();
+    let mut copy = Diagnostic::warning(diagnostic.summary(), detail).with_values_because(values, diagnostic.cause());
     if let Some(subject) = diagnostic.subject() {
         copy = copy.at(subject);
     }

@@ -10,6 +10,7 @@
 mod agreement;
 mod bad_input;
 mod calls;
+mod clients;
 mod crash;
 mod gcs_states;
 mod harness;

@@ -9,6 +9,7 @@ use super::Counts;
 use crate::json_views::state::state_document;
 use crate::providers::RegistrySchemas;
 use crate::render::state::render_state;
+use crate::render::wrap::word_wrap;
 use crate::session::Session;
 use crate::style::Style;
 
@@ -58,6 +59,9 @@ impl Reporter for HumanReporter<'_> {
             }
         }
         self.session.show(&outcome.diagnostics);
+        if outcome.diagnostics.iter().any(|diagnostic| !diagnostic.is_error()) {
+            self.line("");
+        }
     }
 
     fn teardown(&self, file: &TestFile) {
@@ -69,17 +73,18 @@ impl Reporter for HumanReporter<'_> {
     fn left_over(&self, file: &TestFile, run: &Run, state: &State, diagnostics: &Diagnostics) {
         let ui = &self.session.ui;
         if diagnostics.has_errors() {
-            ui.eprint(&format!(
-                "Terraform encountered an error destroying resources created while executing {}/{}.\n",
+            let text = format!(
+                "Terraform encountered an error destroying resources created while executing {}/{}.",
                 file.name, run.name
-            ));
+            );
+            ui.eprint(&format!("{}\n", word_wrap(&text, ui.width)));
             self.session.show(diagnostics);
         }
-        ui.eprint(&format!(
-            "\nTerraform left the following resources in state after executing {}/{}, and they need to be cleaned up \
-             manually:\n",
+        let text = format!(
+            "Terraform left the following resources in state after executing {}/{}, and they need to be cleaned up manually:",
             file.name, run.name
-        ));
+        );
+        ui.eprint(&format!("\n{}\n", word_wrap(&text, ui.width)));
         for (address, _, instance) in state.instances() {
             if instance.current.is_some() {
                 ui.eprint(&format!("  - {address}\n"));

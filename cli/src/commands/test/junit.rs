@@ -10,7 +10,10 @@ use crate::style::Style;
 
 /// The report.
 pub fn document(files: &[TestFile], outcomes: &[FileOutcome], sources: &Sources) -> String {
-    let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><testsuites>\n".to_owned();
+    let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><testsuites>".to_owned();
+    if !outcomes.is_empty() {
+        text.push('\n');
+    }
     for (file, outcome) in files.iter().zip(outcomes) {
         let count = |status| outcome.runs.iter().filter(|run| run.status == status).count();
         text.push_str(&format!(

@@ -37,9 +37,6 @@ pub struct TestArgs {
     /// If specified, output won't contain any color.
     #[arg(long, action = ArgAction::Set, default_value_t = false)]
     pub no_color: bool,
-    /// Limit the number of concurrent operations.
-    #[arg(long, default_value_t = 10, value_name = "n")]
-    pub parallelism: usize,
     /// Set the directory of the tests.
     #[arg(long, value_name = "path", default_value = "tests")]
     pub test_directory: String,
@@ -52,6 +49,9 @@ pub struct TestArgs {
     /// Accepted and ignored.
     pub rest: Vec<String>,
 }
+
+/// How many operations run at once.
+const PARALLELISM: usize = 10;
 
 /// Runs the command.
 pub async fn run(session: &Session, args: &TestArgs) -> Exit {
@@ -91,24 +91,19 @@ fn suite(session: &Session, args: &TestArgs) -> Result<(Suite, Vec<TestFile>), D
     let Some(Tested { workspace, files, modules }) = tested.filter(|_| !diagnostics.has_errors()) else {
         return Err(diagnostics);
     };
-    let (given, problems) = crate::variables::collect(session, &workspace.config, &args.variables.given);
+    let (globals, problems) = crate::variables::collect_for_tests(session, &args.variables.given, &args.test_directory);
     diagnostics.append(problems);
     if diagnostics.has_errors() {
         return Err(diagnostics);
     }
     session.show(&diagnostics);
-    let wanted = |file: &TestFile| {
-        args.filter.is_empty() || args.filter.iter().any(|name| name.strip_prefix("./").unwrap_or(name) == file.name)
-    };
+    let wanted = |file: &TestFile| args.filter.is_empty() || args.filter.contains(&file.name);
     let suite = Suite {
         workspace,
-        given: Box::new(move |module| {
-            let declared = given.iter().filter(|(name, _)| module.variables.contains_key(*name));
-            declared.map(|(name, value)| (name.clone(), value.clone())).collect()
-        }),
+        globals,
         provisioners: Arc::new(session.environment.provisioners()),
         modules,
-        parallelism: args.parallelism.max(1),
+        parallelism: PARALLELISM,
         interrupt: Interrupt::default(),
     };
     Ok((suite, files.into_iter().filter(wanted).collect()))
