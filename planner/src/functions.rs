@@ -1,16 +1,17 @@
 //! The functions that expressions of a configuration may call.
 
 use config::module::Module;
-use lang::addr::ProviderSource;
-use lang::functions::{CallContext, Functions, terraform};
+use lang::functions::{CallContext, Functions};
 
-/// The table of a module: the language's functions, and those of the built-in provider under the names that the module has
-/// for it.
-pub(crate) fn table(module: &Module, context: CallContext) -> Functions {
+use crate::ProviderRegistry;
+
+/// The table of a module: the language's functions, and those of the providers that it requires under the names that it has
+/// for them.
+pub(crate) fn table(module: &Module, providers: &ProviderRegistry, context: CallContext) -> Functions {
     let mut functions = lang::functions::table(context);
-    let builtin = ProviderSource::builtin();
-    for (name, _) in module.required_providers.iter().filter(|(_, required)| required.source == builtin) {
-        terraform::functions().into_iter().for_each(|function| functions.provide(name, function));
+    for (name, required) in &module.required_providers {
+        let provided = providers.get(&required.source).map(|provider| provider.functions());
+        provided.into_iter().flatten().for_each(|function| functions.provide(name, function));
     }
     functions
 }

@@ -51,7 +51,7 @@ impl<'w> Outlook<'w> {
         }
         let mut functions = workspace.functions.clone();
         functions.planning = false;
-        let functions = crate::functions::table(&workspace.config, functions);
+        let functions = crate::functions::table(&workspace.config, &workspace.providers, functions);
         Ok(Outlook::new(World::new(workspace, Phase::Plan, given, functions), workspace, values))
     }
 

@@ -103,7 +103,7 @@ pub async fn plan(
 /// The functions that a plan's expressions may call.
 pub fn planning_functions(workspace: &Workspace) -> lang::functions::Functions {
     let context = lang::functions::CallContext { planning: true, ..workspace.functions.clone() };
-    crate::functions::table(&workspace.config, context)
+    crate::functions::table(&workspace.config, &workspace.providers, context)
 }
 
 /// Checks a configuration without state, variables or calls. Stops at the first stage with mistakes: what is linked in,

@@ -133,7 +133,7 @@ async fn configure_providers(
     if diagnostics.has_errors() {
         return configured;
     }
-    let functions = crate::functions::table(&workspace.config, workspace.functions.clone());
+    let functions = crate::functions::table(&workspace.config, &workspace.providers, workspace.functions.clone());
     let world = World::new(workspace, Phase::Plan, variables.clone(), functions);
     for index in graph.ordered() {
         match graph.node(index) {

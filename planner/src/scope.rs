@@ -20,7 +20,7 @@ use crate::expansion::{Expansion, Repetition, UnknownExpansion, expand};
 use crate::plan::{CheckOutcome, Checkable};
 use crate::sync::{lock, read, write};
 use crate::variables;
-use crate::workspace::{GivenVariable, Workspace};
+use crate::workspace::{GivenVariable, ProviderRegistry, Workspace};
 
 /// Which walk it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,10 +86,11 @@ impl ModuleScope {
         config: Arc<Module>,
         address: ModuleInstance,
         repetition: Repetition,
+        providers: &ProviderRegistry,
         functions: CallContext,
     ) -> ModuleScope {
         ModuleScope {
-            functions: crate::functions::table(&config, functions),
+            functions: crate::functions::table(&config, providers, functions),
             config,
             address,
             repetition,
@@ -195,7 +196,8 @@ impl<'w> World<'w> {
         functions: Functions,
     ) -> World<'w> {
         let (config, context) = (workspace.config.clone(), functions.context().clone());
-        let root = Arc::new(ModuleScope::new(config, ModuleInstance::root(), Repetition::None, context));
+        let providers = &workspace.providers;
+        let root = Arc::new(ModuleScope::new(config, ModuleInstance::root(), Repetition::None, providers, context));
         World {
             workspace,
             phase,
@@ -212,7 +214,8 @@ impl<'w> World<'w> {
     }
 
     fn add_module(&self, config: Arc<Module>, address: ModuleInstance, repetition: Repetition) {
-        let scope = ModuleScope::new(config, address.clone(), repetition, self.functions.context().clone());
+        let functions = self.functions.context().clone();
+        let scope = ModuleScope::new(config, address.clone(), repetition, &self.workspace.providers, functions);
         write(&self.modules).insert(address, Arc::new(scope));
     }
 

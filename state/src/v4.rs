@@ -245,7 +245,11 @@ pub fn read(bytes: &[u8]) -> Result<Option<State>, ReadError> {
         lineage: Lineage(file.lineage.into()),
         outputs: outputs.collect(),
         resources,
-        check_results: file.check_results.map(|results| results.into_iter().map(read_check).collect()),
+        // An empty list is written as none, by Terraform as well.
+        check_results: file
+            .check_results
+            .filter(|results| !results.is_empty())
+            .map(|results| results.into_iter().map(read_check).collect()),
     }))
 }
 

@@ -99,7 +99,7 @@ pub async fn apply(
     let mut functions = workspace.functions.clone();
     functions.planning = false;
     functions.plan_timestamp = plan.timestamp.parse().ok();
-    let functions = crate::functions::table(&workspace.config, functions);
+    let functions = crate::functions::table(&workspace.config, &workspace.providers, functions);
     let mut world = World::new(workspace, Phase::Apply, given_variables(plan, options), functions);
     world.undecided = Undecided::planned(&plan.deferred);
     let applying = Applying {

@@ -66,7 +66,9 @@ impl Applying<'_> {
         };
         let config: Arc<Module> = module_at(root, &path).cloned().unwrap_or_else(|| root.clone());
         let functions = self.world.functions().context().clone();
-        let module = Arc::new(ModuleScope::new(config, address.module.clone(), Repetition::None, functions));
+        let providers = &self.world.workspace.providers;
+        let module = ModuleScope::new(config, address.module.clone(), Repetition::None, providers, functions);
+        let module = Arc::new(module);
         Some(Provisioning { provisioners, connection: connection.clone(), module, repetition })
     }
 

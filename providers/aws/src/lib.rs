@@ -37,6 +37,7 @@
 use std::sync::{Arc, LazyLock};
 
 use lang::addr::{Mode, ProviderSource};
+use lang::functions::Function;
 use sdk::{Configured, Model, Provider, ProviderDiagnostic, ProviderSchema, Registry, Running, Value, async_trait};
 
 mod checks;
@@ -46,6 +47,7 @@ pub mod eks;
 pub mod elbv2;
 mod endpoints;
 mod errors;
+mod functions;
 pub mod iam;
 pub mod kms;
 pub mod logs;
@@ -94,6 +96,10 @@ impl Provider for AwsProvider {
 
     fn schema(&self) -> &ProviderSchema {
         REGISTRY.schema()
+    }
+
+    fn functions(&self) -> Vec<Arc<Function>> {
+        functions::ALL.clone()
     }
 
     fn validate_config(&self, config: &Value) -> Vec<ProviderDiagnostic> {

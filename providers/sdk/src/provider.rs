@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use lang::Severity;
 use lang::Value;
 use lang::addr::{Mode, ProviderSource};
+use lang::functions::Function;
 use lang::values::Path;
 
 use crate::schema::ProviderSchema;
@@ -71,6 +72,11 @@ pub trait Provider: Send + Sync {
 
     /// Everything it offers. Built once.
     fn schema(&self) -> &ProviderSchema;
+
+    /// The functions that configurations may call as `provider::LOCAL_NAME::NAME`. They need no configuration of the provider.
+    fn functions(&self) -> Vec<Arc<Function>> {
+        Vec::new()
+    }
 
     /// Checks a provider configuration; it may hold unknown values.
     fn validate_config(&self, config: &Value) -> Vec<ProviderDiagnostic>;

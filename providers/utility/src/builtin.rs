@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use lang::Value;
 use lang::addr::{Mode, ProviderSource};
+use lang::functions::{Function, terraform};
 use sdk::{
     ApplyRequest, ApplyResponse, Configured, DataRequest, ImportedObject, MoveRequest, PlanRequest, PlanResponse,
     Provider, ProviderDiagnostic, ProviderSchema, ReadRequest, ReadResponse, RecoverRequest, RecoverResponse,
@@ -47,6 +48,10 @@ impl Provider for Builtin {
 
     fn schema(&self) -> &ProviderSchema {
         &self.schema
+    }
+
+    fn functions(&self) -> Vec<Arc<Function>> {
+        terraform::functions()
     }
 
     fn validate_config(&self, _config: &Value) -> Vec<ProviderDiagnostic> {
