@@ -287,7 +287,8 @@ async fn dispatch(
             import::run(&session(ui), &args).await
         }
         "force-unlock" => {
-            let args = prepare(ui, "force-unlock LOCK_ID", arguments, |_: &force_unlock::ForceUnlockArgs| text(false))?;
+            let args =
+                prepare(ui, "force-unlock LOCK_ID", arguments, |a: &force_unlock::ForceUnlockArgs| text(a.no_color))?;
             force_unlock::run(&session(ui), &args).await
         }
         "lock list" => {

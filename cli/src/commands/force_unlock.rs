@@ -13,6 +13,9 @@ pub struct ForceUnlockArgs {
     /// Don't ask for input for unlock confirmation.
     #[arg(long, action = ArgAction::Set, default_value_t = false)]
     pub force: bool,
+    /// If specified, output won't contain any color.
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub no_color: bool,
     /// The lock.
     pub id: Vec<String>,
 }

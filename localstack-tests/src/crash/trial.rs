@@ -26,8 +26,9 @@ const APPLY: &[&str] = &["apply", "-no-color", "-input=false", "-auto-approve"];
 const DESTROY: &[&str] = &["apply", "-destroy", "-no-color", "-input=false", "-auto-approve"];
 const SETTLED: &[&str] = &["plan", "-no-color", "-input=false", "-detailed-exitcode"];
 
-/// How long a lock holds without a sign of life: short, as each trial in a bucket waits for it.
-const LEASE: &str = "3s";
+/// How long the lock of the run that is killed holds without a sign of life: as each trial in a bucket waits for it, not longer than
+/// an overworked machine may keep that run from giving one.
+const LEASE: &str = "8s";
 /// What whoever comes after a crash does about the lock, and nothing else: only a bucket does not notice that its holder has died.
 const PATIENCE: &str = "-lock-timeout=60s";
 
@@ -197,7 +198,7 @@ struct Place<'a> {
 /// A directory without a configuration but for settings, whose calls go through the proxy.
 fn directory(account: &Account, proxy: &Proxy, settings: &str) -> Result<Workspace, HarnessError> {
     let mut workspace = Workspace::empty(account)?;
-    workspace.set_endpoint(proxy.endpoint()).set("WINDLASS_LOCK_LEASE", LEASE);
+    workspace.set_endpoint(proxy.endpoint());
     workspace.write("terraform.tf", settings)?;
     Ok(workspace)
 }
@@ -288,9 +289,10 @@ impl<'a> Place<'a> {
     }
 
     /// Runs a command and kills it; whether it was killed before its end.
-    fn crash(&self, arguments: &[&str]) -> Result<bool, Problem> {
+    fn crash(&mut self, arguments: &[&str]) -> Result<bool, Problem> {
         let mut dice = self.trial.dice;
         let watch = self.arm(&mut dice)?;
+        self.workspace.set("WINDLASS_LOCK_LEASE", LEASE);
         let mut child = self.workspace.spawn(self.crashes.tool, arguments)?;
         self.proxy.set_victim(child.id());
         if let Some(database) = &self.database {
