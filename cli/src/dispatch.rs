@@ -330,7 +330,7 @@ async fn dispatch(
         "metadata functions" => {
             let usage = "metadata functions -json";
             let args = prepare(ui, usage, arguments, |_: &metadata::MetadataFunctionsArgs| text(false))?;
-            metadata::functions(&session(ui), &args)
+            metadata::run(&session(ui), &args)
         }
         "workspace list" | "workspace show" | "workspace new" | "workspace select" | "workspace delete" => {
             let usage = format!("{name} [options] [NAME]");

@@ -1,5 +1,9 @@
 //! Diagnostics: what a user is told when something is wrong, and where.
 
+use std::sync::Arc;
+
+use crate::Str;
+use crate::functions::Function;
 use crate::source::Range;
 use crate::values::Value;
 
@@ -29,6 +33,15 @@ pub enum Cause {
 #[derive(Clone, Debug)]
 pub struct Diagnostic(Box<Inner>);
 
+/// A call that failed.
+#[derive(Clone, Debug)]
+pub struct FailedCall {
+    /// The function's name as the configuration has it: `core::max`.
+    pub called_as: Str,
+    /// The function.
+    pub function: Arc<Function>,
+}
+
 #[derive(Clone, Debug)]
 struct Inner {
     severity: Severity,
@@ -39,7 +52,7 @@ struct Inner {
     address: Option<String>,
     values: Vec<(String, Value)>,
     cause: Cause,
-    function: Option<String>,
+    call: Option<FailedCall>,
 }
 
 impl Diagnostic {
@@ -63,7 +76,7 @@ impl Diagnostic {
             address: None,
             values: Vec::new(),
             cause: Cause::Other,
-            function: None,
+            call: None,
         }))
     }
 
@@ -121,10 +134,10 @@ impl Diagnostic {
         self
     }
 
-    /// Sets the name of the function whose call failed.
+    /// Sets the call that failed.
     #[must_use]
-    pub fn with_function(mut self, name: impl Into<String>) -> Diagnostic {
-        self.0.function = Some(name.into());
+    pub fn with_call(mut self, call: FailedCall) -> Diagnostic {
+        self.0.call = Some(call);
         self
     }
 
@@ -180,9 +193,9 @@ impl Diagnostic {
         self.0.cause
     }
 
-    /// The function whose call failed.
-    pub fn function(&self) -> Option<&str> {
-        self.0.function.as_deref()
+    /// The call that failed.
+    pub fn call(&self) -> Option<&FailedCall> {
+        self.0.call.as_ref()
     }
 }
 

@@ -6,6 +6,8 @@ use lang::values::Kind;
 use lang::{Diagnostic, Marks, Range, Severity, Sources, Type, Value};
 use serde::Serialize;
 
+use super::functions::Signature;
+
 /// A diagnostic.
 #[derive(Clone, Debug, Serialize)]
 pub struct DiagnosticDocument {
@@ -82,8 +84,8 @@ pub struct ExpressionValue {
 pub struct FunctionCall {
     /// The name as called.
     pub called_as: String,
-    /// Its parameters.
-    pub parameters: Vec<String>,
+    /// What it takes and returns.
+    pub signature: Signature,
 }
 
 /// The JSON form of a diagnostic.
@@ -147,9 +149,10 @@ fn snippet(diagnostic: &Diagnostic, source: &Source, start: Point, end: Point) -
         highlight_start_offset,
         highlight_end_offset,
         values: values(diagnostic),
-        function_call: diagnostic
-            .function()
-            .map(|name| FunctionCall { called_as: name.to_owned(), parameters: Vec::new() }),
+        function_call: diagnostic.call().map(|call| FunctionCall {
+            called_as: call.called_as.to_string(),
+            signature: Signature::of(&call.function),
+        }),
     }
 }
 

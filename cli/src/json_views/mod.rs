@@ -5,6 +5,7 @@ pub mod config;
 pub mod diagnostic;
 pub mod document;
 pub mod expression;
+pub mod functions;
 pub mod modules;
 pub mod plan;
 pub mod schema;

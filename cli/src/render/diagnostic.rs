@@ -138,7 +138,7 @@ fn details(snippet: &Snippet, style: Style, out: &mut String) {
     out.push_str(&format!("    {}\n", style.gray("├────────────────")));
     let bar = style.gray("│");
     if let Some(call) = &snippet.function_call {
-        let parameters = call.parameters.join(", ");
+        let parameters = call.signature.parameters();
         out.push_str(&format!("    {bar} while calling {}({parameters})\n", style.bold(&call.called_as)));
     }
     for value in &snippet.values {

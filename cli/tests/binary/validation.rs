@@ -27,3 +27,34 @@ fn a_constant_that_breaks_off_is_told_by_the_parser_and_by_what_reads_it() {
     let mistakes = verdict("module \"m\" {\n  source = \"./m\"\n  providers = {\n    aws = aws.\n  }\n}\n");
     assert!(mistakes.contains(&"Invalid provider configuration reference 4:11".to_owned()), "{mistakes:?}");
 }
+
+#[test]
+fn a_call_that_fails_comes_with_the_signature_of_its_function() {
+    let folder = Folder::new("output \"a\" {\n  value = core::format(\"%d\", \"x\")\n}\n");
+    let document: serde_json::Value = serde_json::from_str(&text(&folder.run(&["validate", "-json"]))).unwrap();
+    let expected = serde_json::json!({
+        "called_as": "core::format",
+        "signature": {
+            "name": "format",
+            "params": [{"name": "format", "type": "string"}],
+            "variadic_param": {"name": "args", "type": "dynamic"},
+            "return_type": "dynamic",
+        },
+    });
+    assert_eq!(document["diagnostics"][0]["snippet"]["function_call"], expected);
+    let told = text(&folder.run(&["validate", "-no-color"]));
+    assert!(told.contains("│ while calling core::format(format, args...)\n"), "{told}");
+}
+
+#[test]
+fn functions_of_a_provider_are_called_by_the_name_that_the_module_has_for_it() {
+    let required = |name: &str| {
+        format!("terraform {{\n  required_providers {{\n    {name} = {{ source = \"hashicorp/aws\" }}\n  }}\n}}\n")
+    };
+    let output = "output \"a\" {\n  value = provider::cloud::arn_parse(\"arn:aws:s3:::b\").resource\n}\n";
+    let plan = |configuration: &str| text(&Folder::new(configuration).run(&["plan", "-no-color"]));
+    let told = plan(&(required("cloud") + output));
+    assert!(told.contains("+ a = \"b\""), "{told}");
+    let told = plan(&(required("aws") + output));
+    assert!(told.contains("There is no function named \"provider::cloud::arn_parse\"."), "{told}");
+}

@@ -1,9 +1,11 @@
 //! Function calls: arguments are expanded, counted, evaluated and converted here; null, unknown and marked ones are the
 //! business of [`Function::call`].
 
+use std::sync::Arc;
+
 use super::Env;
 use crate::ast::{CallExpr, Expr, ExprKind, TemplatePart};
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Diagnostic, Diagnostics, FailedCall};
 use crate::functions::{Function, Param, Special};
 use crate::source::Range;
 use crate::types::Type;
@@ -38,7 +40,7 @@ impl Env<'_> {
             diagnostics.push(self.unknown_function(call).within(expr.range));
             return Value::dynamic();
         };
-        let report = Report { env: self, whole: expr, call };
+        let report = Report { env: self, whole: expr, call, function: &function };
         let mut own = Diagnostics::new();
         let arguments = match self.arguments(call, &report, &mut own) {
             Ok(arguments) => arguments,
@@ -47,7 +49,7 @@ impl Env<'_> {
                 return value;
             }
         };
-        if let Some(diagnostic) = report.miscounted(&function, &arguments) {
+        if let Some(diagnostic) = report.miscounted(&arguments) {
             diagnostics.push(diagnostic);
             return Value::dynamic();
         }
@@ -236,16 +238,18 @@ struct Report<'a> {
     env: &'a Env<'a>,
     whole: &'a Expr,
     call: &'a CallExpr,
+    function: &'a Arc<Function>,
 }
 
 impl Report<'_> {
     fn diagnostic(&self, summary: &str, detail: String, culprit: &Expr) -> Diagnostic {
         Diagnostic::error(summary, detail)
             .with_values(self.env.reference_values(culprit))
-            .with_function(self.call.name.as_str())
+            .with_call(FailedCall { called_as: self.call.name.clone(), function: self.function.clone() })
     }
 
-    fn miscounted(&self, function: &Function, arguments: &[Argument<'_>]) -> Option<Diagnostic> {
+    fn miscounted(&self, arguments: &[Argument<'_>]) -> Option<Diagnostic> {
+        let function = self.function;
         let (required, given) = (function.params.len(), arguments.len());
         let name = self.call.name.as_str();
         if let Some(missing) = function.params.get(given) {
