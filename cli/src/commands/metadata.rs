@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::ArgAction;
-use lang::functions::{CallContext, FunctionTable, table};
+use lang::Type;
+use lang::functions::{CallContext, FunctionTable, Special, table};
 use serde_json::{Map, Value as Json, json};
 
 use super::Exit;
-use crate::json_views::functions;
 use crate::session::Session;
 
 /// Prints out a json representation of the available function signatures.
@@ -46,15 +46,21 @@ fn signature(function: &lang::functions::Function, table: &dyn FunctionTable) ->
         if !param.description.is_empty() {
             document.insert("description".to_owned(), param.description.into());
         }
-        if param.allow_null && !functions::is_template(function, param) {
+        // A template is a string, though the call takes the reference that names it, whatever its value.
+        let is_template = function.special == Some(Special::TemplateString) && param.name == "template";
+        if param.allow_null && !is_template {
             document.insert("is_nullable".to_owned(), true.into());
         }
-        document.insert("type".to_owned(), functions::parameter_type(function, param));
+        document.insert("type".to_owned(), if is_template { Type::String } else { param.ty.clone() }.to_json());
         Json::Object(document)
     };
     let mut document = Map::new();
     document.insert("description".to_owned(), function.description.into());
-    document.insert("return_type".to_owned(), functions::return_type(function, table));
+    let return_type = match function.special {
+        Some(Special::TemplateString) => Type::String,
+        _ => function.signature_type(table),
+    };
+    document.insert("return_type".to_owned(), return_type.to_json());
     if !function.params.is_empty() {
         document.insert("parameters".to_owned(), function.params.iter().map(parameter).collect());
     }

@@ -1,7 +1,6 @@
-//! Signatures of functions, as far as all views show them alike.
+//! Signatures of functions.
 
-use lang::Type;
-use lang::functions::{CallContext, Function, FunctionTable, Param, Special, table};
+use lang::functions::{CallContext, Function, Param, table};
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -32,12 +31,12 @@ pub struct Parameter {
 impl Signature {
     /// That of a function.
     pub fn of(function: &Function) -> Signature {
-        let parameter = |param: &Param| Parameter { name: param.name, ty: parameter_type(function, param) };
+        let parameter = |param: &Param| Parameter { name: param.name, ty: param.ty.to_json() };
         Signature {
             name: function.name,
             params: function.params.iter().map(parameter).collect(),
             variadic_param: function.variadic.as_ref().map(parameter),
-            return_type: return_type(function, &table(CallContext::default())),
+            return_type: function.signature_type(&table(CallContext::default())).to_json(),
         }
     }
 
@@ -46,24 +45,5 @@ impl Signature {
         let mut names: Vec<String> = self.params.iter().map(|param| param.name.to_owned()).collect();
         names.extend(self.variadic_param.as_ref().map(|param| format!("{}...", param.name)));
         names.join(", ")
-    }
-}
-
-/// Whether a parameter is the one for a template: a string, though the call takes the reference that names it, whatever its
-/// value.
-pub fn is_template(function: &Function, param: &Param) -> bool {
-    function.special == Some(Special::TemplateString) && param.name == "template"
-}
-
-/// The type that an argument is converted to.
-pub fn parameter_type(function: &Function, param: &Param) -> Json {
-    if is_template(function, param) { Type::String.to_json() } else { param.ty.to_json() }
-}
-
-/// The type of the result of a call with unknown arguments.
-pub fn return_type(function: &Function, table: &dyn FunctionTable) -> Json {
-    match function.special {
-        Some(Special::TemplateString) => Type::String.to_json(),
-        _ => function.signature_type(table).to_json(),
     }
 }

@@ -58,3 +58,16 @@ fn functions_of_a_provider_are_called_by_the_name_that_the_module_has_for_it() {
     let told = plan(&(required("aws") + output));
     assert!(told.contains("There is no function named \"provider::cloud::arn_parse\"."), "{told}");
 }
+
+#[test]
+fn what_lacks_in_a_block_on_one_line_is_told_at_its_argument() {
+    assert_eq!(verdict("output \"a\" { description = \"b\" }\n"), ["Missing required argument 1:14"]);
+    assert_eq!(verdict("output \"a\" {}\n"), ["Missing required argument 1:12"]);
+}
+
+#[test]
+fn a_pattern_that_can_not_be_read_is_told_as_by_go() {
+    let folder = Folder::new("output \"a\" {\n  value = replace(\"a\", \"/(/\", \"b\")\n}\n");
+    let told = text(&folder.run(&["validate", "-no-color"]));
+    assert!(told.contains("failed: error parsing regexp: missing closing ): `(`."), "{told}");
+}

@@ -57,6 +57,8 @@ fn values() {
         ("try(o.nope, \"d\")", "\"d\""),
         ("can(o.nope)", "false"),
         ("max([1, 3]...)", "3"),
+        ("length(format(\"%.70000f\", 1.5))", "70002"),
+        ("length(format(\"%.70000e\", 1.5))", "70006"),
     ];
     for (text, wanted) in table {
         assert_eq!(shown(text), wanted, "{text}");

@@ -363,7 +363,12 @@ fn plain(number: &Number, precision: usize) -> String {
     let rounded = exact.round(exact.point.saturating_add(precision as i64));
     let text = rounded.plain();
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    if precision == 0 { whole.to_owned() } else { format!("{whole}.{fraction:0<precision$}") }
+    if precision == 0 { whole.to_owned() } else { format!("{whole}.{}", filled(fraction, precision)) }
+}
+
+/// Digits with zeros behind them. A format string can ask for more of them than Rust's own formatting can fill in.
+fn filled(digits: &str, length: usize) -> String {
+    format!("{digits}{}", "0".repeat(length.saturating_sub(digits.len())))
 }
 
 /// `d.dddde±dd` from digits `0.d…·10^point`.
@@ -371,7 +376,7 @@ fn scientific(digits: &str, point: i64, precision: usize, letter: char) -> Strin
     let exponent = if digits.is_empty() { 0 } else { point - 1 };
     let (first, rest) = digits.split_at(digits.len().min(1));
     let first = if first.is_empty() { "0" } else { first };
-    let fraction = if precision == 0 { String::new() } else { format!(".{rest:0<precision$}") };
+    let fraction = if precision == 0 { String::new() } else { format!(".{}", filled(rest, precision)) };
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{first}{fraction}{letter}{sign}{:02}", exponent.abs())
 }

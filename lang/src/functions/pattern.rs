@@ -9,14 +9,29 @@ use std::str::Chars;
 
 use regex::Regex;
 
-/// A compiled pattern; an error is the reason alone.
-pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
+/// Why something is no pattern, in Go's words.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("{reason} in {place}")]
+pub(super) struct PatternError {
+    pub reason: &'static str,
+    /// What of the pattern is wrong.
+    pub place: String,
+}
+
+impl PatternError {
+    fn new(reason: &'static str, place: impl Into<String>) -> PatternError {
+        PatternError { reason, place: place.into() }
+    }
+}
+
+/// A compiled pattern.
+pub(super) fn compile(pattern: &str) -> Result<Regex, PatternError> {
     let translated =
         Translator { rest: pattern.chars().peekable(), out: String::new(), depth: 0, repetition: String::new() }
             .run(pattern)?;
     Regex::new(&translated).map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => format!("expression too large in {pattern}"),
-        _ => format!("invalid syntax in {pattern}"),
+        regex::Error::CompiledTooBig(_) => PatternError::new("expression too large", pattern),
+        _ => PatternError::new("invalid syntax", pattern),
     })
 }
 
@@ -40,7 +55,7 @@ enum Before {
 }
 
 impl Translator<'_> {
-    fn run(mut self, pattern: &str) -> Result<String, String> {
+    fn run(mut self, pattern: &str) -> Result<String, PatternError> {
         let mut before = Before::Nothing;
         while let Some(c) = self.rest.next() {
             before = match c {
@@ -48,7 +63,8 @@ impl Translator<'_> {
                 '[' => self.class(pattern)?,
                 '(' => self.open(pattern)?,
                 ')' => {
-                    self.depth = self.depth.checked_sub(1).ok_or_else(|| format!("unexpected ): in {pattern}"))?;
+                    self.depth =
+                        self.depth.checked_sub(1).ok_or_else(|| PatternError::new("unexpected ):", pattern))?;
                     self.out.push(')');
                     Before::Item
                 }
@@ -74,19 +90,19 @@ impl Translator<'_> {
                 }
             };
         }
-        if self.depth > 0 { Err(format!("missing closing ) in {pattern}")) } else { Ok(self.out) }
+        if self.depth > 0 { Err(PatternError::new("missing closing )", pattern)) } else { Ok(self.out) }
     }
 
     fn literal(&mut self, c: char) {
         self.out.push_str(&regex::escape(c.encode_utf8(&mut [0; 4])));
     }
 
-    fn repeat(&mut self, operator: String, before: Before, pattern: &str) -> Result<Before, String> {
+    fn repeat(&mut self, operator: String, before: Before, pattern: &str) -> Result<Before, PatternError> {
         match before {
-            Before::Nothing => return Err(format!("missing argument to repetition operator in {pattern}")),
+            Before::Nothing => return Err(PatternError::new("missing argument to repetition operator", pattern)),
             Before::Repetition => {
                 let first = &self.repetition;
-                return Err(format!("invalid nested repetition operator in {first}{operator}"));
+                return Err(PatternError::new("invalid nested repetition operator", format!("{first}{operator}")));
             }
             Before::Item => {}
         }
@@ -100,7 +116,7 @@ impl Translator<'_> {
     }
 
     /// `{n}`, `{n,}`, `{n,m}` behind the brace; anything else is a literal brace.
-    fn count(&mut self) -> Result<Option<String>, String> {
+    fn count(&mut self) -> Result<Option<String>, PatternError> {
         let ahead: String = self.rest.clone().take_while(|c| *c != '}').take(32).collect();
         if self.rest.clone().nth(ahead.chars().count()) != Some('}') {
             return Ok(None);
@@ -111,7 +127,7 @@ impl Translator<'_> {
             return Ok(None);
         }
         let number = |s: &str| s.parse::<u32>().ok().filter(|n| *n <= MAX_REPEAT);
-        let invalid = || format!("invalid repeat count in {{{ahead}}}");
+        let invalid = || PatternError::new("invalid repeat count", format!("{{{ahead}}}"));
         let least = number(low).ok_or_else(invalid)?;
         if !high.is_empty() && number(high).ok_or_else(invalid)? < least {
             return Err(invalid());
@@ -123,12 +139,12 @@ impl Translator<'_> {
     }
 
     /// Behind `(`: a plain group, or flags and a name behind `?`.
-    fn open(&mut self, pattern: &str) -> Result<Before, String> {
-        let invalid = || format!("invalid or unsupported Perl syntax in {pattern}");
+    fn open(&mut self, pattern: &str) -> Result<Before, PatternError> {
+        let invalid = || PatternError::new("invalid or unsupported Perl syntax", pattern);
         self.out.push('(');
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(format!("expression nests too deeply in {pattern}"));
+            return Err(PatternError::new("expression nests too deeply", pattern));
         }
         if self.rest.next_if_eq(&'?').is_none() {
             return Ok(Before::Nothing);
@@ -141,7 +157,7 @@ impl Translator<'_> {
                 name.push(c);
             }
             if name.is_empty() || self.rest.next() != Some('>') {
-                return Err(format!("invalid named capture in {pattern}"));
+                return Err(PatternError::new("invalid named capture", pattern));
             }
             // Rust's names may not begin with a digit, RE2's may.
             self.out.push_str(&format!("P<{}>", encode_name(&name)));
@@ -166,7 +182,7 @@ impl Translator<'_> {
     }
 
     /// Behind `\`, outside of a class.
-    fn escape(&mut self, pattern: &str) -> Result<Before, String> {
+    fn escape(&mut self, pattern: &str) -> Result<Before, PatternError> {
         let ahead = self.rest.peek().copied();
         match ahead {
             Some('d' | 'D' | 'w' | 'W' | 's' | 'S') => {
@@ -207,8 +223,8 @@ impl Translator<'_> {
     }
 
     /// `\pL`, `\p{Greek}`, `\P{^Lu}` behind the backslash.
-    fn property(&mut self, pattern: &str) -> Result<(), String> {
-        let invalid = || format!("invalid character class range in {pattern}");
+    fn property(&mut self, pattern: &str) -> Result<(), PatternError> {
+        let invalid = || PatternError::new("invalid character class range", pattern);
         let mut negated = self.rest.next() == Some('P');
         let mut name = String::new();
         match self.rest.next().ok_or_else(invalid)? {
@@ -232,8 +248,8 @@ impl Translator<'_> {
     }
 
     /// Behind `[`, up to `]`.
-    fn class(&mut self, pattern: &str) -> Result<Before, String> {
-        let missing = || format!("missing closing ] in {pattern}");
+    fn class(&mut self, pattern: &str) -> Result<Before, PatternError> {
+        let missing = || PatternError::new("missing closing ]", pattern);
         self.out.push('[');
         if self.rest.next_if_eq(&'^').is_some() {
             self.out.push('^');
@@ -278,7 +294,7 @@ impl Translator<'_> {
     }
 
     /// `low` and, if `-` and another character follow, the range to that one.
-    fn range(&mut self, low: char, pattern: &str) -> Result<(), String> {
+    fn range(&mut self, low: char, pattern: &str) -> Result<(), PatternError> {
         self.class_literal(low);
         let mut ahead = self.rest.clone();
         if ahead.next() != Some('-') || ahead.next().is_none_or(|c| c == ']') {
@@ -288,10 +304,10 @@ impl Translator<'_> {
         let high = match self.rest.next() {
             Some('\\') => self.character(pattern)?,
             Some(c) => c,
-            None => return Err(format!("missing closing ] in {pattern}")),
+            None => return Err(PatternError::new("missing closing ]", pattern)),
         };
         if high < low {
-            return Err(format!("invalid character class range in {low}-{high}"));
+            return Err(PatternError::new("invalid character class range", format!("{low}-{high}")));
         }
         self.out.push('-');
         self.class_literal(high);
@@ -304,9 +320,9 @@ impl Translator<'_> {
     }
 
     /// The character that an escape stands for, behind the backslash.
-    fn character(&mut self, pattern: &str) -> Result<char, String> {
-        let invalid = || format!("invalid escape sequence in {pattern}");
-        let c = self.rest.next().ok_or_else(|| "trailing backslash at end of expression in ".to_owned())?;
+    fn character(&mut self, pattern: &str) -> Result<char, PatternError> {
+        let invalid = || PatternError::new("invalid escape sequence", pattern);
+        let c = self.rest.next().ok_or_else(|| PatternError::new("trailing backslash at end of expression", ""))?;
         let code = match c {
             // A single digit would be a back reference, which RE2 does not have.
             '1'..='7' if !self.rest.peek().is_some_and(|d| ('0'..='7').contains(d)) => return Err(invalid()),
@@ -417,6 +433,18 @@ mod tests {
             ["a**", "a{1001}", "(a", "a)", "[c-a]", r"(a)\1", r"\Z", r"\C", "(?!a)", "(?x)a", "*", "\\", "a{2,1}"]
         {
             assert!(compile(pattern).is_err(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_told_in_gos_words() {
+        for (pattern, told) in [
+            ("(a", "missing closing ) in (a"),
+            ("xa**", "invalid nested repetition operator in **"),
+            ("a{1001}", "invalid repeat count in {1001}"),
+            ("\\", "trailing backslash at end of expression in "),
+        ] {
+            assert_eq!(compile(pattern).unwrap_err().to_string(), told);
         }
     }
 

@@ -92,7 +92,8 @@ fn replace(text: &str, search: &str, replacement: &str) -> Result<Value, CallErr
         check_bytes(count.checked_mul(replacement.len()).and_then(|n| n.checked_add(text.len())))?;
         return Ok(Value::string(text.replace(search, replacement)));
     };
-    let regex = pattern::compile(inner).map_err(|e| CallError::new(format_args!("error parsing regexp: {e}")))?;
+    let regex = pattern::compile(inner)
+        .map_err(|e| CallError::new(format_args!("error parsing regexp: {}: `{}`", e.reason, e.place)))?;
     let mut out = String::new();
     let mut end = 0;
     for captures in regex.captures_iter(text) {

@@ -262,7 +262,8 @@ impl Parser<'_> {
             }
         }
         self.diagnostics.append(inner);
-        let range = open.to(self.previous_range());
+        // What lacks in such a block is told at its argument.
+        let range = attribute.as_ref().map_or(open.to(self.previous_range()), |attribute| attribute.range);
         NativeBody { range, attributes: attribute.into_iter().collect(), blocks: Vec::new(), merged: None }
     }
 
