@@ -17,5 +17,19 @@ pub fn is_identifier(text: &str) -> bool {
 /// `text` followed by spaces up to `width` characters. The widths of names are measured in bytes all the same, as
 /// Terraform does: beyond ASCII its columns lie further to the right than they must.
 pub fn pad(text: &str, width: usize) -> String {
-    format!("{text:width$}")
+    // By hand: names may be longer than a width in a format of Rust.
+    let missing = width.saturating_sub(text.chars().count());
+    format!("{text}{}", " ".repeat(missing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_any_length_are_padded() {
+        assert_eq!(pad("é", 3), "é  ");
+        assert_eq!(pad("a", 70_000).len(), 70_000);
+        assert_eq!(pad("abc", 2), "abc");
+    }
 }
