@@ -19,8 +19,6 @@ pub struct Io {
     pub stdin_is_terminal: bool,
     /// Whether `stdout` is a terminal.
     pub stdout_is_terminal: bool,
-    /// Whether `stderr` is a terminal.
-    pub stderr_is_terminal: bool,
     /// Columns of the terminal, or 78.
     pub columns: usize,
 }

@@ -48,7 +48,6 @@ fn streams() -> Io {
     Io {
         stdin_is_terminal: std::io::stdin().is_terminal(),
         stdout_is_terminal: std::io::stdout().is_terminal(),
-        stderr_is_terminal: std::io::stderr().is_terminal(),
         stdout: Box::new(std::io::stdout()),
         stderr: Box::new(std::io::stderr()),
         stdin: Box::new(std::io::BufReader::new(std::io::stdin())),

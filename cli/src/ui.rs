@@ -47,10 +47,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Ui {
     /// A printer over the streams of a run.
     pub fn new(io: Io, environment: &Environment, settings: Settings) -> Ui {
-        let wanted = !settings.no_color && environment.get("NO_COLOR").is_none();
+        // Terraform writes colours into pipes, too: logs of CI systems show them.
+        let color = !settings.no_color && environment.get("NO_COLOR").is_none();
         Ui {
-            style: Style { color: wanted && io.stdout_is_terminal },
-            error_style: Style { color: wanted && io.stderr_is_terminal },
+            style: Style { color },
+            error_style: Style { color },
             width: io.columns,
             in_automation: environment.in_automation(),
             is_interactive: io.stdin_is_terminal && io.stdout_is_terminal,
@@ -69,7 +70,6 @@ impl Ui {
             stdin: Box::new(std::io::empty()),
             stdin_is_terminal: false,
             stdout_is_terminal: false,
-            stderr_is_terminal: false,
             columns: 78,
         };
         Ui::new(io, &Environment::default(), Settings::default())

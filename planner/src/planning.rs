@@ -388,7 +388,8 @@ impl<'w> Planning<'w> {
         let given_again = workspace.config.variables.values();
         let given_again = given_again.filter(|v| v.ephemeral && self.world.given(&v.name).is_some());
         let apply_time_variables = given_again.map(|v| v.name.clone()).collect();
-        let drift = self.drift();
+        // What is to be destroyed may have changed as it likes.
+        let drift = if self.options.mode == PlanMode::Destroy { Vec::new() } else { self.drift() };
         let mut changes = self.changes.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         changes.sort_by(|a, b| (&a.address, &a.deposed).cmp(&(&b.address, &b.deposed)));
         let mut deferred = self.deferred.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());

@@ -32,6 +32,7 @@ pub mod state_edit;
 pub mod state_journal;
 pub mod state_list;
 pub mod state_mv;
+mod state_mv_between;
 pub mod state_recover;
 pub mod state_replace_provider;
 pub mod state_rm;
@@ -133,9 +134,15 @@ pub fn prepare<T: clap::Parser>(
 ) -> Result<T, Exit> {
     // How to print a mistake in the arguments has to be known before they are read.
     let asked = |flag: &str| arguments.iter().any(|a| a == flag || *a == format!("-{flag}"));
-    match parse::<T>(arguments) {
+    let json = asked("-json");
+    // Every command takes this flag, also behind its other arguments.
+    let no_color = asked("-no-color");
+    let arguments: Vec<String> =
+        arguments.iter().filter(|a| !matches!(a.as_str(), "-no-color" | "--no-color")).cloned().collect();
+    match parse::<T>(&arguments) {
         Ok(args) => {
-            ui.configure(settings(&args));
+            let settings = settings(&args);
+            ui.configure(Settings { no_color: settings.no_color || no_color, ..settings });
             Ok(args)
         }
         Err(FlagError::Help) => {
@@ -143,7 +150,7 @@ pub fn prepare<T: clap::Parser>(
             Err(Exit::Success)
         }
         Err(error) => {
-            ui.configure(Settings { no_color: asked("-no-color"), json: asked("-json"), ..Settings::default() });
+            ui.configure(Settings { no_color, json, ..Settings::default() });
             misuse::answer(ui, usage, &error, &help::render(&T::command(), usage));
             Err(Exit::Failure)
         }

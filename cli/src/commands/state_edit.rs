@@ -5,7 +5,7 @@ use lang::{Diagnostic, Diagnostics};
 use state::{Snapshots, State};
 
 use crate::args::groups::{StateArgs, StateOutArgs};
-use crate::session::{Session, chain};
+use crate::session::{Opened, Session, chain};
 
 /// What is said when there is no state.
 pub const NO_STATE: &str = "No state file was found!\n\nState management commands require a state file. Run this \
@@ -45,17 +45,7 @@ pub async fn edit<T>(
     backup: Backup,
     change: impl FnOnce(&mut State) -> Result<T, Diagnostics>,
 ) -> Result<T, Diagnostics> {
-    let failure =
-        |summary: &str, error: &dyn std::error::Error| Diagnostics::from(Diagnostic::error(summary, chain(error)));
-    let mut out = StateOutArgs { state_out: None, backup: args.backup.clone() };
-    if out.backup.is_none()
-        && backup == Backup::Timestamped
-        && let Some(path) = session.state_path(args.state.state.as_deref())?
-    {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        out.backup = Some(format!("{}.{}.backup", path.display(), now.as_secs()));
-    }
-    let opened = session.open(&args.state, Some(&out), "OperationTypeInvalid").await?;
+    let opened = open(session, &args.state, args.backup.clone(), backup).await?;
     let result = async {
         let mut snapshots =
             Snapshots::open(opened.store.clone()).await.map_err(|e| failure("Failed to load state", &e))?;
@@ -68,7 +58,87 @@ pub async fn edit<T>(
         Ok(result)
     }
     .await;
+    close(session, opened).await;
+    result
+}
+
+/// The state file that something is moved to.
+#[derive(Clone, Copy, Debug)]
+pub struct Other<'a> {
+    /// Where it is, or will be.
+    pub path: &'a str,
+    /// Where its backup goes; none: by the time of the change.
+    pub backup: Option<&'a str>,
+}
+
+/// Changes two states under the locks of both. The other one, which may not be there yet, is stored first: what is moved is
+/// then in both for a moment, and never in none.
+///
+/// # Errors
+/// No state, a failing `change`, and what locks and files say.
+pub async fn edit_both<T>(
+    session: &Session,
+    args: &EditArgs,
+    other: Other<'_>,
+    change: impl FnOnce(&mut State, &mut State) -> Result<T, Diagnostics>,
+) -> Result<T, Diagnostics> {
+    let opened = open(session, &args.state, args.backup.clone(), Backup::Timestamped).await?;
+    let there = StateArgs { state: Some(other.path.to_owned()), ..args.state.clone() };
+    let result = match open(session, &there, other.backup.map(str::to_owned), Backup::Timestamped).await {
+        Err(diagnostics) => Err(diagnostics),
+        Ok(other) => {
+            let result = change_both(&opened, &other, change).await;
+            close(session, other).await;
+            result
+        }
+    };
+    close(session, opened).await;
+    result
+}
+
+async fn change_both<T>(
+    opened: &Opened,
+    other: &Opened,
+    change: impl FnOnce(&mut State, &mut State) -> Result<T, Diagnostics>,
+) -> Result<T, Diagnostics> {
+    let mut from = Snapshots::open(opened.store.clone()).await.map_err(|e| failure("Failed to load state", &e))?;
+    let mut to = Snapshots::open(other.store.clone()).await.map_err(|e| failure("Failed to load state", &e))?;
+    let Some(mut state) = from.stored().cloned() else {
+        return Err(Diagnostics::from(Diagnostic::error(NO_STATE, "")));
+    };
+    let mut there = to.stored().cloned().unwrap_or_default();
+    super::operation::ensure_nothing_in_flight(opened.store.as_ref()).await?;
+    super::operation::ensure_nothing_in_flight(other.store.as_ref()).await?;
+    let result = change(&mut state, &mut there)?;
+    if to.stored().is_some() || !there.is_empty() {
+        to.save(&there).await.map_err(|e| failure("Error saving the state", &e))?;
+    }
+    from.save(&state).await.map_err(|e| failure("Error saving the state", &e))?;
+    Ok(result)
+}
+
+fn failure(summary: &str, error: &dyn std::error::Error) -> Diagnostics {
+    Diagnostic::error(summary, chain(error)).into()
+}
+
+async fn open(
+    session: &Session,
+    args: &StateArgs,
+    backup: Option<String>,
+    kind: Backup,
+) -> Result<Opened, Diagnostics> {
+    let mut out = StateOutArgs { state_out: None, backup };
+    if out.backup.is_none()
+        && kind == Backup::Timestamped
+        && let Some(path) = session.state_path(args.state.as_deref())?
+    {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        out.backup = Some(format!("{}.{}.backup", path.display(), now.as_secs()));
+    }
+    session.open(args, Some(&out), "OperationTypeInvalid").await
+}
+
+async fn close(session: &Session, opened: Opened) {
     let released = opened.close().await;
     session.show(&released);
-    result
 }

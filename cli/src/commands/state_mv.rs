@@ -12,7 +12,8 @@ use state::State;
 use state::model::{InstanceState, ResourceState};
 
 use super::Exit;
-use super::state_edit::{Backup, EditArgs, edit};
+use super::state_edit::{Backup, EditArgs, Other, edit, edit_both};
+use super::state_mv_between::transfer;
 use crate::session::Session;
 
 /// This command will move an item matched by the address given to the destination address.
@@ -24,6 +25,12 @@ pub struct StateMvArgs {
     /// The state.
     #[command(flatten)]
     pub edit: EditArgs,
+    /// Path to the state that the item is moved to, for the local backend only. Defaults to the one that it is in.
+    #[arg(long, value_name = "PATH")]
+    pub state_out: Option<String>,
+    /// Path where Terraform should write the backup of the state that the item is moved to.
+    #[arg(long, value_name = "PATH")]
+    pub backup_out: Option<String>,
     /// Source and destination.
     pub addresses: Vec<String>,
 }
@@ -37,11 +44,27 @@ pub async fn run(session: &Session, args: &StateMvArgs) -> Exit {
         session.ui.print(USAGE);
         return Exit::Failure;
     };
+    let parsed = || -> Result<(Target, Target), Diagnostics> {
+        match (crate::targets::parse(source), crate::targets::parse(destination)) {
+            (Ok(from), Ok(to)) => Ok((from, to)),
+            (from, to) => Err([from.err(), to.err()].into_iter().flatten().flatten().collect()),
+        }
+    };
+    if let Some(path) = &args.state_out {
+        let other = Other { path, backup: args.backup_out.as_deref() };
+        let result = edit_both(session, &args.edit, other, |from, to| {
+            let (source, destination) = parsed()?;
+            let (mut changed_from, mut changed_to) = (from.clone(), to.clone());
+            let moves = transfer(&mut changed_from, &mut changed_to, &source, &destination)?;
+            if !args.dry_run {
+                (*from, *to) = (changed_from, changed_to);
+            }
+            Ok(moves)
+        });
+        return report(session, args, result.await);
+    }
     let result = edit(session, &args.edit, Backup::Timestamped, |state| {
-        let (from, to) = match (crate::targets::parse(source), crate::targets::parse(destination)) {
-            (Ok(from), Ok(to)) => (from, to),
-            (from, to) => return Err([from.err(), to.err()].into_iter().flatten().flatten().collect()),
-        };
+        let (from, to) = parsed()?;
         let mut changed = state.clone();
         let moves = relocate(&mut changed, &from, &to)?;
         if !args.dry_run {
@@ -50,6 +73,10 @@ pub async fn run(session: &Session, args: &StateMvArgs) -> Exit {
         Ok(moves)
     })
     .await;
+    report(session, args, result)
+}
+
+fn report(session: &Session, args: &StateMvArgs, result: Result<Moves, Diagnostics>) -> Exit {
     match result {
         Ok(moves) => {
             let verb = if args.dry_run { "Would move" } else { "Move" };
@@ -68,14 +95,15 @@ pub async fn run(session: &Session, args: &StateMvArgs) -> Exit {
     }
 }
 
-type Moves = Vec<(String, String)>;
+/// Where from and where to.
+pub(super) type Moves = Vec<(String, String)>;
 
 fn missing(from: &dyn Display) -> Diagnostics {
     let detail = format!("Cannot move {from}: does not match anything in the current state.");
     Diagnostic::error("Invalid source address", detail).into()
 }
 
-fn occupied(to: &dyn Display, what: &str) -> Diagnostics {
+pub(super) fn occupied(to: &dyn Display, what: &str) -> Diagnostics {
     let detail = format!("Cannot move to {to}: there is already a {what} at that address in the current state.");
     Diagnostic::error("Invalid target address", detail).into()
 }
@@ -92,7 +120,7 @@ fn relocate(state: &mut State, from: &Target, to: &Target) -> Result<Moves, Diag
 }
 
 /// What depends on something that was moved forgets its dependencies, as Terraform has it: the next refresh finds them again.
-fn forget_dependencies(state: &mut State, from: &Target) {
+pub(super) fn forget_dependencies(state: &mut State, from: &Target) {
     let moved = |dependency: &ConfigResource| match from {
         Target::Module(module) => dependency.module.0.starts_with(&module.path().0),
         Target::Resource(module, resource) => *dependency == module.resource(resource.clone()).config(),
@@ -115,7 +143,7 @@ fn forget_dependencies(state: &mut State, from: &Target) {
     }
 }
 
-fn rename(state: &mut State, from: &Target, to: &Target) -> Result<Moves, Diagnostics> {
+pub(super) fn rename(state: &mut State, from: &Target, to: &Target) -> Result<Moves, Diagnostics> {
     let unfit = |from: &dyn Display, to: &dyn Display, what: &str| {
         let detail = format!("Cannot move {from} to {to}: the source is {what}, so the target must be one as well.");
         Diagnostics::from(Diagnostic::error("Invalid target address", detail))
@@ -157,7 +185,7 @@ fn rename(state: &mut State, from: &Target, to: &Target) -> Result<Moves, Diagno
     }
 }
 
-fn is_inside(address: &AbsResource, module: &ModuleInstance) -> bool {
+pub(super) fn is_inside(address: &AbsResource, module: &ModuleInstance) -> bool {
     address.module.0.starts_with(&module.0)
 }
 

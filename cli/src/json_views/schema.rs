@@ -1,6 +1,5 @@
 //! Provider schemas as `providers schema -json` shows them (format 1.0).
 
-use lang::Type;
 use sdk::schema::{Attribute, Block, NestedBlock, Nesting, ProviderSchema, Schema};
 use serde_json::{Map, Value as Json, json};
 
@@ -68,21 +67,8 @@ fn attributes(block: &Block) -> Map<String, Json> {
 
 fn attribute(attribute: &Attribute) -> Json {
     let mut document = Map::new();
-    match &attribute.nested {
-        Some(nested) => {
-            let nesting = match &attribute.ty {
-                Type::List(_) => "list",
-                Type::Set(_) => "set",
-                Type::Map(_) => "map",
-                _ => "single",
-            };
-            let nested = json!({"attributes": attributes(nested), "nesting_mode": nesting});
-            document.insert("nested_type".to_owned(), nested);
-        }
-        None => {
-            document.insert("type".to_owned(), attribute.ty.to_json());
-        }
-    }
+    // Nested attributes are told as what their type is: so does Terraform with these providers, who have them of old.
+    document.insert("type".to_owned(), attribute.ty.to_json());
     document.insert("description_kind".to_owned(), "plain".into());
     let flags = [
         ("required", attribute.required),

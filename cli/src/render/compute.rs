@@ -19,12 +19,18 @@ pub fn block(change: Change<'_>, schema: &Block) -> Diff {
     if let Some(diff) = unknown(&change, Marker::Children, |c| block(c, schema)) {
         return diff;
     }
-    let mut action = change.outer_action();
+    let whole = change.outer_action();
+    let mut action = whole;
     let mut attributes = BTreeMap::new();
     for (name, attribute) in &schema.attributes {
         let mut child = relevant(change.child(name));
         child.before_explicit = false;
         child.after_explicit = false;
+        if attribute.write_only {
+            let diff = Diff { action: whole, replace: child.replace.matches(), kind: Kind::WriteOnly };
+            attributes.insert(name.to_string(), diff);
+            continue;
+        }
         let absent = child.is_null();
         let diff = of_type(child, &attribute.ty);
         if diff.action == Action::NoOp && absent {

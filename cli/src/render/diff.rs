@@ -43,6 +43,8 @@ pub enum Kind {
     Primitive(Option<Json>, Option<Json>),
     /// Not known until apply; with the removal of the value before, if there was one.
     Unknown(Option<Box<Diff>>),
+    /// An argument that no state and no plan holds.
+    WriteOnly,
     /// Not shown.
     Sensitive {
         /// What is not shown.

@@ -92,6 +92,10 @@ pub fn render(diff: &Diff, indent: usize, layout: Layout) -> String {
             let (null, replace) = (layout.null_suffix(diff.action), layout.forces_replacement(diff.replace));
             format!("(sensitive value){null}{replace}")
         }
+        Kind::WriteOnly => {
+            let (null, replace) = (layout.null_suffix(diff.action), layout.forces_replacement(diff.replace));
+            format!("(write-only attribute){null}{replace}")
+        }
         Kind::SensitiveBlock { .. } => {
             let (outer, inner) = (indentation(indent), indentation(indent + 1));
             let blank = layout.symbol(Action::NoOp);

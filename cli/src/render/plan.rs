@@ -60,7 +60,6 @@ pub fn render_plan(plan: &Plan, schemas: &dyn Schemas, settings: Settings) -> St
         }
     } else if have_drift {
         out.push_str(&horizontal_rule(style, width));
-        out.push('\n');
     }
     out.push_str(&render_deferred(plan, schemas, settings));
     if nothing {
@@ -184,14 +183,18 @@ fn render_drift(plan: &Plan, schemas: &dyn Schemas, settings: Settings, empty: b
     let drifted: Vec<Resource<'_>> = plan
         .resource_drift
         .iter()
-        .map(|change| {
+        .filter_map(|change| {
             let relevant = if mode == Mode::RefreshOnly {
                 Paths::All
             } else {
                 let of_this = plan.relevant_attributes.iter().filter(|r| r.resource == change.address);
-                Paths::below(of_this.map(|r| r.attribute.as_slice()).collect())
+                let paths: Vec<_> = of_this.map(|r| r.attribute.as_slice()).collect();
+                if paths.is_empty() {
+                    return None;
+                }
+                Paths::below(paths)
             };
-            Resource::new(change, schemas, relevant)
+            Some(Resource::new(change, schemas, relevant))
         })
         .filter(|r| mode == Mode::RefreshOnly || r.diff.action != ValueAction::NoOp)
         .collect();

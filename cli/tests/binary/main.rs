@@ -1,6 +1,7 @@
 //! The built binary, run in a folder and an environment of its own, without any cloud.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod colors;
 mod deferral;
 mod encryption;
 mod faults;
@@ -12,6 +13,7 @@ mod providers;
 mod refresh;
 mod saved_plans;
 mod shells;
+mod state_moves;
 mod validation;
 
 use std::io::Write;
@@ -44,6 +46,7 @@ impl Folder {
         let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_windlass")));
         command.args(arguments).current_dir(self.0.path()).stdin(Stdio::null());
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.0.path());
+        command.env("NO_COLOR", "1");
         command
     }
 

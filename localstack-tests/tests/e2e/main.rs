@@ -12,6 +12,7 @@ mod bad_input;
 mod calls;
 mod clients;
 mod crash;
+mod drift;
 mod gcs_states;
 mod harness;
 mod lifecycle;

@@ -59,7 +59,7 @@ fn arn(key: &str, text: &str) -> Vec<String> {
     wrong_arn(text).map(message).into_iter().collect()
 }
 
-fn wrong_arn(text: &str) -> Option<&'static str> {
+pub(crate) fn wrong_arn(text: &str) -> Option<&'static str> {
     if !text.starts_with("arn:") {
         return Some("arn: invalid prefix");
     }

@@ -2,6 +2,7 @@
 
 pub mod parameter;
 pub mod parameter_data;
+pub mod parameter_ephemeral;
 
 use std::collections::HashMap;
 
@@ -14,6 +15,7 @@ use crate::errors::api;
 pub(crate) fn register(registry: &mut Registry<Aws>) {
     registry.resource::<parameter::SsmParameter>();
     registry.data_source::<parameter_data::ParameterData>();
+    registry.ephemeral_resource::<parameter_ephemeral::EphemeralParameter>();
 }
 
 /// A parameter with its value.
