@@ -155,6 +155,9 @@ async fn dispatch(
                 compact_warnings: a.view.compact_warnings,
                 json: a.json,
             })?;
+            if name == "destroy" && commands::misuse::has_other_mode(ui, &args.planning) {
+                return Err(Exit::Failure);
+            }
             args.planning.destroy |= name == "destroy";
             let verb = if name == "destroy" { apply::Verb::Destroy } else { apply::Verb::Apply };
             apply::run(&session(ui), &args, verb).await

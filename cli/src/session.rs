@@ -108,6 +108,11 @@ impl Session {
                           try again.";
             return (None, Diagnostic::error("No configuration files", detail).into());
         }
+        self.load_from(root)
+    }
+
+    /// Reads the configuration of a directory.
+    pub fn load_from(&self, root: &Path) -> (Option<Workspace>, Diagnostics) {
         let (module, diagnostics) = load_config(&self.sources, root, &self.manifest());
         let workspace = module.map(|config| self.workspace(config));
         (workspace, diagnostics)
@@ -115,12 +120,16 @@ impl Session {
 
     /// Reads the test files of the working directory.
     pub fn test_files(&self, directory: &str) -> (Vec<TestFile>, Diagnostics) {
+        self.test_files_of(Path::new("."), directory)
+    }
+
+    fn test_files_of(&self, root: &Path, directory: &str) -> (Vec<TestFile>, Diagnostics) {
         let mut diagnostics = Diagnostics::new();
-        if directory != "tests" && !Path::new(directory).is_dir() {
+        if directory != "tests" && !root.join(directory).is_dir() {
             let detail = format!("Requested test directory {directory} does not exist.");
             diagnostics.push(Diagnostic::warning("Test directory does not exist", detail));
         }
-        match testing::discover(&self.sources, Path::new("."), Path::new(directory)) {
+        match testing::discover(&self.sources, root, Path::new(directory)) {
             Ok((files, problems)) => {
                 diagnostics.append(problems);
                 (files, diagnostics)
@@ -134,13 +143,18 @@ impl Session {
 
     /// Reads the configuration with its tests.
     pub fn load_with_tests(&self, directory: &str) -> (Option<Tested>, Diagnostics) {
-        let (workspace, mut diagnostics) = self.load(false);
-        let (files, problems) = self.test_files(directory);
+        self.load_with_tests_from(Path::new("."), directory)
+    }
+
+    /// The same of another directory.
+    pub fn load_with_tests_from(&self, root: &Path, directory: &str) -> (Option<Tested>, Diagnostics) {
+        let (workspace, mut diagnostics) = self.load_from(root);
+        let (files, problems) = self.test_files_of(root, directory);
         let failed = diagnostics.has_errors() || problems.has_errors();
         diagnostics.append(problems);
         let mut modules = BTreeMap::new();
         if !failed {
-            let (loaded, problems) = testing::load_modules(&self.sources, Path::new("."), &self.manifest(), &files);
+            let (loaded, problems) = testing::load_modules(&self.sources, root, &self.manifest(), &files);
             diagnostics.append(problems);
             modules = loaded;
         }

@@ -2,6 +2,7 @@
 //! reads their output (pipelines, editors) knows each by its own answer.
 
 use crate::args::FlagError;
+use crate::args::groups::PlanningArgs;
 use crate::commands::Exit;
 use crate::session::Session;
 use crate::ui::Ui;
@@ -82,6 +83,20 @@ pub fn answer(ui: &Ui, usage: &str, error: &FlagError, help: &str) {
 pub fn refuse(session: &Session, command: &str, error: &FlagError) -> Exit {
     answer(&session.ui, command, error, "");
     Exit::Failure
+}
+
+/// Refuses the modes that `destroy` can't have. Whether there was one.
+pub fn has_other_mode(ui: &Ui, args: &PlanningArgs) -> bool {
+    let detail = match (args.destroy, args.refresh_only) {
+        (true, _) => {
+            "The -destroy option is not valid for \"terraform destroy\", because this command always runs in destroy mode."
+        }
+        (false, true) => "The -refresh-only option is not valid for \"terraform destroy\".",
+        (false, false) => return false,
+    };
+    ui.error("Invalid mode option", detail);
+    hint(ui, "destroy");
+    true
 }
 
 /// Shows the way to the help of a command.

@@ -110,7 +110,8 @@ fn report(session: &Session, args: &PlanArgs, planned: &operation::Planned) -> E
     };
     let fine = planned.plan.as_ref().filter(|_| !planned.diagnostics.has_errors());
     // Also a plan that failed is kept: it shows how far it came.
-    if let (Some(plan), Some(path)) = (&planned.plan, &args.out) {
+    let out = args.out.as_ref().filter(|path| !path.is_empty());
+    if let (Some(plan), Some(path)) = (&planned.plan, out) {
         match crate::saved_plan::save(session, plan, path, args.sensitive_in_clear) {
             Ok(warning) => session.show(&warning.into_iter().collect()),
             Err(diagnostic) => {
@@ -134,7 +135,7 @@ fn report(session: &Session, args: &PlanArgs, planned: &operation::Planned) -> E
         ui.print(&format!("{}\n{}\n", horizontal_rule(ui.style, ui.width), generated::written(path, ui.width)));
         ruled = true;
     }
-    if let (true, Some(path), false) = (changes, &args.out, ui.settings.json) {
+    if let (true, Some(path), false) = (changes, out, ui.settings.json) {
         if !ui.in_automation {
             let rule = if ruled { String::new() } else { horizontal_rule(ui.style, ui.width) };
             let hint = "To perform exactly these actions, run the following command to apply:";

@@ -1,7 +1,9 @@
 //! `validate`
 
+use std::path::Path;
+
 use clap::ArgAction;
-use lang::Diagnostics;
+use lang::{Diagnostic, Diagnostics};
 
 use super::Exit;
 use crate::json_views::diagnostic::document;
@@ -25,7 +27,7 @@ pub struct ValidateArgs {
     /// Set the directory of the tests.
     #[arg(long, value_name = "path", default_value = "tests")]
     pub test_directory: String,
-    /// The directory; only the current one.
+    /// The directory. Defaults to the current one.
     pub directory: Vec<String>,
 }
 
@@ -34,10 +36,14 @@ pub async fn run(session: &Session, args: &ValidateArgs) -> Exit {
     if args.directory.len() > 1 {
         return super::misuse::refuse(session, "validate", &crate::args::FlagError::UnexpectedArgument);
     }
-    let (workspace, mut diagnostics) = if args.no_tests {
-        session.load(false)
+    let root = Path::new(args.directory.first().map_or(".", String::as_str));
+    let (workspace, mut diagnostics) = if !root.is_dir() {
+        let detail = format!("Module directory {} does not exist or cannot be read.", root.display());
+        (None, Diagnostic::error("Failed to read module directory", detail).into())
+    } else if args.no_tests {
+        session.load_from(root)
     } else {
-        let (tested, diagnostics) = session.load_with_tests(&args.test_directory);
+        let (tested, diagnostics) = session.load_with_tests_from(root, &args.test_directory);
         (tested.map(|tested| tested.workspace), diagnostics)
     };
     if let Some(workspace) = workspace

@@ -151,3 +151,18 @@ fn an_unknown_type_and_a_missing_plan_are_errors() {
         assert!(text(&output).contains(message), "{}", text(&output));
     }
 }
+
+#[test]
+fn what_only_the_state_has_is_drawn() {
+    let folder = Folder::new("resource \"terraform_data\" \"a\" {}\noutput \"o\" {\n value = 1\n}\n");
+    assert!(folder.run(&["apply", "-auto-approve"]).status.success());
+    folder.write("main.tf", "");
+    let drawn = text(&folder.run(&["graph", "-type=plan"]));
+    for line in [
+        r#""[root] terraform_data.a (orphan)" [label = "terraform_data.a", shape = "box"]"#,
+        r#""[root] terraform_data.a (orphan)" -> "[root] provider[\"terraform.io/builtin/terraform\"]""#,
+        r#""[root] output.o (destroy)" [label = "output.o (destroy)", shape = "note"]"#,
+    ] {
+        assert!(drawn.contains(line), "{drawn}");
+    }
+}

@@ -1,6 +1,7 @@
 //! The built binary, run in a folder and an environment of its own, without any cloud.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod arguments;
 mod colors;
 mod deferral;
 mod encryption;

@@ -55,7 +55,9 @@ async fn draw(session: &Session, args: &GraphArgs) -> Result<String, Diagnostics
         let saved = crate::saved_plan::read(session, path)?;
         let workspace = crate::saved_plan::workspace(session, &saved)?;
         return Ok(match args.kind.as_deref() {
-            Some("plan" | "plan-refresh-only") => operation::whole(&workspace, Phase::Plan).text(),
+            Some("plan" | "plan-refresh-only") => {
+                operation::whole(&workspace, &saved.plan.prior_state, Phase::Plan).text()
+            }
             Some("plan-destroy") => operation::destroy(&workspace, &saved.plan.prior_state).text(),
             _ => operation::apply(&workspace, &saved.plan).text(),
         });
@@ -67,15 +69,13 @@ async fn draw(session: &Session, args: &GraphArgs) -> Result<String, Diagnostics
     if diagnostics.has_errors() {
         return Err(diagnostics);
     }
+    let state = session.read_state(None).await?.unwrap_or_default();
     match args.kind.as_deref().filter(|kind| !kind.is_empty()) {
         None => Ok(resources(&workspace, &graph)),
         // Nothing is known of changes without a plan: an apply walks what a plan does.
-        Some("apply") => Ok(operation::whole(&workspace, Phase::Apply).text()),
-        Some("plan" | "plan-refresh-only") => Ok(operation::whole(&workspace, Phase::Plan).text()),
-        Some("plan-destroy") => {
-            let state = session.read_state(None).await?.unwrap_or_default();
-            Ok(operation::destroy(&workspace, &state).text())
-        }
+        Some("apply") => Ok(operation::whole(&workspace, &state, Phase::Apply).text()),
+        Some("plan" | "plan-refresh-only") => Ok(operation::whole(&workspace, &state, Phase::Plan).text()),
+        Some("plan-destroy") => Ok(operation::destroy(&workspace, &state).text()),
         Some(_) => {
             let detail = "The -type=... argument must be either \"plan\", \"plan-refresh-only\", \"plan-destroy\", or \"apply\".";
             Err(Diagnostic::error("Unsupported graph type", detail).into())

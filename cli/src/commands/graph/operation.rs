@@ -12,12 +12,16 @@ use state::State;
 use super::drawing::{Drawing, Shape};
 
 /// What a plan of the whole configuration walks, or an apply of whose changes nothing is known.
-pub fn whole(workspace: &Workspace, phase: Phase) -> Drawing {
+pub fn whole(workspace: &Workspace, state: &State, phase: Phase) -> Drawing {
     let config = ConfigGraph::build(workspace, &BTreeSet::new());
     let mut sketch = Sketch { workspace, drawing: Drawing::default(), phase };
     for node in config.indices().filter_map(|index| config.node(index)) {
         sketch.object(&config, node);
     }
+    if phase == Phase::Plan {
+        sketch.orphans(state);
+    }
+    sketch.unwanted_outputs(state);
     sketch.finish()
 }
 
@@ -47,6 +51,7 @@ pub fn destroy(workspace: &Workspace, state: &State) -> Drawing {
         stack.extend(config.dependencies(index).filter(|needed| seen.insert(*needed)));
     }
     sketch.root_outputs();
+    sketch.unwanted_outputs(state);
     sketch.finish()
 }
 
@@ -85,6 +90,7 @@ pub fn apply(workspace: &Workspace, plan: &Plan) -> Drawing {
             sketch.drawing.take_out(&done(resource));
         }
     }
+    sketch.unwanted_outputs(&plan.prior_state);
     if plan.mode == PlanMode::Destroy {
         sketch.root_outputs();
         // Data sources only leave the state.
@@ -214,6 +220,26 @@ impl Sketch<'_> {
         self.drawing.node(&text, Some((text.clone(), Shape::Diamond)));
         self.drawing.edge(name, &text);
         self.drawing.edge(&format!("{text} (close)"), name);
+    }
+
+    /// The objects of the state whose resource is not in the configuration any more.
+    fn orphans(&mut self, state: &State) {
+        for (address, provider, _) in state.instances().filter(|(address, ..)| address.resource.mode == Mode::Managed) {
+            let module = module_at(&self.workspace.config, &address.module.path());
+            if module.is_none_or(|module| !module.resources.contains_key(&address.resource)) {
+                let name = format!("{address} (orphan)");
+                self.drawing.node(&name, Some((address.to_string(), Shape::Box)));
+                self.provider(&name, &Node::Provider(provider.clone()));
+            }
+        }
+    }
+
+    /// The outputs of the state that are not in the configuration any more.
+    fn unwanted_outputs(&mut self, state: &State) {
+        for name in state.outputs.keys().filter(|name| !self.workspace.config.outputs.contains_key(*name)) {
+            let text = format!("output.{name} (destroy)");
+            self.drawing.node(&text, Some((text.clone(), Shape::Note)));
+        }
     }
 
     /// The root outputs, which a destroy only takes out of the state.
