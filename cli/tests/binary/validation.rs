@@ -68,6 +68,7 @@ fn what_lacks_in_a_block_on_one_line_is_told_at_its_argument() {
 #[test]
 fn a_pattern_that_can_not_be_read_is_told_as_by_go() {
     let folder = Folder::new("output \"a\" {\n  value = replace(\"a\", \"/(/\", \"b\")\n}\n");
-    let told = text(&folder.run(&["validate", "-no-color"]));
-    assert!(told.contains("failed: error parsing regexp: missing closing ): `(`."), "{told}");
+    let document: serde_json::Value = serde_json::from_str(&text(&folder.run(&["validate", "-json"]))).unwrap();
+    let told = "Call to function \"replace\" failed: error parsing regexp: missing closing ): `(`.";
+    assert_eq!(document["diagnostics"][0]["detail"], told);
 }
