@@ -136,9 +136,7 @@ fn snippet(diagnostic: &Diagnostic, source: &Source, start: Point, end: Point) -
     }
     let lines: Vec<String> = (first..=last).map(|line| source.line(line)).collect();
     let code = lines.join("\n");
-    let prefix_bytes = start.byte - byte_of_column(source, start);
     let before: usize = lines.iter().take(start.line - first).map(|l| l.len() + 1).sum();
-    let _ = prefix_bytes;
     let offset = before + byte_of_column(source, start);
     let highlight_start_offset = offset.min(code.len());
     let highlight_end_offset = (offset + (end.byte - start.byte)).min(code.len());

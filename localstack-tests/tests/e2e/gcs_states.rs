@@ -3,13 +3,9 @@
 use std::fmt::Write;
 
 use localstack_tests::{CloudStorage, Tool, Workspace};
-use serde_json::Value;
 
+use crate::shared_states::{APPLY, INIT, SETTLED, record, state, take_turns};
 use crate::tool;
-
-const INIT: &[&str] = &["init", "-no-color", "-input=false"];
-const APPLY: &[&str] = &["apply", "-no-color", "-input=false", "-auto-approve"];
-const SETTLED: &[&str] = &["plan", "-no-color", "-input=false", "-detailed-exitcode"];
 
 /// A configuration whose state is in a bucket of its own, with this many resources.
 fn configuration(resources: usize) -> Workspace {
@@ -27,18 +23,6 @@ fn configuration(resources: usize) -> Workspace {
     workspace
 }
 
-fn state(workspace: &Workspace, tool: &Tool) -> Value {
-    serde_json::from_str(&workspace.run(tool, &["state", "pull"]).unwrap().expect(0).stdout).unwrap()
-}
-
-/// What `init` wrote down of the backend.
-fn record(workspace: &Workspace, tool: &Tool) -> Value {
-    let name = tool.program().file_name().unwrap().to_string_lossy().into_owned();
-    let file = workspace.path().parent().unwrap().join(format!("data-{name}")).join("terraform.tfstate");
-    let document: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-    document["backend"].clone()
-}
-
 #[test]
 fn a_state_is_shared_with_terraform() {
     let tool = tool();
@@ -47,34 +31,7 @@ fn a_state_is_shared_with_terraform() {
         return;
     };
     let workspace = configuration(2);
-    for program in [&tool, &terraform] {
-        workspace.run(program, INIT).unwrap().expect(0).shows("Successfully configured the backend \"gcs\"!");
-    }
-    let mut serial = 0;
-    for program in [&tool, &terraform, &tool, &terraform] {
-        workspace.run(program, APPLY).unwrap().expect(0);
-        for reader in [&tool, &terraform] {
-            workspace.run(reader, SETTLED).unwrap().expect(0);
-        }
-        let now = state(&workspace, program)["serial"].as_u64().unwrap();
-        assert!(now > serial, "{now} after {serial}");
-        serial = now;
-        workspace.run(program, &["taint", "-no-color", "terraform_data.r1"]).unwrap().expect(0);
-    }
-    workspace.run(&tool, &["workspace", "new", "ours"]).unwrap().expect(0);
-    workspace.run(&tool, APPLY).unwrap().expect(0);
-    workspace.run(&terraform, &["workspace", "select", "ours"]).unwrap().expect(0);
-    workspace.run(&terraform, SETTLED).unwrap().expect(0);
-    workspace.run(&terraform, &["workspace", "new", "theirs"]).unwrap().expect(0);
-    for program in [&tool, &terraform] {
-        let list = workspace.run(program, &["workspace", "list"]).unwrap().expect(0);
-        list.shows("default").shows("ours").shows("theirs");
-    }
-    workspace.run(&tool, &["workspace", "delete", "theirs"]).unwrap().expect(0);
-    workspace.run(&terraform, &["workspace", "select", "default"]).unwrap().expect(0);
-    workspace.run(&terraform, &["workspace", "delete", "-force", "ours"]).unwrap().expect(0);
-    // Neither of them takes the other's setting up for another backend.
-    assert_eq!(record(&workspace, &tool), record(&workspace, &terraform));
+    take_turns(&workspace, &tool, &terraform, "gcs");
 }
 
 #[test]

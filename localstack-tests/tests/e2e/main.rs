@@ -21,6 +21,7 @@ mod many_at_once;
 mod readme;
 mod recovery;
 mod s3_states;
+mod shared_states;
 
 use localstack_tests::{Account, Emulator, Tool, Workspace};
 

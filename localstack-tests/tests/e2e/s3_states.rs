@@ -6,6 +6,7 @@ use localstack_tests::{Account, Tool, Workspace};
 use serde_json::Value;
 
 use crate::setup;
+use crate::shared_states::{APPLY, INIT, SETTLED, record, take_turns};
 
 /// A configuration whose state is in a bucket of the account, with this many resources.
 fn configuration(account: &Account, resources: usize, locks: &str) -> Workspace {
@@ -24,14 +25,6 @@ fn configuration(account: &Account, resources: usize, locks: &str) -> Workspace 
 const FILE: &str = "    use_lockfile = true\n";
 const TABLE: &str = "    dynamodb_table = \"locks\"\n";
 
-const INIT: &[&str] = &["init", "-no-color", "-input=false"];
-const APPLY: &[&str] = &["apply", "-no-color", "-input=false", "-auto-approve"];
-const SETTLED: &[&str] = &["plan", "-no-color", "-input=false", "-detailed-exitcode"];
-
-fn state(workspace: &Workspace, tool: &Tool) -> Value {
-    serde_json::from_str(&workspace.run(tool, &["state", "pull"]).unwrap().expect(0).stdout).unwrap()
-}
-
 #[test]
 fn a_state_is_shared_with_terraform() {
     let (tool, _) = setup();
@@ -43,39 +36,7 @@ fn a_state_is_shared_with_terraform() {
     for locks in [FILE, TABLE, &both] {
         let account = crate::account();
         let workspace = configuration(&account, 2, locks);
-        for program in [&tool, &terraform] {
-            workspace.run(program, INIT).unwrap().expect(0).shows("Successfully configured the backend \"s3\"!");
-        }
-        let mut serial = 0;
-        for program in [&tool, &terraform, &tool, &terraform] {
-            workspace.run(program, APPLY).unwrap().expect(0);
-            for reader in [&tool, &terraform] {
-                workspace.run(reader, SETTLED).unwrap().expect(0);
-            }
-            let now = state(&workspace, program)["serial"].as_u64().unwrap();
-            assert!(now > serial, "{now} after {serial}");
-            serial = now;
-            workspace.run(program, &["taint", "-no-color", "terraform_data.r1"]).unwrap().expect(0);
-        }
-        workspace.run(&tool, &["workspace", "new", "ours"]).unwrap().expect(0);
-        workspace.run(&tool, APPLY).unwrap().expect(0);
-        workspace.run(&terraform, &["workspace", "select", "ours"]).unwrap().expect(0);
-        workspace.run(&terraform, SETTLED).unwrap().expect(0);
-        workspace.run(&terraform, &["workspace", "new", "theirs"]).unwrap().expect(0);
-        for program in [&tool, &terraform] {
-            workspace
-                .run(program, &["workspace", "list"])
-                .unwrap()
-                .expect(0)
-                .shows("default")
-                .shows("ours")
-                .shows("theirs");
-        }
-        workspace.run(&tool, &["workspace", "delete", "theirs"]).unwrap().expect(0);
-        workspace.run(&terraform, &["workspace", "select", "default"]).unwrap().expect(0);
-        workspace.run(&terraform, &["workspace", "delete", "-force", "ours"]).unwrap().expect(0);
-        // Neither of them takes the other's setting up for another backend.
-        assert_eq!(record(&workspace, &tool), record(&workspace, &terraform));
+        take_turns(&workspace, &tool, &terraform, "s3");
     }
 }
 
@@ -102,14 +63,6 @@ fn a_workspace_is_made_by_whoever_opens_its_state() {
         assert_eq!(made, ["plan", "show", "providers"], "{}", program.program().display());
         workspace.set("TF_WORKSPACE", "");
     }
-}
-
-/// What `init` wrote down of the backend.
-fn record(workspace: &Workspace, tool: &Tool) -> Value {
-    let name = tool.program().file_name().unwrap().to_string_lossy().into_owned();
-    let file = workspace.path().parent().unwrap().join(format!("data-{name}")).join("terraform.tfstate");
-    let document: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-    document["backend"].clone()
 }
 
 #[test]

@@ -13,7 +13,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use state::backend::remote::ArgumentType::{Flag, Number, Object, Text, TextMap, Texts};
-use state::backend::remote::{ArgumentType, Attribute, ConfigError, Settings, argument};
+use state::backend::remote::{Attribute, ConfigError, Settings, argument, optional};
 use state_encryption::{Key, KeyError, KeyProvider, Kind};
 use tokio::sync::OnceCell;
 
@@ -58,10 +58,6 @@ pub const KIND: Kind = Kind {
 };
 
 const ENDPOINTS: &[Attribute] = &[optional("iam", Text), optional("sts", Text)];
-
-const fn optional(name: &'static str, ty: ArgumentType) -> Attribute {
-    Attribute { name, ty, required: false }
-}
 
 struct Kms {
     key_id: String,

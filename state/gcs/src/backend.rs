@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use state::backend::local::DEFAULT_WORKSPACE;
-use state::{Backend, State, StateStore, StoreError, WriteCondition};
+use state::backend::remote::create;
+use state::{Backend, State, StateStore, StoreError};
 
 use crate::config::Config;
 use crate::journal;
@@ -36,15 +37,7 @@ impl Backend for GcsBackend {
     }
 
     async fn create_workspace(&self, workspace: &str) -> Result<(), StoreError> {
-        let store = self.store(workspace)?;
-        if store.read().await?.is_some() {
-            return Ok(());
-        }
-        match store.write(&State::new(), &WriteCondition::Absent).await {
-            // Somebody else has made it in between.
-            Err(StoreError::Conflict { .. }) => Ok(()),
-            other => other,
-        }
+        create(self.store(workspace)?.as_ref(), &State::new()).await
     }
 
     async fn delete_workspace(&self, workspace: &str) -> Result<(), StoreError> {

@@ -6,7 +6,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use state::backend::remote::{JournalFile, check};
 use state::backend::{fence, wait_for_lock};
-use state::journal::object::{JournalObject, ObjectJournal};
 use state::{
     Codec, HeldLock, Journal, JournalError, LockError, LockId, LockInfo, Renewal, State, StateStore, StoreError,
     WriteCondition,
@@ -188,18 +187,11 @@ impl StateStore for GcsStore {
     }
 
     async fn journal(&self) -> Result<Arc<dyn Journal>, JournalError> {
-        let object = GcsJournal::beside(self.config.clone(), &self.object);
-        let open = ObjectJournal::open(object, self.codec.clone());
-        let open = async { open.await.map(|journal| Arc::new(journal) as Arc<dyn Journal>) };
-        self.journal.open_beside(open).await
+        self.journal.open_object(GcsJournal::beside(self.config.clone(), &self.object)).await
     }
 
     async fn has_records(&self) -> Result<bool, JournalError> {
-        match GcsJournal::beside(self.config.clone(), &self.object).read().await {
-            Ok(stored) => Ok(self.journal.exists() || stored.is_some_and(|stored| !stored.bytes.is_empty())),
-            Err(JournalError::Refused { .. }) => Ok(self.journal.exists()),
-            Err(error) => Err(error),
-        }
+        self.journal.has_records(&GcsJournal::beside(self.config.clone(), &self.object)).await
     }
 
     fn is_outdated(&self) -> bool {

@@ -1,7 +1,7 @@
 //! The arguments of `backend "s3"`, as Terraform 1.11 has them.
 
 use state::backend::remote::ArgumentType::{Flag, Number, Object, Text, TextMap, Texts};
-use state::backend::remote::{Argument, ArgumentType, Attribute, argument};
+use state::backend::remote::{Argument, Attribute, argument, optional};
 
 pub(crate) const ARGUMENTS: &[Argument] = &[
     argument("access_key", Text, None),
@@ -82,10 +82,6 @@ const ENDPOINTS: &[Attribute] = &[
     optional("sso", Text),
     optional("sts", Text),
 ];
-
-const fn optional(name: &'static str, ty: ArgumentType) -> Attribute {
-    Attribute { name, ty, required: false }
-}
 
 /// A service's endpoint: its name in `endpoints`, its deprecated argument, its variables, of which the second is deprecated.
 pub(crate) struct Endpoint {

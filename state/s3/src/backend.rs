@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use state::backend::local::DEFAULT_WORKSPACE;
+use state::backend::remote::create;
 use state::model::Serial;
-use state::{Backend, State, StateStore, StoreError, WriteCondition};
+use state::{Backend, State, StateStore, StoreError};
 
 use crate::config::Config;
 use crate::journal;
@@ -40,17 +41,8 @@ impl Backend for S3Backend {
     }
 
     async fn create_workspace(&self, workspace: &str) -> Result<(), StoreError> {
-        let store = self.store(workspace)?;
-        if store.read().await?.is_some() {
-            return Ok(());
-        }
-        let mut state = State::new();
-        state.serial = Serial(1);
-        match store.write(&state, &WriteCondition::Absent).await {
-            // Somebody else has made it in between.
-            Err(StoreError::Conflict { .. }) => Ok(()),
-            other => other,
-        }
+        let first = State { serial: Serial(1), ..State::new() };
+        create(self.store(workspace)?.as_ref(), &first).await
     }
 
     async fn delete_workspace(&self, workspace: &str) -> Result<(), StoreError> {

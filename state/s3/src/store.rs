@@ -8,7 +8,6 @@ use aws_session::CallError;
 use md5::{Digest, Md5};
 use state::backend::remote::{JournalFile, check};
 use state::backend::{fence, wait_for_lock};
-use state::journal::object::{JournalObject, ObjectJournal};
 use state::{
     Codec, HeldLock, Journal, JournalError, LockError, LockId, LockInfo, Renewal, State, StateStore, StoreError,
     WriteCondition,
@@ -265,19 +264,11 @@ impl StateStore for S3Store {
     }
 
     async fn journal(&self) -> Result<Arc<dyn Journal>, JournalError> {
-        let object = S3Journal::beside(self.service.clone(), &self.object);
-        let open = ObjectJournal::open(object, self.codec.clone());
-        let open = async { open.await.map(|journal| Arc::new(journal) as Arc<dyn Journal>) };
-        self.journal.open_beside(open).await
+        self.journal.open_object(S3Journal::beside(self.service.clone(), &self.object)).await
     }
 
     async fn has_records(&self) -> Result<bool, JournalError> {
-        let object = S3Journal::beside(self.service.clone(), &self.object);
-        match object.read().await {
-            Ok(stored) => Ok(self.journal.exists() || stored.is_some_and(|stored| !stored.bytes.is_empty())),
-            Err(JournalError::Refused { .. }) => Ok(self.journal.exists()),
-            Err(error) => Err(error),
-        }
+        self.journal.has_records(&S3Journal::beside(self.service.clone(), &self.object)).await
     }
 
     fn is_outdated(&self) -> bool {

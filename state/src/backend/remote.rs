@@ -11,9 +11,10 @@ use net::Client;
 use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
-use super::{Backend, StoreError, WriteCondition};
+use super::{Backend, StateStore, StoreError, WriteCondition};
 use crate::codec::Codec;
 use crate::journal::local::LocalJournal;
+use crate::journal::object::{JournalObject, ObjectJournal};
 use crate::journal::{JoinedJournal, Journal, JournalError};
 use crate::model::State;
 
@@ -83,6 +84,11 @@ pub struct Attribute {
 /// An argument of this name and type, with the environment variable that stands for it where it is missing.
 pub const fn argument(name: &'static str, ty: ArgumentType, variable: Option<&'static str>) -> Argument {
     Argument { name, ty, variable }
+}
+
+/// A value of this name and type in an argument that is an object; it may be left out.
+pub const fn optional(name: &'static str, ty: ArgumentType) -> Attribute {
+    Attribute { name, ty, required: false }
 }
 
 const LOCAL: &[Argument] =
@@ -297,6 +303,27 @@ impl JournalFile {
         self.opened().get_or_try_init(|| open).await.cloned()
     }
 
+    /// The journal in an object beside the state, as [`JournalFile::open_beside`] opens it.
+    ///
+    /// # Errors
+    /// What the service says, and the file system.
+    pub async fn open_object(&self, object: impl JournalObject) -> Result<Arc<dyn Journal>, JournalError> {
+        let open = ObjectJournal::open(object, self.codec.clone());
+        self.open_beside(async { open.await.map(|journal| Arc::new(journal) as Arc<dyn Journal>) }).await
+    }
+
+    /// Whether that journal has records, there or in the file.
+    ///
+    /// # Errors
+    /// What the service says.
+    pub async fn has_records(&self, object: &impl JournalObject) -> Result<bool, JournalError> {
+        match object.read().await {
+            Ok(stored) => Ok(self.exists() || stored.is_some_and(|stored| !stored.bytes.is_empty())),
+            Err(JournalError::Refused { .. }) => Ok(self.exists()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The journal beside the state of a run that holds parts of it: what others have left is none of its business.
     ///
     /// # Errors
@@ -331,6 +358,21 @@ impl JournalFile {
     /// Whether there is a file: it is gone when all of it is settled.
     pub fn exists(&self) -> bool {
         self.path.exists()
+    }
+}
+
+/// Stores the first snapshot of a workspace, unless it has one already.
+///
+/// # Errors
+/// What the service says.
+pub async fn create(store: &dyn StateStore, first: &State) -> Result<(), StoreError> {
+    if store.read().await?.is_some() {
+        return Ok(());
+    }
+    match store.write(first, &WriteCondition::Absent).await {
+        // Somebody else has made it in between.
+        Err(StoreError::Conflict { .. }) => Ok(()),
+        other => other,
     }
 }
 

@@ -123,6 +123,10 @@ impl Parameters {
 
 /// How a connection is to be made.
 pub(super) struct Demand {
+    #[cfg_attr(
+        not(any(feature = "tls", test)),
+        expect(dead_code, reason = "a build without TLS refuses, or goes without")
+    )]
     pub options: TlsOptions,
     /// Whether a server without TLS is refused.
     pub is_strict: bool,
