@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
@@ -90,9 +91,16 @@ fn configuration_files(session: &Session) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-/// A file that holds a saved plan, whatever its name.
-pub fn is_plan(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"PK") || codec::sealed(bytes) == Some(Sealed::Other)
+/// Whether a file holds a saved plan, whatever its name.
+pub fn is_plan(path: &str) -> std::io::Result<bool> {
+    let mut file = File::open(path)?;
+    let mut bytes = Vec::new();
+    (&file).take(state::v4::HEAD as u64).read_to_end(&mut bytes)?;
+    if bytes.starts_with(b"PK") || state::v4::says_version_first(&bytes) {
+        return Ok(bytes.starts_with(b"PK"));
+    }
+    file.read_to_end(&mut bytes)?;
+    Ok(codec::sealed(&bytes) == Some(Sealed::Other))
 }
 
 /// Reads a saved plan.

@@ -86,8 +86,13 @@ impl Ui {
 
     /// Writes to stdout as it is. A reader that went away is no reason to stop: the run's work goes on.
     pub fn print(&self, text: &str) {
+        self.print_with(|out| out.write_all(text.as_bytes()));
+    }
+
+    /// The same piece by piece.
+    pub fn print_with(&self, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) {
         let mut out = lock(&self.stdout);
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        let _ = write(&mut **out).and_then(|()| out.flush());
     }
 
     /// Writes to stderr as it is.

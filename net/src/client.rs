@@ -109,7 +109,7 @@ impl Client {
             None => url[url::Position::BeforePath..url::Position::AfterQuery].to_owned(),
         };
         let target = target.split('#').next().unwrap_or_default();
-        let mut message = hyper::Request::new(Full::new(Bytes::from(body.clone())));
+        let mut message = hyper::Request::new(Full::new(body.clone()));
         *message.method_mut() = method.clone();
         *message.uri_mut() = target.parse().map_err(|error: hyper::http::uri::InvalidUri| bad(&error))?;
         let all = message.headers_mut();

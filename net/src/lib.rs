@@ -16,6 +16,7 @@ pub mod tls;
 pub use client::Client;
 pub use connect::{Stream, by_proxy};
 pub use error::NetError;
+pub use hyper::body::Bytes;
 pub use proxy::Proxies;
 pub use request::{Method, Request};
 pub use response::Response;

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 pub use hyper::Method;
+use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
@@ -14,14 +15,14 @@ pub struct Request {
     pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Bytes,
     pub(crate) redirects: usize,
 }
 
 impl Request {
     /// A request without body that follows up to ten redirects.
     pub fn new(method: Method, url: Url) -> Request {
-        Request { method, url, headers: HeaderMap::new(), body: Vec::new(), redirects: 10 }
+        Request { method, url, headers: HeaderMap::new(), body: Bytes::new(), redirects: 10 }
     }
 
     /// `GET`
@@ -56,8 +57,8 @@ impl Request {
     }
 
     /// Sets the body.
-    pub fn body(mut self, body: Vec<u8>) -> Request {
-        self.body = body;
+    pub fn body(mut self, body: impl Into<Bytes>) -> Request {
+        self.body = body.into();
         self
     }
 

@@ -4,9 +4,11 @@
 //! knows neither keys nor ciphers.
 
 use std::borrow::Cow;
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::backend::StoreError;
 use crate::model::State;
 use crate::v4::{self, ReadError};
 
@@ -97,6 +99,27 @@ pub enum SealError {
     },
 }
 
+/// Why a snapshot can't be written into something.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// It can't be sealed.
+    #[error(transparent)]
+    Sealed(SealError),
+    /// It can't be taken.
+    #[error(transparent)]
+    Sink(#[from] io::Error),
+}
+
+impl WriteError {
+    /// The same of a place.
+    pub fn at(self, place: String) -> StoreError {
+        match self {
+            WriteError::Sealed(source) => StoreError::Sealed { place, source },
+            WriteError::Sink(source) => StoreError::Io { action: "write", path: place.into(), source },
+        }
+    }
+}
+
 /// How one place's snapshots and records are written.
 #[derive(Clone, Default)]
 pub struct Codec {
@@ -152,6 +175,31 @@ impl Codec {
             }
         }
         Ok(state)
+    }
+
+    /// Reads a snapshot from a file or connection. What is sealed is read whole, since nothing of it may be believed before its
+    /// end is checked.
+    ///
+    /// # Errors
+    /// What is wrong with it, or those of the source.
+    pub fn read_from(&self, mut source: impl Read) -> Result<Option<State>, ReadError> {
+        if self.is_clear() {
+            return v4::read_from(source);
+        }
+        let mut stored = Vec::new();
+        source.read_to_end(&mut stored).map_err(ReadError::Source)?;
+        self.read(&stored)
+    }
+
+    /// Writes a snapshot into a file or connection.
+    ///
+    /// # Errors
+    /// A key that can't be had, or those of the sink.
+    pub fn write_to(&self, state: &State, sink: &mut dyn Write) -> Result<(), WriteError> {
+        if self.is_clear() {
+            return v4::write_to(state, sink).map_err(WriteError::Sink);
+        }
+        sink.write_all(&self.write(state).map_err(WriteError::Sealed)?).map_err(WriteError::Sink)
     }
 
     /// Writes a snapshot.

@@ -4,7 +4,7 @@
 //! has a full disk.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -56,16 +56,39 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
 
 /// Puts a complete file of mode 0600 in place, or leaves the old one: temporary file, fsync, rename, fsync of the folder.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_with(path, |file| file.write_all(bytes))
+}
+
+/// The same with a file that is written piece by piece.
+pub(crate) fn replace_with<E: From<io::Error>>(
+    path: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> Result<(), E>,
+) -> Result<(), E> {
     let folder = folder(path);
-    let mut file = tempfile::Builder::new().prefix(".windlass-").suffix(".tmp").tempfile_in(folder)?;
+    let file = tempfile::Builder::new().prefix(".windlass-").suffix(".tmp").tempfile_in(folder)?;
     let name = file.path().to_owned();
     admit(&Op::Create(&name))?;
-    admit(&Op::Write { path: &name, at: None, bytes })?;
-    file.write_all(bytes)?;
+    fill(&mut Appender { file: file.as_file(), path: &name })?;
     sync(file.as_file(), &name)?;
     admit(&Op::Rename { from: &name, to: path })?;
-    file.persist(path)?;
-    sync_folder(folder)
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(sync_folder(folder)?)
+}
+
+/// A file that grows.
+struct Appender<'a> {
+    file: &'a File,
+    path: &'a Path,
+}
+
+impl Write for Appender<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        append(self.file, self.path, bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Opens a file that may have to be made.
@@ -115,11 +138,22 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The content of a file, `None` if there is no such file.
-pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match std::fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
+/// Opens a file for reading, `None` if there is no such file.
+pub(crate) fn open(path: &Path) -> io::Result<Option<File>> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The content of a file, `None` if there is no such file.
+pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    open(path)?
+        .map(|mut file| {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        })
+        .transpose()
 }

@@ -4,6 +4,7 @@
 //! This crate knows neither configurations nor providers: attributes of objects are JSON here. It never prints.
 
 pub mod backend;
+pub mod body;
 pub mod codec;
 mod files;
 pub mod journal;

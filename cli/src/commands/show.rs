@@ -1,5 +1,7 @@
 //! `show`
 
+use std::fs::File;
+
 use clap::ArgAction;
 use lang::{Diagnostic, Diagnostics};
 
@@ -28,8 +30,7 @@ pub async fn run(session: &Session, args: &ShowArgs) -> Exit {
     if args.path.len() > 1 {
         return super::misuse::refuse(session, "show", &crate::args::FlagError::UnexpectedArgument);
     }
-    let bytes = args.path.first().and_then(|path| std::fs::read(path).ok());
-    if let (Some(path), true) = (args.path.first(), bytes.is_some_and(|bytes| crate::saved_plan::is_plan(&bytes))) {
+    if let Some(path) = args.path.first().filter(|path| crate::saved_plan::is_plan(path).unwrap_or(false)) {
         return show_plan(session, args, path);
     }
     let state = match args.path.first() {
@@ -87,8 +88,8 @@ fn read_file(session: &Session, path: &str) -> Result<state::State, Diagnostics>
         let detail = format!("State read error: Error loading statefile: {what}");
         Diagnostic::error("Failed to read the given file as a state or plan file", detail)
     };
-    let bytes = std::fs::read(path).map_err(|error| problem(format!("open {path}: {}", crate::io::reason(&error))))?;
-    match session.encryption()?.state().read(&bytes) {
+    let file = File::open(path).map_err(|error| problem(format!("open {path}: {}", crate::io::reason(&error))))?;
+    match session.encryption()?.state().read_from(file) {
         Ok(state) => Ok(state.unwrap_or_default()),
         Err(error) => Err(problem(crate::session::chain(&error)).into()),
     }

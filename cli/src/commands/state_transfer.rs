@@ -1,7 +1,11 @@
 //! `state pull` and `state push`
 
+use std::fs::File;
+use std::io::BufReader;
+
 use clap::ArgAction;
 use lang::Diagnostics;
+use serde::de::IgnoredAny;
 use state::{State, WriteCondition};
 
 use super::Exit;
@@ -17,7 +21,7 @@ pub async fn pull(session: &Session) -> Exit {
     match session.read_state(None).await {
         Ok(state) => {
             if let Some(state) = state {
-                session.ui.print(&String::from_utf8_lossy(&state::v4::write(&state)));
+                session.ui.print_with(|out| state::v4::write_to(&state, out));
             }
             Exit::Success
         }
@@ -77,20 +81,25 @@ pub async fn push(session: &Session, args: &StatePushArgs) -> Exit {
 }
 
 fn source(session: &Session, path: &str) -> Result<State, String> {
-    let bytes = match path {
-        "-" => session.ui.read_all(),
-        path => std::fs::read(path).map_err(|error| format!("open {path}: {}", crate::io::reason(&error)))?,
+    let open = || File::open(path).map_err(|error| format!("open {path}: {}", crate::io::reason(&error)));
+    let (state, is_json) = match path {
+        "-" => {
+            let bytes = session.ui.read_all();
+            (state::v4::read(&bytes), serde_json::from_slice::<IgnoredAny>(&bytes).is_ok())
+        }
+        _ => match state::v4::read_from(open()?) {
+            Ok(Some(state)) => return Ok(state),
+            failed => (failed, serde_json::from_reader::<_, IgnoredAny>(BufReader::new(open()?)).is_ok()),
+        },
     };
-    if serde_json::from_slice::<serde_json::Value>(&bytes).is_err() {
-        return Err(format!(
+    match state {
+        Ok(Some(state)) => Ok(state),
+        Err(error) if is_json => Err(format!("Error reading source state {path:?}: {}", chain(&error))),
+        Ok(None) | Err(_) => Err(format!(
             "Error reading source state {path:?}: 2 problems:\n\n- Unsupported state file format: The state file could not be \
              parsed as JSON.\n- Unsupported state file format: The state file does not have a \"version\" attribute, which \
              is required to identify the format version."
-        ));
-    }
-    match state::v4::read(&bytes) {
-        Ok(state) => Ok(state.unwrap_or_default()),
-        Err(error) => Err(format!("Error reading source state {path:?}: {}", chain(&error))),
+        )),
     }
 }
 

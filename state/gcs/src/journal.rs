@@ -43,7 +43,10 @@ impl JournalObject for GcsJournal {
 
     async fn read(&self) -> Result<Option<StoredJournal>, JournalError> {
         match self.config.get(&self.object, Content::State).await {
-            Ok(stored) => Ok(stored.map(|stored| StoredJournal { bytes: stored.bytes, version: stored.generation })),
+            Ok(stored) => {
+                Ok(stored
+                    .map(|stored| StoredJournal { bytes: stored.content.into_bytes(), version: stored.generation }))
+            }
             // Somebody's permission may be for the state's own object only.
             Err(error) if error.is_denied() => Err(JournalError::Refused {
                 place: self.place(),
@@ -58,13 +61,17 @@ impl JournalObject for GcsJournal {
 
     async fn write(&self, bytes: &[u8], replaced: Option<&str>) -> Result<String, JournalError> {
         let replaced = replaced.unwrap_or(NOTHING);
-        let error = match self.config.put(&self.object, bytes, Some(replaced), Content::State).await {
+        let upload = self.config.upload(&self.object, Content::State, |body| {
+            body.extend_from_slice(bytes);
+            Ok::<_, JournalError>(())
+        })?;
+        let error = match self.config.put(&upload, Some(replaced)).await {
             Err(error) if error.is_conflict() => error,
             other => return other.map_err(|error| self.failed("write", error)),
         };
         // Its answer may have been lost on its way, and this is the repetition.
         match self.config.get(&self.object, Content::State).await {
-            Ok(Some(stored)) if stored.bytes == bytes => Ok(stored.generation),
+            Ok(Some(stored)) if stored.content == *bytes => Ok(stored.generation),
             Ok(_) => Err(self.conflict()),
             Err(_) => Err(self.failed("write", error)),
         }

@@ -55,11 +55,15 @@ impl Lock<'_> {
     /// What is written there, and its generation; what is no lock's text reads as nobody.
     async fn stored(self) -> Result<Option<(LockInfo, String)>, CallError> {
         let object = self.config.get(self.object, Content::Lock).await?;
-        Ok(object.map(|object| (serde_json::from_slice(&object.bytes).unwrap_or_default(), object.generation)))
+        Ok(object.map(|object| (serde_json::from_reader(object.content).unwrap_or_default(), object.generation)))
     }
 
     async fn put(self, info: &LockInfo, replaces: &str) -> Result<String, CallError> {
-        self.config.put(self.object, &content(info), Some(replaces), Content::Lock).await
+        let upload = self.config.upload(self.object, Content::Lock, |body| {
+            body.extend_from_slice(&content(info));
+            Ok::<_, CallError>(())
+        })?;
+        self.config.put(&upload, Some(replaces)).await
     }
 
     /// One attempt to take it. `dead`: a lock that may be replaced if it is still exactly as it was seen. Whether it was.

@@ -1,15 +1,15 @@
 //! Objects of the bucket, by the JSON API.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use net::{Method, NetError, Request, Response, Url};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
+use state::body::{Body, Bytes, LONGEST_STATE};
 
 use crate::config::{Config, Encryption};
 
-/// More than any state has.
-const LONGEST: u64 = 1 << 30;
 const LONGEST_ANSWER: u64 = 16 << 20;
 
 /// How often a request is tried that may go better next time.
@@ -21,9 +21,25 @@ pub(crate) const NOTHING: &str = "0";
 
 /// What an object holds.
 pub(crate) struct Object {
-    pub bytes: Vec<u8>,
+    pub content: Body,
     /// Which of its contents this is.
     pub generation: String,
+}
+
+/// A request's body that has an object's content in it: a large one is there once.
+pub(crate) struct Upload {
+    object: String,
+    kind: Content,
+    boundary: String,
+    body: Bytes,
+    content: Range<usize>,
+}
+
+impl Upload {
+    /// The content.
+    pub(crate) fn content(&self) -> &[u8] {
+        self.body.get(self.content.clone()).unwrap_or_default()
+    }
 }
 
 /// A call that failed.
@@ -75,7 +91,8 @@ impl Config {
             response => fine(response).await?,
         };
         let generation = response.header("x-goog-generation").map(str::to_owned);
-        let bytes = response.bytes(LONGEST).await?;
+        let mut content = Body::default();
+        response.write_to(&mut content, LONGEST_STATE).await?;
         let generation = match generation {
             Some(generation) => generation,
             None => {
@@ -83,7 +100,7 @@ impl Config {
                 text(&answer, "generation")?
             }
         };
-        Ok(Some(Object { bytes, generation }))
+        Ok(Some(Object { content, generation }))
     }
 
     /// The generation of an object, and when it was made, by the service's clock.
@@ -105,38 +122,46 @@ impl Config {
         Ok(None)
     }
 
-    /// Writes an object and returns its generation. `replaces`: the generation that must be there, `"0"` for none; without it
-    /// anything may be there.
-    pub(crate) async fn put(
+    /// A new content of an object, which `fill` writes.
+    pub(crate) fn upload<E>(
         &self,
         object: &str,
-        bytes: &[u8],
-        replaces: Option<&str>,
         content: Content,
-    ) -> Result<String, CallError> {
-        let path = format!("/upload/storage/v1/b/{}/o", encoded(&self.bucket));
-        let mut url = self.join(&path)?;
-        {
-            let mut query = url.query_pairs_mut();
-            query.append_pair("uploadType", "multipart").append_pair("name", object);
-            if let Some(generation) = replaces {
-                query.append_pair("ifGenerationMatch", generation);
-            }
-            if let (Encryption::Kms(key), Content::State) = (&self.encryption, content) {
-                query.append_pair("kmsKeyName", key);
-            }
-        }
+        fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<Upload, E> {
         let boundary = format!("windlass-{}", uuid::Uuid::new_v4().simple());
         let metadata = json!({"bucket": self.bucket, "name": object, "contentType": "application/json"});
         let head = format!(
             "--{boundary}\r\nContent-Type: application/json; charset=utf-8\r\n\r\n{metadata}\r\n--{boundary}\r\nContent-Type: \
              application/json\r\n\r\n"
         );
-        let body = [head.as_bytes(), bytes, format!("\r\n--{boundary}--\r\n").as_bytes()].concat();
+        let mut body = head.into_bytes();
+        let start = body.len();
+        fill(&mut body)?;
+        let end = body.len();
+        body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+        Ok(Upload { object: object.to_owned(), kind: content, boundary, body: body.into(), content: start..end })
+    }
+
+    /// Writes an object and returns its generation. `replaces`: the generation that must be there, `"0"` for none; without it
+    /// anything may be there.
+    pub(crate) async fn put(&self, upload: &Upload, replaces: Option<&str>) -> Result<String, CallError> {
+        let path = format!("/upload/storage/v1/b/{}/o", encoded(&self.bucket));
+        let mut url = self.join(&path)?;
+        {
+            let mut query = url.query_pairs_mut();
+            query.append_pair("uploadType", "multipart").append_pair("name", &upload.object);
+            if let Some(generation) = replaces {
+                query.append_pair("ifGenerationMatch", generation);
+            }
+            if let (Encryption::Kms(key), Content::State) = (&self.encryption, upload.kind) {
+                query.append_pair("kmsKeyName", key);
+            }
+        }
         let request = Request::new(Method::POST, url)
-            .header("content-type", &format!("multipart/related; boundary={boundary}"))?
-            .body(body);
-        let answer = self.json(self.with_key(request, content)?).await?;
+            .header("content-type", &format!("multipart/related; boundary={}", upload.boundary))?
+            .body(upload.body.clone());
+        let answer = self.json(self.with_key(request, upload.kind)?).await?;
         text(&answer, "generation")
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use state::backend::remote::{JournalFile, check};
 use state::backend::{fence, wait_for_lock};
+use state::body::Body;
 use state::{
     Codec, HeldLock, Journal, JournalError, LockError, LockId, LockInfo, Renewal, State, StateStore, StoreError,
     WriteCondition,
@@ -14,7 +15,7 @@ use state::{
 use crate::config::Config;
 use crate::journal::GcsJournal;
 use crate::lock::{Held, Lock};
-use crate::objects::{CallError, Content, NOTHING};
+use crate::objects::{CallError, Content, NOTHING, Upload};
 
 /// The state of a workspace.
 pub(crate) struct GcsStore {
@@ -73,9 +74,9 @@ impl GcsStore {
     /// Reads the state, and notes its generation.
     async fn look(&self) -> Result<(Option<State>, Seen), StoreError> {
         let object = self.config.get(&self.object, Content::State).await.map_err(|e| self.failed("read", &e))?;
-        let (bytes, generation) =
-            object.map_or((Vec::new(), NOTHING.to_owned()), |object| (object.bytes, object.generation));
-        let state = self.codec.read(&bytes).map_err(|source| StoreError::Read { place: self.place(), source })?;
+        let (content, generation) =
+            object.map_or((Body::default(), NOTHING.to_owned()), |object| (object.content, object.generation));
+        let state = self.codec.read_from(content).map_err(|source| StoreError::Read { place: self.place(), source })?;
         let seen = Seen { content: WriteCondition::replacing(state.as_ref()), generation };
         self.session().seen = Some(seen.clone());
         Ok((state, seen))
@@ -93,13 +94,13 @@ impl GcsStore {
     }
 
     /// Replaces the object, if it is the one that the condition speaks of.
-    async fn replace(&self, bytes: &[u8], condition: &WriteCondition) -> Result<String, StoreError> {
+    async fn replace(&self, upload: &Upload, condition: &WriteCondition) -> Result<String, StoreError> {
         let failed = |error: CallError| self.failed("write", &error);
         if *condition == WriteCondition::Any {
-            return self.config.put(&self.object, bytes, None, Content::State).await.map_err(failed);
+            return self.config.put(upload, None).await.map_err(failed);
         }
         let generation = self.generation(condition).await?;
-        let error = match self.config.put(&self.object, bytes, Some(&generation), Content::State).await {
+        let error = match self.config.put(upload, Some(&generation)).await {
             Err(error) if error.is_conflict() => error,
             other => return other.map_err(failed),
         };
@@ -107,8 +108,8 @@ impl GcsStore {
         // Its answer may have been lost on its way, and this is the repetition.
         let stored = self.config.get(&self.object, Content::State).await.map_err(failed)?;
         let found = match stored {
-            Some(stored) if stored.bytes == bytes => return Ok(stored.generation),
-            Some(stored) => match self.codec.read(&stored.bytes) {
+            Some(stored) if stored.content == *upload.content() => return Ok(stored.generation),
+            Some(stored) => match self.codec.read_from(stored.content) {
                 Ok(state) => WriteCondition::replacing(state.as_ref()).to_string(),
                 Err(_) => "something unreadable".to_owned(),
             },
@@ -130,8 +131,9 @@ impl StateStore for GcsStore {
     }
 
     async fn write(&self, state: &State, condition: &WriteCondition) -> Result<(), StoreError> {
-        let bytes = self.codec.write(state).map_err(|source| StoreError::Sealed { place: self.place(), source })?;
-        let generation = self.replace(&bytes, condition).await?;
+        let upload = self.config.upload(&self.object, Content::State, |body| self.codec.write_to(state, body));
+        let upload = upload.map_err(|error| error.at(self.place()))?;
+        let generation = self.replace(&upload, condition).await?;
         self.session().seen = Some(Seen { content: WriteCondition::replacing(Some(state)), generation });
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_session::CallError;
 use state::JournalError;
+use state::body::Bytes;
 use state::journal::object::{JournalObject, StoredJournal};
 
 use crate::objects::{self, Bucket, Object, Replaced};
@@ -58,8 +59,8 @@ impl JournalObject for S3Journal {
     async fn read(&self) -> Result<Option<StoredJournal>, JournalError> {
         let clients = self.service.clients().await?;
         match self.bucket(clients).get(&self.key).await {
-            Ok(Some(Object { bytes, etag, .. })) => {
-                Ok(Some(StoredJournal { bytes, version: etag.unwrap_or_default() }))
+            Ok(Some(Object { content, etag, .. })) => {
+                Ok(Some(StoredJournal { bytes: content.into_bytes(), version: etag.unwrap_or_default() }))
             }
             Ok(None) => Ok(None),
             // Terraform's users often may read and write the state's own object only.
@@ -73,7 +74,11 @@ impl JournalObject for S3Journal {
 
     async fn write(&self, bytes: &[u8], replaced: Option<&str>) -> Result<String, JournalError> {
         let bucket = self.bucket(self.service.clients().await?);
-        match bucket.replace(&self.key, bytes, replaced, None).await.map_err(|error| self.failed("write", &error))? {
+        match bucket
+            .replace(&self.key, Bytes::copy_from_slice(bytes), replaced, None)
+            .await
+            .map_err(|error| self.failed("write", &error))?
+        {
             Replaced::Yes(etag) => self.version(&bucket, etag).await,
             Replaced::No(_) => Err(self.conflict()),
         }

@@ -74,7 +74,7 @@ impl<'a> Locks<'a> {
         taken: &mut Taken,
     ) -> Result<(), LockError> {
         let content = text(info);
-        let error = match bucket.put(name, content.as_bytes(), If::Nothing).await {
+        let error = match bucket.put(name, content.clone().into(), If::Nothing).await {
             Ok(version) => {
                 taken.version = version;
                 return Ok(());
@@ -90,7 +90,7 @@ impl<'a> Locks<'a> {
                 Ok(())
             }
             (Some(holder), Some(version)) if holder.is_as_seen(dead) => {
-                match bucket.put(name, content.as_bytes(), If::Is(&version)).await {
+                match bucket.put(name, content.clone().into(), If::Is(&version)).await {
                     Ok(version) => {
                         *taken = Taken { version, over: true };
                         Ok(())
@@ -168,7 +168,7 @@ impl<'a> Locks<'a> {
         version: &str,
     ) -> Result<Option<String>, LockError> {
         let content = text(info);
-        let error = match bucket.put(name, content.as_bytes(), If::Is(version)).await {
+        let error = match bucket.put(name, content.clone().into(), If::Is(version)).await {
             Ok(version) => return Ok(version),
             Err(error) => error,
         };
@@ -183,7 +183,7 @@ impl<'a> Locks<'a> {
         match (holder, found) {
             // An earlier renewal was done though its answer was lost.
             (Some(holder), Some(found)) if holder.id == info.id => {
-                let put = bucket.put(name, content.as_bytes(), If::Is(&found)).await;
+                let put = bucket.put(name, content.clone().into(), If::Is(&found)).await;
                 put.map_err(|error| self.failed("renew the lock of", &error))
             }
             (holder, _) => Err(LockError::lost_to(holder.as_deref())),
@@ -195,7 +195,7 @@ impl<'a> Locks<'a> {
         let mut holders: Vec<LockInfo> = Vec::new();
         if let Some((bucket, name)) = &self.file {
             let object = bucket.get(name).await.map_err(|error| self.failed("read the lock of", &error))?;
-            holders.extend(object.map(|object| serde_json::from_slice(&object.bytes).unwrap_or_default()));
+            holders.extend(object.map(|object| serde_json::from_reader(object.content).unwrap_or_default()));
         }
         if let Some(table) = &self.table {
             let place = self.service.place(self.object);
@@ -217,7 +217,7 @@ impl<'a> Locks<'a> {
     /// Who holds the lock file, and the version of it.
     async fn holder_of_file(&self, bucket: &Bucket<'_>, name: &str) -> (Option<Box<LockInfo>>, Option<String>) {
         match bucket.get(name).await {
-            Ok(Some(object)) => (serde_json::from_slice(&object.bytes).ok(), object.etag),
+            Ok(Some(object)) => (serde_json::from_reader(object.content).ok(), object.etag),
             _ => (None, None),
         }
     }
@@ -264,7 +264,7 @@ impl<'a> Locks<'a> {
             Ok(None) => return Err(unreadable(&"NoSuchKey: there is no lock")),
             Err(error) => return Err(unreadable(&error)),
         };
-        let holder: Box<LockInfo> = serde_json::from_slice(&object.bytes).map_err(|error| unreadable(&error))?;
+        let holder: Box<LockInfo> = serde_json::from_reader(object.content).map_err(|error| unreadable(&error))?;
         if holder.id.0 != id {
             let reason = format!("lock ID '{id}' does not match the existing lock ID '{}'", holder.id);
             return Err(Refusal { reason, holder: Some(holder) });

@@ -1,17 +1,17 @@
 //! Objects of the bucket, with the encryption, the access list and the checksums that the configuration asks for.
 
+use std::io::Write;
+
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ObjectCannedAcl, ServerSideEncryption};
 use aws_session::{CallError, Cause, call};
+use state::body::{Body, Bytes, LONGEST_STATE};
 
 use crate::config::{Config, Encryption};
 
-/// More than any state has.
-const LONGEST: i64 = 1 << 30;
-
 /// What an object holds.
 pub(crate) struct Object {
-    pub bytes: Vec<u8>,
+    pub content: Body,
     /// The version of the object that this is.
     pub etag: Option<String>,
     /// The checksum of the content that this one has replaced, if whoever wrote it has left it.
@@ -64,16 +64,20 @@ impl Bucket<'_> {
             cause: Cause::Network,
             status: None,
         };
-        if answer.content_length.unwrap_or_default() > LONGEST {
+        if answer.content_length.is_some_and(|length| length.unsigned_abs() > LONGEST_STATE) {
             return Err(broken("the object is larger than any state".to_owned()));
         }
         let replaces = answer.metadata.and_then(|mut metadata| metadata.remove(REPLACES));
-        let bytes = answer.body.collect().await.map_err(|error| broken(aws_session::causes(&error)))?.to_vec();
-        Ok(Some(Object { bytes, etag: answer.e_tag, replaces }))
+        let mut content = Body::default();
+        let mut body = answer.body;
+        while let Some(bytes) = body.try_next().await.map_err(|error| broken(aws_session::causes(&error)))? {
+            content.write_all(&bytes).map_err(|error| broken(error.to_string()))?;
+        }
+        Ok(Some(Object { content, etag: answer.e_tag, replaces }))
     }
 
     /// Writes an object on a condition; its new version.
-    pub(crate) async fn put(&self, key: &str, bytes: &[u8], condition: If<'_>) -> Result<Option<String>, CallError> {
+    pub(crate) async fn put(&self, key: &str, bytes: Bytes, condition: If<'_>) -> Result<Option<String>, CallError> {
         self.put_after(key, bytes, condition, None).await
     }
 
@@ -81,7 +85,7 @@ impl Bucket<'_> {
     pub(crate) async fn put_after(
         &self,
         key: &str,
-        bytes: &[u8],
+        bytes: Bytes,
         condition: If<'_>,
         replaced: Option<&str>,
     ) -> Result<Option<String>, CallError> {
@@ -91,7 +95,7 @@ impl Bucket<'_> {
             .bucket(&self.config.bucket)
             .key(key)
             .content_type("application/json")
-            .body(ByteStream::from(bytes.to_vec()));
+            .body(ByteStream::from(bytes));
         request = match condition {
             If::Anything => request,
             If::Nothing => request.if_none_match("*"),
@@ -121,11 +125,11 @@ impl Bucket<'_> {
     pub(crate) async fn replace(
         &self,
         key: &str,
-        bytes: &[u8],
+        bytes: Bytes,
         seen: Option<&str>,
         replaced: Option<&str>,
     ) -> Result<Replaced, CallError> {
-        let error = match self.put_after(key, bytes, seen.map_or(If::Nothing, If::Is), replaced).await {
+        let error = match self.put_after(key, bytes.clone(), seen.map_or(If::Nothing, If::Is), replaced).await {
             Ok(etag) => return Ok(Replaced::Yes(etag)),
             Err(error) => error,
         };
@@ -135,7 +139,7 @@ impl Bucket<'_> {
         }
         // Its answer may have been lost on its way, and this is the repetition.
         let stored = self.get(key).await?;
-        if let Some(stored) = stored.as_ref().filter(|stored| stored.bytes == bytes) {
+        if let Some(stored) = stored.as_ref().filter(|stored| stored.content == *bytes) {
             return Ok(Replaced::Yes(stored.etag.clone()));
         }
         if is_unknown(&error) && stored.as_ref().and_then(|stored| stored.etag.as_deref()) == seen {

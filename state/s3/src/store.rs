@@ -8,6 +8,7 @@ use aws_session::CallError;
 use md5::{Digest, Md5};
 use state::backend::remote::{JournalFile, check};
 use state::backend::{fence, wait_for_lock};
+use state::body::{Body, Bytes};
 use state::{
     Codec, HeldLock, Journal, JournalError, LockError, LockId, LockInfo, Renewal, State, StateStore, StoreError,
     WriteCondition,
@@ -99,8 +100,8 @@ impl S3Store {
                 Some(table) => table.digest(&self.place()).await.unwrap_or_default(),
                 None => None,
             };
-            let bytes = object.as_ref().map(|object| object.bytes.as_slice()).filter(|bytes| !bytes.is_empty());
-            let found = bytes.map(digest).unwrap_or_default();
+            let content = object.as_ref().map(|object| &object.content).filter(|content| !content.is_empty());
+            let found = content.map(|content| digest(content.chunks())).unwrap_or_default();
             match expected.filter(|expected| is_digest(expected)) {
                 Some(expected) if object.as_ref().is_some_and(|object| object.replaces.as_ref() == Some(&expected)) => {
                     // It is what replaced the one that the table knows: its writer was killed in between, or is at it.
@@ -137,9 +138,9 @@ impl S3Store {
     /// Reads the state, and notes which version of the object it is.
     async fn look(&self) -> Result<(Option<State>, Seen), StoreError> {
         let object = self.fetch().await?;
-        let (bytes, etag) = object.map_or((Vec::new(), None), |object| (object.bytes, object.etag));
-        let digest = etag.as_ref().map(|_| digest(&bytes));
-        let state = self.codec.read(&bytes).map_err(|source| StoreError::Read { place: self.place(), source })?;
+        let (content, etag) = object.map_or((Body::default(), None), |object| (object.content, object.etag));
+        let digest = etag.as_ref().map(|_| digest(content.chunks()));
+        let state = self.codec.read_from(content).map_err(|source| StoreError::Read { place: self.place(), source })?;
         let seen = Seen { content: WriteCondition::replacing(state.as_ref()), etag, digest };
         self.session().seen = Some(seen.clone());
         Ok((state, seen))
@@ -162,7 +163,7 @@ impl S3Store {
     }
 
     /// Replaces the object, if it is the one that the condition speaks of.
-    async fn replace(&self, bytes: &[u8], condition: &WriteCondition) -> Result<Option<String>, StoreError> {
+    async fn replace(&self, bytes: Bytes, condition: &WriteCondition) -> Result<Option<String>, StoreError> {
         let clients = self.service.clients().await?;
         let bucket = self.bucket(clients);
         let failed = |error: CallError| self.failed("write", &error);
@@ -176,10 +177,10 @@ impl S3Store {
         let replaced = bucket.replace(&self.object, bytes, seen.etag.as_deref(), known.as_deref());
         let stored = match replaced.await.map_err(failed)? {
             Replaced::Yes(etag) => return Ok(etag),
-            Replaced::No(stored) => stored.map_or(Vec::new(), |stored| stored.bytes),
+            Replaced::No(stored) => stored.map_or(Body::default(), |stored| stored.content),
         };
         self.session().seen = None;
-        let found = match self.codec.read(&stored) {
+        let found = match self.codec.read_from(stored) {
             Ok(state) => WriteCondition::replacing(state.as_ref()).to_string(),
             Err(_) => "something unreadable".to_owned(),
         };
@@ -195,9 +196,9 @@ impl StateStore for S3Store {
 
     async fn write(&self, state: &State, condition: &WriteCondition) -> Result<(), StoreError> {
         let bytes = self.codec.write(state).map_err(|source| StoreError::Sealed { place: self.place(), source })?;
-        let etag = self.replace(&bytes, condition).await?;
+        let digest = digest([bytes.as_slice()]);
+        let etag = self.replace(bytes.into(), condition).await?;
         // A server that names no versions has to be asked again.
-        let digest = digest(&bytes);
         self.session().seen = etag.map(|etag| Seen {
             content: WriteCondition::replacing(Some(state)),
             etag: Some(etag),
@@ -276,8 +277,10 @@ impl StateStore for S3Store {
     }
 }
 
-fn digest(bytes: &[u8]) -> String {
-    hex::encode(Md5::digest(bytes))
+fn digest<'b>(chunks: impl IntoIterator<Item = &'b [u8]>) -> String {
+    let mut digest = Md5::new();
+    chunks.into_iter().for_each(|chunk| digest.update(chunk));
+    hex::encode(digest.finalize())
 }
 
 /// Whether it is an MD5; anything else in its place is passed over, as in Terraform.

@@ -14,7 +14,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use md5::{Digest, Md5};
 use net::tls::{Tls, TlsOptions};
-use net::{Client, Method, Request, Response, Url};
+use net::{Bytes, Client, Method, Request, Response, Url};
 
 use super::local::DEFAULT_WORKSPACE;
 use super::remote::ArgumentType::{Flag, Number, Text};
@@ -23,6 +23,7 @@ use super::{
     Backend, HeldLock, Lease, LockError, LockId, LockInfo, Renewal, StateStore, StoreClock, StoreError, WriteCondition,
     wait_for_lock,
 };
+use crate::body::{Body, LONGEST_STATE};
 use crate::codec::Codec;
 use crate::journal::{Journal, JournalError};
 use crate::model::State;
@@ -44,9 +45,6 @@ pub(super) const ARGUMENTS: &[Argument] = &[
     argument("update_method", Text, Some("TF_HTTP_UPDATE_METHOD")),
     argument("username", Text, Some("TF_HTTP_USERNAME")),
 ];
-
-/// More than any state has.
-const LONGEST_STATE: u64 = 1 << 30;
 
 /// One state behind an address.
 pub struct HttpBackend {
@@ -196,7 +194,7 @@ impl HttpStore {
     async fn ask_for_lock(&self, info: &LockInfo) -> Result<Answer, LockError> {
         let Some((method, url)) = &self.service.lock else { return Ok(Answer::Taken) };
         let body = serde_json::to_vec(info).unwrap_or_default();
-        let response = self.service.send(method, url, Some(&body), "lock").await?;
+        let response = self.service.send(method, url, Some(body.into()), "lock").await?;
         match response.status {
             200..=204 => Ok(Answer::Taken),
             409 | 423 => {
@@ -210,7 +208,7 @@ impl HttpStore {
     async fn release(&self, info: &LockInfo) -> Result<(), LockError> {
         let Some((method, url)) = &self.service.unlock else { return Ok(()) };
         let body = serde_json::to_vec(info).unwrap_or_default();
-        let response = self.service.send(method, url, Some(&body), "unlock").await?;
+        let response = self.service.send(method, url, Some(body.into()), "unlock").await?;
         match response.status {
             200..=204 => Ok(()),
             status => Err(self.service.refused("unlock", status).into()),
@@ -229,11 +227,12 @@ impl StateStore for HttpStore {
             status => return Err(service.refused("read", status)),
         }
         let expected = response.header("content-md5").map(str::to_owned);
-        let bytes = response.bytes(LONGEST_STATE).await.map_err(|error| service.failed("read", &error))?;
-        if expected.is_some_and(|expected| expected != BASE64_STANDARD.encode(Md5::digest(&bytes))) {
+        let mut body = Body::default();
+        response.write_to(&mut body, LONGEST_STATE).await.map_err(|error| service.failed("read", &error))?;
+        if expected.is_some_and(|expected| expected != digest(body.chunks())) {
             return Err(service.remote("read", "the answer was damaged on its way".to_owned()));
         }
-        self.codec.read(&bytes).map_err(|source| StoreError::Read { place: service.place(), source })
+        self.codec.read_from(body).map_err(|source| StoreError::Read { place: service.place(), source })
     }
 
     async fn write(&self, state: &State, condition: &WriteCondition) -> Result<(), StoreError> {
@@ -247,7 +246,7 @@ impl StateStore for HttpStore {
             url.query_pairs_mut().append_pair("ID", &id);
         }
         let body = self.codec.write(state).map_err(|source| StoreError::Sealed { place: service.place(), source })?;
-        let response = service.send(&service.update_method, &url, Some(&body), "write").await?;
+        let response = service.send(&service.update_method, &url, Some(body.into()), "write").await?;
         match response.status {
             200 | 201 | 204 => Ok(()),
             status => Err(service.refused("write", status)),
@@ -395,7 +394,7 @@ impl Service {
         &self,
         method: &Method,
         url: &Url,
-        body: Option<&[u8]>,
+        body: Option<Bytes>,
         action: &'static str,
     ) -> Result<Response, StoreError> {
         let mut request = Request::new(method.clone(), url.clone());
@@ -404,9 +403,9 @@ impl Service {
             request = request.basic(user, password).map_err(failed)?;
         }
         if let Some(body) = body {
-            let digest = BASE64_STANDARD.encode(Md5::digest(body));
+            let digest = digest([&*body]);
             request = request.header("content-type", "application/json").map_err(failed)?;
-            request = request.header("content-md5", &digest).map_err(failed)?.body(body.to_vec());
+            request = request.header("content-md5", &digest).map_err(failed)?.body(body);
         }
         let mut pause = self.shortest_wait;
         for attempt in 0..=self.retries {
@@ -424,6 +423,12 @@ impl Service {
         }
         Err(self.remote(action, "no attempt was made".to_owned()))
     }
+}
+
+fn digest<'b>(chunks: impl IntoIterator<Item = &'b [u8]>) -> String {
+    let mut digest = Md5::new();
+    chunks.into_iter().for_each(|chunk| digest.update(chunk));
+    BASE64_STANDARD.encode(digest.finalize())
 }
 
 /// Whether a status may be another one next time.

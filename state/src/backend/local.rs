@@ -32,7 +32,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{HeldLock, LockError, LockId, LockInfo, StateStore, StoreError, WriteCondition, wait_for_lock};
-use crate::codec::{Codec, SealError};
+use crate::codec::{Codec, WriteError};
 use crate::files;
 use crate::journal::local::LocalJournal;
 use crate::journal::{Journal, JournalError};
@@ -50,6 +50,9 @@ const STATE_FILE: &str = "terraform.tfstate";
 /// How often, and how long after each other, a file is looked at that another program may be writing.
 const LOOKS: usize = 10;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+
+/// How much is copied at once.
+const CHUNK: usize = 256 << 10;
 
 /// A byte that no JSON text begins with.
 const UNREADABLE: u8 = b'!';
@@ -151,6 +154,7 @@ struct Inner {
 #[derive(Default)]
 struct Session {
     lock: Option<Held>,
+    seen: Option<Seen>,
     written: bool,
     backed_up: bool,
     journal: Option<Arc<LocalJournal>>,
@@ -160,6 +164,34 @@ struct Held {
     id: LockId,
     file: File,
     created: bool,
+}
+
+/// What was found in the file that is written, with its lock held. As long as the file has the same version, it need not be
+/// read again.
+struct Seen {
+    content: WriteCondition,
+    version: Version,
+}
+
+/// What tells one content of a file from another one: a write changes the times.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Version {
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Version {
+    fn of(file: &File) -> io::Result<Version> {
+        let metadata = file.metadata()?;
+        Ok(Version {
+            inode: metadata.ino(),
+            length: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
 }
 
 impl LocalStore {
@@ -271,61 +303,72 @@ impl Inner {
     /// Without the lock, another program may be writing the file. We do that so that no reader notices; Terraform empties the
     /// file first, so that nothing, or something unreadable, is looked at again.
     fn read(&self) -> Result<Option<State>, StoreError> {
-        let session = self.session();
-        let mut stored = self.stored(&session);
+        let mut session = self.session();
+        let mut stored = self.stored(&mut session);
         for _ in 0..LOOKS {
             let odd = matches!(stored, Ok(None) | Err(StoreError::Read { .. }));
             if !odd || session.lock.is_some() || !self.is_locked_by_another() {
                 break;
             }
             std::thread::sleep(BETWEEN_LOOKS);
-            stored = self.stored(&session);
+            stored = self.stored(&mut session);
         }
         stored
     }
 
     /// The snapshot to start from, or after a write the one written.
-    fn stored(&self, session: &Session) -> Result<Option<State>, StoreError> {
-        if !session.written && self.paths.read != self.paths.write {
+    fn stored(&self, session: &mut Session) -> Result<Option<State>, StoreError> {
+        if self.starts_elsewhere(session) {
             let path = &self.paths.read;
-            let bytes = files::read(path).map_err(io_error("read", path))?.unwrap_or_default();
-            return self.codec.read(&bytes).map_err(|source| read_error(path, source));
+            return self.read_file(path)?.map_err(|source| read_error(path, source));
         }
         self.newest(session)
     }
 
+    fn starts_elsewhere(&self, session: &Session) -> bool {
+        !session.written && self.paths.read != self.paths.write
+    }
+
     /// The newest complete snapshot at the path that is written: the file's, or the redo file's if a write is under
     /// way or was cut off.
-    fn newest(&self, session: &Session) -> Result<Option<State>, StoreError> {
+    fn newest(&self, session: &mut Session) -> Result<Option<State>, StoreError> {
         let path = &self.paths.write;
-        let read = || self.content(session.lock.as_ref());
-        let mut state = self.codec.read(&read()?);
+        session.seen = None;
+        let held = session.lock.as_ref();
+        let version = held.map(|held| Version::of(&held.file)).transpose().map_err(io_error("inspect", path))?;
+        let mut state = self.content(held)?;
         if let Some(redo) = self.unfinished(&state)? {
             return Ok(Some(redo));
         }
         if state.is_err() {
             // A writer may have finished between our two looks; then the file is in order now.
-            state = self.codec.read(&read()?);
+            state = self.content(held)?;
         }
-        state.map_err(|source| read_error(path, source))
+        let state = state.map_err(|source| read_error(path, source))?;
+        session.seen = version.map(|version| Seen { content: WriteCondition::replacing(state.as_ref()), version });
+        Ok(state)
     }
 
-    /// The bytes of the file that is written. With the lock held they come through its descriptor: where there are only
+    /// What is in the file that is written. With the lock held it is read through its descriptor: where there are only
     /// record locks, closing another one would drop the lock.
-    fn content(&self, held: Option<&Held>) -> Result<Vec<u8>, StoreError> {
+    fn content(&self, held: Option<&Held>) -> Result<Result<Option<State>, ReadError>, StoreError> {
         let path = &self.paths.write;
-        match held {
-            Some(held) => read_all(&held.file),
-            None => files::read(path).map(Option::unwrap_or_default),
-        }
-        .map_err(io_error("read", path))
+        let Some(Held { file, .. }) = held else { return self.read_file(path) };
+        from_start(file).map_err(io_error("read", path))?;
+        Ok(self.codec.read_from(file))
+    }
+
+    fn read_file(&self, path: &Path) -> Result<Result<Option<State>, ReadError>, StoreError> {
+        Ok(match files::open(path).map_err(io_error("read", path))? {
+            Some(file) => self.codec.read_from(file),
+            None => Ok(None),
+        })
     }
 
     /// The redo file's snapshot, if it is newer than the file's. Terraform may have written after a crash; its snapshot
     /// has the same serial as ours or a later one, and wins (the journal still holds what ours knew).
     fn unfinished(&self, current: &Result<Option<State>, ReadError>) -> Result<Option<State>, StoreError> {
-        let Some(bytes) = files::read(&self.redo).map_err(io_error("read", &self.redo))? else { return Ok(None) };
-        let redo = self.codec.read(&bytes).map_err(|source| read_error(&self.redo, source))?;
+        let redo = self.read_file(&self.redo)?.map_err(|source| read_error(&self.redo, source))?;
         let Some(redo) = redo else { return Ok(None) };
         let newer = match current {
             Ok(Some(current)) => current.lineage == redo.lineage && current.serial < redo.serial,
@@ -335,19 +378,29 @@ impl Inner {
         Ok(newer.then_some(redo))
     }
 
+    /// What is in the file that is written, if that is known without reading it.
+    fn seen<'s>(&self, session: &'s Session) -> Option<&'s WriteCondition> {
+        let (held, seen) = (session.lock.as_ref()?, session.seen.as_ref()?);
+        let same = Version::of(&held.file).is_ok_and(|version| version == seen.version) && !self.redo.exists();
+        same.then_some(&seen.content)
+    }
+
+    /// Refuses a write whose condition does not hold.
+    fn check(&self, session: &mut Session, condition: &WriteCondition) -> Result<(), StoreError> {
+        if *condition == WriteCondition::Any {
+            return Ok(());
+        }
+        if !self.starts_elsewhere(session) && self.seen(session) == Some(condition) {
+            return Ok(());
+        }
+        let stored = self.stored(session)?;
+        super::remote::check(condition, stored.as_ref(), &self.paths.write.display().to_string())
+    }
+
     fn write(&self, state: &State, condition: &WriteCondition) -> Result<(), StoreError> {
         let mut session = self.session();
         let path = &self.paths.write;
-        if *condition != WriteCondition::Any {
-            let stored = self.stored(&session)?;
-            if !condition.holds(stored.as_ref()) {
-                return Err(StoreError::Conflict {
-                    place: path.display().to_string(),
-                    expected: condition.to_string(),
-                    found: WriteCondition::replacing(stored.as_ref()).to_string(),
-                });
-            }
-        }
+        self.check(&mut session, condition)?;
         let unlocked;
         let file = match &session.lock {
             Some(held) => &held.file,
@@ -357,33 +410,50 @@ impl Inner {
             }
         };
         if !session.backed_up {
-            self.back_up(file, state)?;
+            self.back_up(file, self.seen(&session), state)?;
         }
-        let bytes = &self.codec.write(state).map_err(sealed_error(path))?;
-        files::replace(&self.redo, bytes).map_err(io_error("write", &self.redo))?;
-        overwrite(file, path, bytes).map_err(|source| StoreError::Unfinished {
-            path: path.clone(),
-            redo: self.redo.clone(),
-            source,
-        })?;
+        self.put(&self.redo, state)?;
+        overwrite(file, path, &self.redo).map_err(self.cut_off())?;
         files::remove(&self.redo).map_err(io_error("remove", &self.redo))?;
+        let version = Version::of(file).map_err(io_error("inspect", path))?;
+        session.seen = Some(Seen { content: WriteCondition::replacing(Some(state)), version });
         session.written = true;
         session.backed_up = true;
         Ok(())
     }
 
+    fn cut_off(&self) -> impl FnOnce(io::Error) -> StoreError {
+        |source| StoreError::Unfinished { path: self.paths.write.clone(), redo: self.redo.clone(), source }
+    }
+
+    /// Writes a snapshot beside the file that is locked.
+    fn put(&self, path: &Path, state: &State) -> Result<(), StoreError> {
+        let written = files::replace_with(path, |file| self.codec.write_to(state, file));
+        written.map_err(|error: WriteError| error.at(path.display().to_string()))
+    }
+
     /// Keeps what the first write of a run replaces, if it is a readable state: a backup is never overwritten by damage, and
     /// is as secret as the state.
-    fn back_up(&self, file: &File, new: &State) -> Result<(), StoreError> {
+    fn back_up(&self, file: &File, seen: Option<&WriteCondition>, new: &State) -> Result<(), StoreError> {
         let Some(backup) = &self.paths.backup else { return Ok(()) };
-        let mut old = read_all(file).map_err(io_error("read", &self.paths.write))?;
-        let Ok(Some(state)) = self.codec.read(&old) else { return Ok(()) };
-        if self.codec.is_outdated() {
-            old = self.codec.write(&state).map_err(sealed_error(backup))?;
-        } else if state == *new {
+        let path = &self.paths.write;
+        let is_another = seen.is_some_and(|seen| !seen.holds(Some(new)));
+        if !is_another || self.codec.is_outdated() {
+            from_start(file).map_err(io_error("read", path))?;
+            let Ok(Some(state)) = self.codec.read_from(file) else { return Ok(()) };
+            if self.codec.is_outdated() {
+                return self.put(backup, &state);
+            }
+            if state == *new {
+                return Ok(());
+            }
+        }
+        if seen == Some(&WriteCondition::Absent) {
             return Ok(());
         }
-        files::replace(backup, &old).map_err(io_error("write", backup))
+        from_start(file).map_err(io_error("read", path))?;
+        let mut source: &File = file;
+        files::replace_with(backup, |copy| io::copy(&mut source, copy).map(drop)).map_err(io_error("write", backup))
     }
 
     /// Opens the state file, making it and its folder if need be; whether it was made.
@@ -446,14 +516,8 @@ impl Inner {
         if !self.redo.exists() {
             return Ok(());
         }
-        let current = self.content(Some(held))?;
-        if let Some(redo) = self.unfinished(&self.codec.read(&current))? {
-            let bytes = self.codec.write(&redo).map_err(sealed_error(path))?;
-            overwrite(&held.file, path, &bytes).map_err(|source| StoreError::Unfinished {
-                path: path.clone(),
-                redo: self.redo.clone(),
-                source,
-            })?;
+        if self.unfinished(&self.content(Some(held))?)?.is_some() {
+            overwrite(&held.file, path, &self.redo).map_err(self.cut_off())?;
         }
         files::remove(&self.redo).map_err(io_error("remove", &self.redo))
     }
@@ -498,20 +562,15 @@ impl Inner {
     }
 }
 
-fn sealed_error(path: &Path) -> impl FnOnce(SealError) -> StoreError {
-    let place = path.display().to_string();
-    |source| StoreError::Sealed { place, source }
-}
-
 fn read_error(path: &Path, source: ReadError) -> StoreError {
-    StoreError::Read { place: path.display().to_string(), source }
+    match source {
+        ReadError::Source(source) => io_error("read", path)(source),
+        source => StoreError::Read { place: path.display().to_string(), source },
+    }
 }
 
-fn read_all(mut file: &File) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.rewind()?;
-    file.read_to_end(&mut bytes)?;
-    Ok(bytes)
+fn from_start(mut file: &File) -> io::Result<()> {
+    file.rewind()
 }
 
 /// The system's message without its number, in Go's lower case.
@@ -521,14 +580,23 @@ fn reason(error: &io::Error) -> String {
 }
 
 /// Steps 2 to 4 of the protocol above.
-fn overwrite(file: &File, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let Some((first, rest)) = bytes.split_first() else { return Ok(()) };
+fn overwrite(file: &File, path: &Path, redo: &Path) -> io::Result<()> {
+    let mut source = File::open(redo)?;
+    let mut first = [0];
+    source.read_exact(&mut first)?;
     files::write_at(file, path, &[UNREADABLE], 0)?;
     files::sync(file, path)?;
-    files::write_at(file, path, rest, 1)?;
-    files::set_len(file, path, bytes.len() as u64)?;
+    let mut chunk = vec![0; CHUNK];
+    let mut length = 1;
+    loop {
+        let read = source.read(&mut chunk)?;
+        let Some(bytes) = chunk.get(..read).filter(|bytes| !bytes.is_empty()) else { break };
+        files::write_at(file, path, bytes, length)?;
+        length += read as u64;
+    }
+    files::set_len(file, path, length)?;
     files::sync(file, path)?;
-    files::write_at(file, path, &[*first], 0)?;
+    files::write_at(file, path, &first, 0)?;
     files::sync(file, path)
 }
 
