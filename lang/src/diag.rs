@@ -53,6 +53,7 @@ struct Inner {
     values: Vec<(String, Value)>,
     cause: Cause,
     call: Option<FailedCall>,
+    attempts: Diagnostics,
 }
 
 impl Diagnostic {
@@ -77,6 +78,7 @@ impl Diagnostic {
             values: Vec::new(),
             cause: Cause::Other,
             call: None,
+            attempts: Diagnostics::new(),
         }))
     }
 
@@ -141,6 +143,20 @@ impl Diagnostic {
         self
     }
 
+    /// Sets what came of the attempts of which one would have been enough. The detail names each, as [`Diagnostic::attempt`]
+    /// words it without a place.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: Diagnostics) -> Diagnostic {
+        self.0.attempts = attempts;
+        self
+    }
+
+    /// How a detail names an attempt, with the words for its place and its own detail.
+    pub fn attempt(&self, place: Option<&str>, detail: &str) -> String {
+        let place = place.map(|place| format!(" (at {place})")).unwrap_or_default();
+        format!("- {}{place}\n  {detail}\n", self.summary())
+    }
+
     /// The same as an error.
     #[must_use]
     pub fn as_error(mut self) -> Diagnostic {
@@ -191,6 +207,11 @@ impl Diagnostic {
     /// What in these values is the mistake.
     pub fn cause(&self) -> Cause {
         self.0.cause
+    }
+
+    /// What came of attempts of which one would have been enough.
+    pub fn attempts(&self) -> &Diagnostics {
+        &self.0.attempts
     }
 
     /// The call that failed.

@@ -97,7 +97,7 @@ pub fn document(diagnostic: &Diagnostic, sources: &Sources) -> DiagnosticDocumen
     let mut document = DiagnosticDocument {
         severity,
         summary: diagnostic.summary().to_owned(),
-        detail: diagnostic.detail().to_owned(),
+        detail: detail(diagnostic, sources),
         address: diagnostic.address().map(str::to_owned),
         range: None,
         snippet: None,
@@ -122,6 +122,29 @@ pub fn document(diagnostic: &Diagnostic, sources: &Sources) -> DiagnosticDocumen
     document.snippet = Some(snippet(diagnostic, &source, start, end));
     document.range = Some(RangeDocument { filename, start, end });
     document
+}
+
+/// The detail with the places of the attempts that it names.
+fn detail(diagnostic: &Diagnostic, sources: &Sources) -> String {
+    let mut out = String::new();
+    let mut rest = diagnostic.detail();
+    for attempt in diagnostic.attempts() {
+        let bare = attempt.attempt(None, attempt.detail());
+        let Some((before, after)) = rest.split_once(bare.as_str()) else { continue };
+        out.push_str(before);
+        out.push_str(&attempt.attempt(place(attempt, sources).as_deref(), &detail(attempt, sources)));
+        rest = after;
+    }
+    out + rest
+}
+
+/// `main.tf:1,2-3`, in columns; `main.tf:1,2-3,4` over lines.
+fn place(diagnostic: &Diagnostic, sources: &Sources) -> Option<String> {
+    let subject = diagnostic.subject()?;
+    let source = sources.get(subject.file)?;
+    let (start, end) = (source.position(subject.start), source.position(subject.end));
+    let last = if start.line == end.line { String::new() } else { format!("{},", end.line) };
+    Some(format!("{}:{},{}-{last}{}", source.name.display(), start.line, start.column, end.column))
 }
 
 fn snippet(diagnostic: &Diagnostic, source: &Source, start: Point, end: Point) -> Snippet {

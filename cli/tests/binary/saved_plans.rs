@@ -115,3 +115,15 @@ fn ephemeral_variables_of_a_plan_are_given_again_and_no_others() {
     let applied = folder.run(&["apply", "-no-color", "-var=e=3", "p"]);
     assert!(applied.status.success(), "{}", text(&applied));
 }
+
+#[test]
+fn a_plan_that_can_not_be_written_leaves_nothing() {
+    let folder = pair();
+    std::fs::create_dir(folder.path("taken")).unwrap();
+    let names = |folder: &Folder| -> std::collections::BTreeSet<_> {
+        std::fs::read_dir(folder.path(".")).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    };
+    let before = names(&folder);
+    assert_eq!(folder.run(&["plan", "-out=taken"]).status.code(), Some(1));
+    assert_eq!(names(&folder), before);
+}

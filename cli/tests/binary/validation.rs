@@ -72,3 +72,20 @@ fn a_pattern_that_can_not_be_read_is_told_as_by_go() {
     let told = "Call to function \"replace\" failed: error parsing regexp: missing closing ): `(`.";
     assert_eq!(document["diagnostics"][0]["detail"], told);
 }
+
+#[test]
+fn failed_attempts_are_told_with_their_places() {
+    let folder = Folder::new(
+        "locals {\n  o = { a = 1 }\n}\noutput \"a\" {\n  value = try(local.o.b, try(local.o[\n    \"c\"], upper()))\n}\n",
+    );
+    let document: serde_json::Value = serde_json::from_str(&text(&folder.run(&["validate", "-json"]))).unwrap();
+    assert_eq!(
+        document["diagnostics"][0]["detail"],
+        "Call to function \"try\" failed: no expression succeeded:\n- Unsupported attribute (at main.tf:5,22-24)\n  This object does \
+         not have an attribute named \"b\".\n- Error in function call (at main.tf:5,26-30)\n  Call to function \"try\" failed: no \
+         expression succeeded:\n- Invalid index (at main.tf:5,37-6,9)\n  The given key does not identify an element in this \
+         collection value.\n- Not enough function arguments (at main.tf:6,17-18)\n  Function \"upper\" expects 1 argument(s). \
+         Missing value for \"str\".\n\nAt least one expression must produce a successful result.\n\nAt least one expression must \
+         produce a successful result."
+    );
+}

@@ -166,11 +166,10 @@ impl Env<'_> {
         let message = if failures.is_empty() {
             "at least one argument is required".to_owned()
         } else {
-            let lines: String =
-                failures.iter().map(|failure| format!("- {}\n  {}\n", failure.summary(), failure.detail())).collect();
+            let lines: String = failures.iter().map(|failure| failure.attempt(None, failure.detail())).collect();
             format!("no expression succeeded:\n{lines}\nAt least one expression must produce a successful result")
         };
-        diagnostics.push(report.failed(&message));
+        diagnostics.push(report.failed(&message).with_attempts(failures));
         Value::dynamic()
     }
 

@@ -3,8 +3,7 @@
 //! Renewing a lease writes the object anew, on the condition that it is the one that was written last, and so changes the id. The
 //! time of a renewal is the one that the service notes, so that a lock is as good as renewed when it has been made.
 
-use std::time::Instant;
-
+use state::backend::Moment;
 use state::{LockError, LockId, LockInfo, StoreError};
 
 use crate::config::Config;
@@ -27,11 +26,11 @@ pub(crate) struct Held {
     /// The generation that it has now.
     generation: String,
     /// When it was made or last renewed.
-    since: Instant,
+    since: Moment,
 }
 
 impl Held {
-    fn new(info: LockInfo, generation: String, since: Instant) -> Held {
+    fn new(info: LockInfo, generation: String, since: Moment) -> Held {
         Held { id: LockId(generation.clone()), info, generation, since }
     }
 }
@@ -68,7 +67,7 @@ impl Lock<'_> {
 
     /// One attempt to take it. `dead`: a lock that may be replaced if it is still exactly as it was seen. Whether it was.
     pub(crate) async fn take(self, info: LockInfo, dead: Option<&LockInfo>) -> Result<(Held, bool), LockError> {
-        let since = Instant::now();
+        let since = Moment::now();
         if let Some(dead) = dead {
             match self.put(&info, &dead.id.0).await {
                 Ok(generation) => return Ok((Held::new(info, generation, since), true)),
@@ -103,7 +102,7 @@ impl Lock<'_> {
             return Ok(Some(held.clone()));
         }
         let info = LockInfo { lease: Some(lease.renewed(None)), ..held.info.clone() };
-        let since = Instant::now();
+        let since = Moment::now();
         let renewed = |generation| Some(Held { id: held.id.clone(), info: info.clone(), generation, since });
         match self.put(&info, &held.generation).await {
             Ok(generation) => return Ok(renewed(generation)),

@@ -2,21 +2,22 @@
 //! store see the same clock of it.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 
+use super::Moment;
+
 /// A store's clock, as its last answer told it.
 #[derive(Debug, Default)]
-pub struct StoreClock(Mutex<Option<(Timestamp, Instant)>>);
+pub struct StoreClock(Mutex<Option<(Timestamp, Moment)>>);
 
 impl StoreClock {
     /// Takes note of an answer's `Date`; anything unreadable is passed over.
     pub fn told(&self, date: &str) {
         const DATES: DateTimeParser = DateTimeParser::new();
         if let Ok(time) = DATES.parse_timestamp(date) {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((time, Instant::now()));
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((time, Moment::now()));
         }
     }
 

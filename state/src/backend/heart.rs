@@ -1,12 +1,12 @@
 //! The heartbeat of a lock: renews its lease, and notices when it is lost.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use super::{LockError, LockId, Renewal, StateStore};
+use super::{LockError, LockId, Moment, Renewal, StateStore};
 
 /// Renews a lock's lease four times within its length, until it is stopped or the lock is lost.
 pub struct Heart {
@@ -27,7 +27,7 @@ struct Shared {
 #[derive(Clone)]
 enum Pulse {
     /// The lease began then.
-    Renewed(Instant),
+    Renewed(Moment),
     /// The lock holds without renewals.
     Steady,
     Lost(LostLock),
@@ -38,7 +38,7 @@ enum Pulse {
 pub struct LostLock {
     /// What became of it.
     pub reason: String,
-    since: Instant,
+    since: Moment,
 }
 
 impl Heart {
@@ -48,7 +48,7 @@ impl Heart {
             store,
             id,
             lease,
-            pulse: watch::Sender::new(Pulse::Renewed(Instant::now())),
+            pulse: watch::Sender::new(Pulse::Renewed(Moment::now())),
             stopped: Notify::new(),
             renewing: tokio::sync::Mutex::default(),
         });
@@ -103,10 +103,10 @@ impl Heart {
     /// # Errors
     /// That time has passed.
     pub async fn bounded<T>(&self, work: impl Future<Output = T>) -> Result<T, LostLock> {
-        let begun = Instant::now();
+        let begun = Moment::now();
         let over = async {
             let lost = self.lost().await;
-            tokio::time::sleep_until((lost.since.max(begun) + self.shared.lease).into()).await;
+            tokio::time::sleep(self.shared.lease.saturating_sub(lost.since.max(begun).elapsed())).await;
             lost
         };
         tokio::select! {
@@ -141,7 +141,7 @@ impl Shared {
     }
 
     /// Whether the lease is the one that began then.
-    fn is_still(&self, before: Instant) -> bool {
+    fn is_still(&self, before: Moment) -> bool {
         matches!(self.pulse(), Pulse::Renewed(at) if at == before)
     }
 
@@ -160,12 +160,12 @@ impl Shared {
     }
 
     /// Renews the lease that began at `before`, unless that was done meanwhile.
-    async fn renew(&self, before: Instant) {
+    async fn renew(&self, before: Moment) {
         let _guard = self.renewing.lock().await;
         if !self.is_still(before) {
             return;
         }
-        let begun = Instant::now();
+        let begun = Moment::now();
         // A store that does not answer any more must not keep its holder believing.
         let patience = self.lease.saturating_sub(before.elapsed()).max(self.lease / 8);
         let reason = match tokio::time::timeout(patience, self.store.renew(&self.id)).await {
@@ -184,7 +184,7 @@ impl Shared {
             }
             Err(_) => format!("the lock could not be renewed for {} seconds: no answer", before.elapsed().as_secs()),
         };
-        self.pulse.send_replace(Pulse::Lost(LostLock { reason, since: Instant::now() }));
+        self.pulse.send_replace(Pulse::Lost(LostLock { reason, since: Moment::now() }));
     }
 }
 

@@ -6,6 +6,7 @@ mod heart;
 pub mod http;
 pub mod local;
 mod locks;
+mod moment;
 pub mod pg;
 mod pg_journal;
 pub mod remote;
@@ -21,6 +22,7 @@ pub use clock::StoreClock;
 pub use fence::fence;
 pub use heart::{Heart, LostLock};
 pub use locks::{HeldLock, Lease, LockError, LockId, LockInfo, Renewal};
+pub use moment::Moment;
 pub use waiting::wait_for_lock;
 
 use crate::codec::SealError;

@@ -3,6 +3,7 @@
 mod example;
 mod locks;
 mod planner;
+mod states;
 
 use localstack_tests::{HarnessError, Outcome, Tool};
 
@@ -29,6 +30,7 @@ enum Subject {
     /// Plan, apply and plan again examples/eks on the local emulator
     Example,
     Planner(planner::Arguments),
+    States(states::Arguments),
     /// Applies of disjoint parts of one state in PostgreSQL, one after the other and side by side
     Locks,
     /// Parsing, formatting and evaluation, in a release build of the language alone; compares with hcl-edit, too
@@ -41,6 +43,7 @@ pub fn run(arguments: &Arguments) -> Result<(), TaskError> {
     match &arguments.subject {
         None | Some(Subject::Example) => example::run(&binary()?, arguments.runs),
         Some(Subject::Planner(planner)) => planner::run(&binary()?, arguments.runs, planner),
+        Some(Subject::States(states)) => states::run(&binary()?, states),
         Some(Subject::Locks) => locks::run(&binary()?),
         Some(Subject::Lang) => {
             process::succeed(&mut process::cargo(&["bench", "--quiet", "--package", "lang", "--bench", "speed"]))
