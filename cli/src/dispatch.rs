@@ -83,6 +83,13 @@ async fn command(arguments: Vec<String>, environment: Environment, mut ui: Ui, p
     if name == "help" {
         return help(tail, ui, environment, providers).await;
     }
+    let name = if name == "env" {
+        // Its name until Terraform 0.10.
+        ui.print(DEPRECATED_ENV);
+        &"workspace".to_owned()
+    } else {
+        name
+    };
     let (name, tail) = match tail.split_first() {
         Some((sub, tail)) if GROUPS.contains(&name.as_str()) && !sub.starts_with('-') => {
             (format!("{name} {sub}"), tail)
@@ -341,6 +348,16 @@ async fn dispatch(
             let subcommand = name.rsplit(' ').next().unwrap_or_default();
             workspace::run(&session(ui), subcommand, &args).await
         }
+        group if group.starts_with("providers ") => {
+            ui.eprint("Too many command line arguments. Did you mean to use -chdir?\n");
+            Exit::Failure
+        }
+        "push" => {
+            let detail = "This command was for Terraform Enterprise v1, which is no longer there. Send configurations to later \
+                          versions by their API.";
+            ui.error("Command \"terraform push\" is no longer supported", detail);
+            Exit::Failure
+        }
         group if GROUPS.iter().any(|g| group.split(' ').next() == Some(g)) => {
             ui.print(match group.split(' ').next() {
                 Some("state") => include_str!("commands/usage/state.txt"),
@@ -363,6 +380,17 @@ async fn dispatch(
         }
     })
 }
+
+const DEPRECATED_ENV: &str = "Warning: the \"terraform env\" family of commands is deprecated.
+
+\"Workspace\" is now the preferred term for what earlier Terraform versions
+called \"environment\", to reduce ambiguity caused by the latter term colliding
+with other concepts.
+
+The \"terraform workspace\" commands should be used instead. \"terraform env\"
+will be removed in a future Terraform version.
+
+";
 
 const METADATA_USAGE: &str = "Usage: terraform [global options] metadata <subcommand> [options] [args]
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use config::loader::{ConfigFiles, load_module, manifest_path};
 use config::module::Module;
 use config::test_file::TestFile;
-use config::{ModuleManifest, load_config};
+use config::{ModuleManifest, load_config_of};
 use lang::addr::ModulePath;
 use lang::functions::CallContext;
 use lang::{Diagnostic, Diagnostics, Sources};
@@ -113,7 +113,7 @@ impl Session {
 
     /// Reads the configuration of a directory.
     pub fn load_from(&self, root: &Path) -> (Option<Workspace>, Diagnostics) {
-        let (module, diagnostics) = load_config(&self.sources, root, &self.manifest());
+        let (module, diagnostics) = load_config_of(&self.sources, Path::new("."), root, &self.manifest());
         let workspace = module.map(|config| self.workspace(config));
         (workspace, diagnostics)
     }
@@ -280,20 +280,21 @@ impl Session {
     }
 
     /// The state's place. `-state` and its like are for files alone, and mean nothing elsewhere. As in Terraform, a
-    /// service's workspace begins to exist when its state is first asked for.
+    /// workspace begins to exist when its state is first asked for.
     async fn store(&self, path: Option<&str>, out: Option<&StateOutArgs>) -> Result<Arc<dyn StateStore>, Diagnostics> {
-        match self.backend()? {
+        let place = self.backend()?;
+        let workspace = self.workspace_name();
+        if workspace != DEFAULT_WORKSPACE && path.is_none() {
+            let failed = |error: StoreError| Diagnostic::error("Error loading state", chain(&error));
+            place.backend().create_workspace(&workspace).await.map_err(failed)?;
+        }
+        match place {
             Place::Local(backend) => {
                 Ok(Arc::new(LocalStore::with_codec(self.paths(&backend, path, out), &backend.codec)))
             }
             Place::Remote(backend) => {
                 let failed = |error: StoreError| Diagnostic::error("Error loading state", chain(&error));
-                let workspace = self.workspace_name();
-                let store = backend.store(&workspace).map_err(failed)?;
-                if workspace != DEFAULT_WORKSPACE {
-                    backend.create_workspace(&workspace).await.map_err(failed)?;
-                }
-                Ok(store)
+                Ok(backend.store(&workspace).map_err(failed)?)
             }
         }
     }
@@ -405,7 +406,7 @@ impl Opened {
 }
 
 /// What names of workspaces are like.
-pub const WORKSPACE_NAMES: &str =
+const WORKSPACE_NAMES: &str =
     "The name must contain only URL safe\ncharacters, contain no path separators, and not be an empty string.";
 
 /// Whether a workspace may have this name.

@@ -1,7 +1,7 @@
 //! Addresses that users give: `-target`, `-replace`, arguments of the state commands.
 
 use lang::addr::ResourceInstance;
-use lang::addr_parse::AddressError;
+use lang::addr_parse::{AddressError, AddressErrorKind};
 use lang::{Diagnostic, Diagnostics, Sources};
 use planner::Target;
 
@@ -22,11 +22,41 @@ pub fn parse_instance(text: &str) -> Result<ResourceInstance, Diagnostics> {
 
 fn invalid(text: &str, error: &AddressError) -> Diagnostics {
     match lang::syntax::parse_traversal(&Sources::new(), "", text) {
-        Ok(_) => Diagnostic::error("Invalid address", error.to_string()).into(),
+        Ok(_) => Diagnostic::error("Invalid address", worded(error)).into(),
         // Where it is no traversal at all, the language's own message tells more; its place is in no file.
         Err(problems) => {
             problems.iter().map(|problem| Diagnostic::error(problem.summary(), problem.detail())).collect()
         }
+    }
+}
+
+/// The error of a text that is a traversal, in Terraform's words.
+fn worded(error: &AddressError) -> String {
+    let before = error.input.get(..error.offset).unwrap_or_default();
+    let after = error.input.get(error.offset..).unwrap_or_default();
+    let ends_with_module = before.strip_suffix("module").is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    match error.kind {
+        AddressErrorKind::Truncated | AddressErrorKind::ExpectedName | AddressErrorKind::ExpectedDot
+            if ends_with_module =>
+        {
+            "Prefix \"module.\" must be followed by a module name.".to_owned()
+        }
+        AddressErrorKind::ExpectedDot if before.ends_with(']') => {
+            "Module address prefix must be followed by dot and then a name.".to_owned()
+        }
+        AddressErrorKind::Truncated | AddressErrorKind::ExpectedName | AddressErrorKind::ExpectedDot => {
+            "Resource specification must include a resource type and name.".to_owned()
+        }
+        AddressErrorKind::Trailing if after.starts_with('.') && !before.ends_with(']') => {
+            "Resource instance key must be given in square brackets.".to_owned()
+        }
+        AddressErrorKind::Trailing => "Unexpected extra operators after address.".to_owned(),
+        AddressErrorKind::InvalidKey => {
+            "Invalid resource instance key: value must be a whole number, between -9223372036854775808 and \
+             9223372036854775807."
+                .to_owned()
+        }
+        _ => error.to_string(),
     }
 }
 
@@ -36,5 +66,30 @@ pub fn contains(target: &Target, instance: &ResourceInstance) -> bool {
         Target::Module(module) => instance.module.0.starts_with(&module.0),
         Target::Resource(module, resource) => instance.module == *module && instance.resource == *resource,
         Target::Instance(address) => address == instance,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_refused_in_terraforms_words() {
+        let told = |text| parse(text).unwrap_err().iter().map(|d| d.detail().to_owned()).collect::<String>();
+        for text in ["x", "data", "data.x", "module.m.x", "module.m[0].a"] {
+            assert_eq!(told(text), "Resource specification must include a resource type and name.", "{text}");
+        }
+        for text in ["module", "module.a.module", "module[\"x\"].a.b"] {
+            assert_eq!(told(text), "Prefix \"module.\" must be followed by a module name.", "{text}");
+        }
+        for text in ["a.b.c", "data.x.y.z"] {
+            assert_eq!(told(text), "Resource instance key must be given in square brackets.", "{text}");
+        }
+        for text in ["a.b[0][1]", "a.b[\"x\"].c"] {
+            assert_eq!(told(text), "Unexpected extra operators after address.", "{text}");
+        }
+        let key = told("a.b[1.5]");
+        assert!(key.starts_with("Invalid resource instance key: value must be a whole number"), "{key}");
+        assert_eq!(told("module.m[0][1].a.b"), "Module address prefix must be followed by dot and then a name.");
     }
 }

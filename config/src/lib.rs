@@ -34,7 +34,7 @@ pub mod tfvars;
 mod variables;
 pub mod version;
 
-pub use loader::{load_config, load_module};
+pub use loader::{load_config, load_config_of, load_module};
 pub use manifest::{ModuleManifest, ModuleRecord};
 
 /// The version of Terraform whose language this is; `required_version` is checked against it.

@@ -175,7 +175,17 @@ pub fn load_config(
     root_dir: &Path,
     installed: &ModuleManifest,
 ) -> (Option<Arc<Module>>, Diagnostics) {
-    let (root, mut diagnostics) = load_module(sources, root_dir, Path::new("."), ModulePath::root());
+    load_config_of(sources, root_dir, Path::new("."), installed)
+}
+
+/// Reads the configuration in `root_dir/dir`. Diagnostics name files from `root_dir`, where `installed` knows modules from.
+pub fn load_config_of(
+    sources: &Sources,
+    root_dir: &Path,
+    dir: &Path,
+    installed: &ModuleManifest,
+) -> (Option<Arc<Module>>, Diagnostics) {
+    let (root, mut diagnostics) = load_module(sources, root_dir, dir, ModulePath::root());
     let Some(mut root) = root else { return (None, diagnostics) };
     // As Terraform: modules are not looked at before the root is without mistakes.
     if diagnostics.has_errors() {

@@ -263,7 +263,7 @@ fn files(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
 }
 
 fn texts(folders: &[&str], ending: &str) -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("..");
     let mut found = Vec::new();
     folders.iter().for_each(|folder| files(&root.join(folder), ending, &mut found));
     found.sort();

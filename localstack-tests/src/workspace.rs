@@ -131,10 +131,13 @@ fn line(tool: &Tool, arguments: &[&str]) -> String {
     std::iter::once(name.as_str()).chain(arguments.iter().copied()).collect::<Vec<_>>().join(" ")
 }
 
-/// The root of the repository that this crate was built in.
+/// The root of the repository whose code runs. Cargo tells it to what it starts; where this was built is no answer, since clones
+/// may share what they build.
 pub fn repository() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_owned()
+    let running = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let package = running.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let root = package.ancestors().find(|folder| folder.join("Cargo.lock").is_file());
+    root.unwrap_or(&package).to_owned()
 }
 
 /// Copies a folder, without what runs left in it.

@@ -136,7 +136,8 @@ async fn earlier_formats_are_read_as_terraform_reads_them() {
     }
     for name in ["legacy_v1", "legacy_v2", "legacy_v3"] {
         let folder = tempfile::tempdir().unwrap();
-        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/{name}.tfstate"));
+        let fixture =
+            Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join(format!("tests/fixtures/{name}.tfstate"));
         std::fs::copy(fixture, folder.path().join("terraform.tfstate")).unwrap();
         let pulled = terraform(folder.path()).args(["state", "pull"]).output().unwrap();
         assert!(pulled.status.success(), "{}", String::from_utf8_lossy(&pulled.stderr));

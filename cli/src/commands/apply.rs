@@ -67,6 +67,14 @@ pub async fn run(session: &Session, args: &ApplyArgs, verb: Verb) -> Exit {
     if args.json {
         session.ui.event(&Event::version());
     }
+    let command = match verb {
+        Verb::Destroy => "destroy",
+        Verb::Refresh => "refresh",
+        Verb::Apply | Verb::Plan => "apply",
+    };
+    if super::misuse::has_bad_options(session, command, &args.planning) {
+        return Exit::Failure;
+    }
     if args.json && !args.auto_approve && args.plan.is_empty() {
         session.ui.error(
             "Plan file or auto-approve required",
@@ -77,7 +85,6 @@ pub async fn run(session: &Session, args: &ApplyArgs, verb: Verb) -> Exit {
     }
     session.show(&operation::state_flag_warning(&args.state));
     session.environment.give(&args.planning.variables.given);
-    let command = if verb == Verb::Destroy { "destroy" } else { "apply" };
     let saved = match args.plan.as_slice() {
         [] => None,
         [path] if verb == Verb::Destroy => {
@@ -287,7 +294,9 @@ async fn plan_and_apply(
         session.show(&warnings);
         return Exit::Failure;
     }
-    warnings.extend(planner::partial_apply_warning(&plan));
+    if verb != Verb::Refresh {
+        warnings.extend(planner::partial_apply_warning(&plan));
+    }
     warnings.append(outcome.diagnostics);
     session.show(&warnings);
     if verb != Verb::Refresh {

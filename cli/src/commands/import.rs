@@ -126,10 +126,10 @@ fn prepare(
         return Err(Diagnostic::error("No Terraform configuration files", detail).into());
     }
     let manifest = ModuleManifest::read(&manifest_path(&session.environment.data_dir())).unwrap_or_default();
-    let (module, diagnostics) = config::load_config(&session.sources, root, &manifest);
+    let (module, diagnostics) = config::load_config_of(&session.sources, Path::new("."), root, &manifest);
     let (module, mut warnings) = diagnostics.ok_or_errors(module)?;
     let Some(workspace) = module.map(|module| session.workspace(module)) else { return Err(warnings) };
-    check_declared(&workspace, address)?;
+    check_declared(session, &workspace, address)?;
     session.environment.give(&args.variables.given);
     let (mut given, problems) = crate::variables::collect(session, &workspace.config, &args.variables.given);
     warnings.append(problems);
@@ -147,7 +147,7 @@ fn prepare(
     Ok(operation::Prepared { workspace, options, warnings })
 }
 
-fn check_declared(workspace: &Workspace, address: &ResourceInstance) -> Result<(), Diagnostics> {
+fn check_declared(session: &Session, workspace: &Workspace, address: &ResourceInstance) -> Result<(), Diagnostics> {
     let Some(module) = module_at(&workspace.config, &address.module.path()) else {
         let detail = format!(
             "{} is not defined in the configuration. Please add configuration for this module before importing into it.",
@@ -163,13 +163,12 @@ fn check_declared(workspace: &Workspace, address: &ResourceInstance) -> Result<(
         false => address.module.path().to_string(),
     };
     let quoted = lang::quoting::go_quote(&address.to_string());
-    let summary = format!("resource address {quoted} does not exist in the configuration.");
-    let detail = format!(
-        "Before importing this resource, please create its configuration in {place}. For example:\n\nresource \"{}\" \"{}\" \
-         {{\n  # (resource arguments)\n}}",
+    session.ui.eprint(&format!(
+        "Error: resource address {quoted} does not exist in the configuration.\n\nBefore importing this resource, please create its \
+         configuration in {place}. For example:\n\nresource \"{}\" \"{}\" {{\n  # (resource arguments)\n}}\n\n",
         address.resource.kind, address.resource.name
-    );
-    Err(Diagnostic::error(summary, detail).into())
+    ));
+    Err(Diagnostics::new())
 }
 
 async fn import(

@@ -116,8 +116,9 @@ fn misuse(args: &InitArgs) -> Option<Diagnostic> {
         return Some(Diagnostic::error("Too many command line arguments. Did you mean to use -chdir?", ""));
     }
     if args.migrate_state && args.json {
-        let detail = "The -migrate-state and -json options are mutually-exclusive.";
-        return Some(Diagnostic::error("Incompatible init options", detail));
+        let detail = "Terraform cannot ask for interactive approval when -json is set. To use the -migrate-state option, disable \
+                      the -json option.";
+        return Some(Diagnostic::error("The -migrate-state and -json options are mutually-exclusive", detail));
     }
     if args.upgrade && args.lockfile.as_deref() == Some("readonly") {
         return Some(Diagnostic::error("The -upgrade flag conflicts with -lockfile=readonly.", ""));
@@ -166,7 +167,7 @@ async fn initialize(session: &Session, args: &InitArgs) -> Result<(), Diagnostic
         announce(session, "initializing_backend_message", "Initializing the backend...");
         set_up_backend(session, args, &early).await
     } else {
-        Ok(())
+        Ok(Diagnostics::new())
     };
     let mut warnings = Diagnostics::new();
     let mut version_problems = check_core_version(&early);
@@ -198,7 +199,7 @@ async fn initialize(session: &Session, args: &InitArgs) -> Result<(), Diagnostic
         all.append(early_problems);
         return Err(all);
     }
-    backend?;
+    warnings.append(backend?);
     if problems.has_errors() {
         let mut all: Diagnostics = Diagnostic::error(INVALID, "").into();
         all.append(problems);
@@ -281,11 +282,13 @@ fn check_locked(config: &Module) -> Result<(), Diagnostics> {
     Err(Diagnostic::error("Provider dependency changes detected", detail).into())
 }
 
-async fn set_up_backend(session: &Session, args: &InitArgs, module: &Module) -> Result<(), Diagnostics> {
+/// Warnings, if it goes well.
+async fn set_up_backend(session: &Session, args: &InitArgs, module: &Module) -> Result<Diagnostics, Diagnostics> {
     let data_dir = session.environment.data_dir();
     let previous = if args.reconfigure { None } else { Record::read(&data_dir)? };
     let encryption = session.encryption_of(Some(module))?;
     let codec = encryption.state();
+    let mut warnings = Diagnostics::new();
     let local = Place::Local(LocalBackend { codec: codec.clone(), ..LocalBackend::default() });
     let Some(block) = &module.backend else {
         if !args.backend_config.is_empty() {
@@ -294,9 +297,12 @@ async fn set_up_backend(session: &Session, args: &InitArgs, module: &Module) -> 
                           explicit backend block to your\nconfiguration to clear this warning:\n\nterraform \
                           {\n  backend \"local\" {}\n}\n\nHowever, if you intended to override a defined backend, please \
                           verify that\nthe backend configuration is present and valid.\n";
-            session.show(&Diagnostic::warning("Missing backend configuration", detail).into());
+            warnings.push(Diagnostic::warning("Missing backend configuration", detail));
         }
-        let Some(previous) = previous else { return write_record(None, &data_dir) };
+        let Some(previous) = previous else {
+            write_record(None, &data_dir)?;
+            return Ok(warnings);
+        };
         if !args.migrate_state && !args.force_copy {
             return Err(backend_changed().into());
         }
@@ -306,19 +312,20 @@ async fn set_up_backend(session: &Session, args: &InitArgs, module: &Module) -> 
         let text =
             format!("\n\nSuccessfully unset the backend {:?}. Terraform will now operate locally.", previous.kind);
         output(session, "backend_unset", &text);
-        return Ok(());
+        return Ok(warnings);
     };
     let mut wanted = backend::configured(block)?;
     backend::override_settings(&mut wanted, &session.sources, settings(session, &args.backend_config)?)?;
-    session.show(&wanted.warnings(&session.environment, block));
+    warnings.append(wanted.warnings(&session.environment, block));
     let place = wanted.open(&session.environment, Some(block), codec)?;
     reach(session, &place).await?;
     let new = (wanted.kind.as_str(), &place);
     match &previous {
         Some(previous) if previous.config == wanted.config && previous.kind == wanted.kind => {
-            return write_record(Some(&wanted), &data_dir);
+            write_record(Some(&wanted), &data_dir)?;
+            return Ok(warnings);
         }
-        Some(previous) if previous.hash == wanted.hash && args.backend_config.is_empty() => return Ok(()),
+        Some(previous) if previous.hash == wanted.hash && args.backend_config.is_empty() => return Ok(warnings),
         Some(_) if !args.migrate_state && !args.force_copy => return Err(backend_changed().into()),
         Some(previous) => {
             let old = previous.open(&session.environment, None, codec)?;
@@ -341,7 +348,7 @@ async fn set_up_backend(session: &Session, args: &InitArgs, module: &Module) -> 
     );
     let human = session.ui.style.green(&text);
     output(session, "backend_configured_success", if args.json { text.trim_start() } else { &human });
-    Ok(())
+    Ok(warnings)
 }
 
 fn backend_changed() -> Diagnostic {

@@ -42,6 +42,11 @@ fn command(usage: &str) -> String {
     usage.split(' ').take_while(is_name).collect::<Vec<_>>().join(" ")
 }
 
+/// Whether a command with this usage answers in JSON when it is asked for that and its flags can't be read.
+pub fn streams(usage: &str) -> bool {
+    matches!(command(usage).as_str(), "apply" | "destroy" | "init" | "plan" | "refresh")
+}
+
 /// Answers a mistake in the flags or the number of arguments. `help` is the command's help.
 pub fn answer(ui: &Ui, usage: &str, error: &FlagError, help: &str) {
     let command = command(usage);
@@ -96,6 +101,14 @@ pub fn has_other_mode(ui: &Ui, args: &PlanningArgs) -> bool {
     };
     ui.error("Invalid mode option", detail);
     hint(ui, "destroy");
+    true
+}
+
+/// Refuses flags that make no sense, or not together. Whether there were any.
+pub fn has_bad_options(session: &Session, command: &str, args: &PlanningArgs) -> bool {
+    let Err(problems) = super::operation::options(args) else { return false };
+    session.show(&problems);
+    hint(&session.ui, command);
     true
 }
 

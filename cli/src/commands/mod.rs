@@ -45,6 +45,7 @@ pub mod version;
 pub mod workspace;
 
 use crate::args::{FlagError, help, parse};
+use crate::json_views::stream::Event;
 use crate::session::Session;
 use crate::ui::{Settings, Ui};
 
@@ -134,7 +135,7 @@ pub fn prepare<T: clap::Parser>(
 ) -> Result<T, Exit> {
     // How to print a mistake in the arguments has to be known before they are read.
     let asked = |flag: &str| arguments.iter().any(|a| a == flag || *a == format!("-{flag}"));
-    let json = asked("-json");
+    let json = asked("-json") && misuse::streams(usage);
     // Every command takes this flag, also behind its other arguments.
     let no_color = asked("-no-color");
     let arguments: Vec<String> =
@@ -151,6 +152,9 @@ pub fn prepare<T: clap::Parser>(
         }
         Err(error) => {
             ui.configure(Settings { no_color, json, ..Settings::default() });
+            if json {
+                ui.event(&Event::version());
+            }
             misuse::answer(ui, usage, &error, &help::render(&T::command(), usage));
             Err(Exit::Failure)
         }

@@ -215,7 +215,11 @@ pub fn missing(workspace: &Workspace, given: &BTreeMap<Str, GivenVariable>) -> D
         .collect()
 }
 
-fn options(args: &PlanningArgs) -> Result<PlanOptions, Diagnostics> {
+/// What the flags ask for.
+///
+/// # Errors
+/// Flags that make no sense, or not together.
+pub fn options(args: &PlanningArgs) -> Result<PlanOptions, Diagnostics> {
     let mut diagnostics = Diagnostics::new();
     let mode = match (args.destroy, args.refresh_only) {
         (true, true) => {

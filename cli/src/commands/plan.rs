@@ -61,6 +61,9 @@ pub async fn run(session: &Session, args: &PlanArgs) -> Exit {
     if args.json {
         session.ui.event(&Event::version());
     }
+    if super::misuse::has_bad_options(session, "plan", &args.planning) {
+        return Exit::Failure;
+    }
     session.show(&operation::state_flag_warning(&args.state));
     let prepared = match operation::prepare(session, &args.planning, args.input && !args.json, Verb::Plan)
         .and_then(|prepared| generated::prepare(prepared, args.generate_config_out.as_deref()))

@@ -49,12 +49,18 @@ pub async fn edit<T>(
     let result = async {
         let mut snapshots =
             Snapshots::open(opened.store.clone()).await.map_err(|e| failure("Failed to load state", &e))?;
-        let Some(mut state) = snapshots.stored().cloned() else {
-            return Err(Diagnostics::from(Diagnostic::error(NO_STATE, "")));
-        };
+        let stored = snapshots.stored().cloned();
+        // What marks objects takes no state for one without objects, as in Terraform.
+        if stored.is_none() && backup == Backup::Timestamped {
+            return Err(no_state(session));
+        }
+        let is_new = stored.is_none();
+        let mut state = stored.unwrap_or_default();
         super::operation::ensure_nothing_in_flight(opened.store.as_ref()).await?;
         let result = change(&mut state)?;
-        snapshots.save(&state).await.map_err(|e| failure("Error saving the state", &e))?;
+        if !(is_new && state.is_empty()) {
+            snapshots.save(&state).await.map_err(|e| failure("Error saving the state", &e))?;
+        }
         Ok(result)
     }
     .await;
@@ -87,7 +93,7 @@ pub async fn edit_both<T>(
     let result = match open(session, &there, other.backup.map(str::to_owned), Backup::Timestamped).await {
         Err(diagnostics) => Err(diagnostics),
         Ok(other) => {
-            let result = change_both(&opened, &other, change).await;
+            let result = change_both(session, &opened, &other, change).await;
             close(session, other).await;
             result
         }
@@ -97,6 +103,7 @@ pub async fn edit_both<T>(
 }
 
 async fn change_both<T>(
+    session: &Session,
     opened: &Opened,
     other: &Opened,
     change: impl FnOnce(&mut State, &mut State) -> Result<T, Diagnostics>,
@@ -104,7 +111,7 @@ async fn change_both<T>(
     let mut from = Snapshots::open(opened.store.clone()).await.map_err(|e| failure("Failed to load state", &e))?;
     let mut to = Snapshots::open(other.store.clone()).await.map_err(|e| failure("Failed to load state", &e))?;
     let Some(mut state) = from.stored().cloned() else {
-        return Err(Diagnostics::from(Diagnostic::error(NO_STATE, "")));
+        return Err(no_state(session));
     };
     let mut there = to.stored().cloned().unwrap_or_default();
     super::operation::ensure_nothing_in_flight(opened.store.as_ref()).await?;
@@ -115,6 +122,12 @@ async fn change_both<T>(
     }
     from.save(&state).await.map_err(|e| failure("Error saving the state", &e))?;
     Ok(result)
+}
+
+/// Says so in the bare words of these commands; nothing is left to show.
+fn no_state(session: &Session) -> Diagnostics {
+    session.ui.eprint(&format!("{NO_STATE}\n"));
+    Diagnostics::new()
 }
 
 fn failure(summary: &str, error: &dyn std::error::Error) -> Diagnostics {

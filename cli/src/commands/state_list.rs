@@ -1,6 +1,6 @@
 //! `state list`
 
-use lang::Diagnostic;
+use lang::{Diagnostic, Diagnostics};
 use planner::Target;
 
 use super::Exit;
@@ -31,36 +31,26 @@ pub async fn run(session: &Session, args: &StateListArgs) -> Exit {
         }
     };
     let Some(state) = state else {
-        session.ui.eprint("No state file was found!\n\nState management commands require a state file. Run this command\nin a directory where Terraform has been run or use the -state flag\nto point the command to a specific state location.\n");
+        session.ui.eprint(&format!("{}\n", super::state_edit::NO_STATE));
         return Exit::Failure;
     };
     let mut targets: Vec<Target> = Vec::new();
+    let mut problems = Diagnostics::new();
+    let instances: Vec<_> = state.instances().collect();
     for address in &args.address {
         match crate::targets::parse(address) {
-            Ok(target) => targets.push(target),
-            Err(diagnostics) => {
-                session.show(&diagnostics);
-                return Exit::Failure;
+            Ok(target) => {
+                if !instances.iter().any(|(instance, ..)| crate::targets::contains(&target, instance)) {
+                    problems.push(unknown(&target, address));
+                }
+                targets.push(target);
             }
+            Err(diagnostics) => problems.append(diagnostics),
         }
     }
-    let instances: Vec<_> = state.instances().collect();
-    for (target, address) in targets.iter().zip(&args.address) {
-        if !instances.iter().any(|(instance, ..)| crate::targets::contains(target, instance)) {
-            let (what, short) = match target {
-                Target::Module(_) => ("module", "module"),
-                Target::Resource(..) => ("resource", "resource"),
-                Target::Instance(_) => ("resource instance", "resource"),
-            };
-            let at = if short == what { String::new() } else { " instance".to_owned() };
-            let detail = format!(
-                "The current state contains no {short}{at} {address}. If you've just added this {short} to the \
-                 configuration or have changed the count or for_each arguments, you must run \"terraform apply\" first to \
-                 create its entry in the state."
-            );
-            session.show(&Diagnostic::error(format!("Unknown {what}"), detail).into());
-            return Exit::Failure;
-        }
+    if problems.has_errors() {
+        session.show(&problems);
+        return Exit::Failure;
     }
     for (address, _, instance) in &instances {
         let wanted = targets.is_empty() || targets.iter().any(|t| crate::targets::contains(t, address));
@@ -73,4 +63,23 @@ pub async fn run(session: &Session, args: &StateListArgs) -> Exit {
         }
     }
     Exit::Success
+}
+
+/// That the state has nothing of that address.
+fn unknown(target: &Target, address: &str) -> Diagnostic {
+    let (what, contains, added, does) = match target {
+        Target::Module(_) => ("module", "module at", "this module to the configuration", "create the module's"),
+        Target::Resource(..) => ("resource", "resource", "this resource to the configuration", "create the resource's"),
+        Target::Instance(_) => (
+            "resource instance",
+            "resource instance",
+            "its resource to the configuration or have changed the count or for_each arguments",
+            "update the resource's",
+        ),
+    };
+    let detail = format!(
+        "The current state contains no {contains} {address}. If you've just added {added}, you must run \"terraform apply\" \
+         first to {does} entry in the state."
+    );
+    Diagnostic::error(format!("Unknown {what}"), detail)
 }

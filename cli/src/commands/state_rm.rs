@@ -40,7 +40,7 @@ pub async fn run(session: &Session, args: &StateRmArgs) -> Exit {
             .map(|(address, ..)| address)
             .filter(|address| targets.iter().any(|target| crate::targets::contains(target, address)))
             .collect();
-        if found.is_empty() {
+        if found.is_empty() && !args.dry_run {
             let detail = "No matching objects found. To view the available instances, use \"terraform state list\". Please \
                           modify the address to reference a specific instance.";
             return Err(Diagnostic::error("Invalid target address", detail).into());
@@ -62,6 +62,9 @@ pub async fn run(session: &Session, args: &StateRmArgs) -> Exit {
             let verb = if args.dry_run { "Would remove" } else { "Removed" };
             for address in &found {
                 session.ui.print(&format!("{verb} {address}\n"));
+            }
+            if found.is_empty() {
+                session.ui.print("Would have removed nothing.\n");
             }
             if !args.dry_run {
                 session.ui.print(&format!("Successfully removed {} resource instance(s).\n", found.len()));

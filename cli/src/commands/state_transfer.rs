@@ -14,7 +14,11 @@ use crate::session::{Session, chain};
 
 /// Pull the state from its location, upgrade the local copy, and output it to stdout.
 #[derive(Debug, clap::Parser)]
-pub struct StatePullArgs {}
+pub struct StatePullArgs {
+    /// Accepted and ignored.
+    #[arg(hide = true)]
+    pub rest: Vec<String>,
+}
 
 /// Runs `state pull`.
 pub async fn pull(session: &Session) -> Exit {
@@ -94,8 +98,9 @@ fn source(session: &Session, path: &str) -> Result<State, String> {
     };
     match state {
         Ok(Some(state)) => Ok(state),
+        Ok(None) => Err(format!("Error reading source state {path:?}: no state")),
         Err(error) if is_json => Err(format!("Error reading source state {path:?}: {}", chain(&error))),
-        Ok(None) | Err(_) => Err(format!(
+        Err(_) => Err(format!(
             "Error reading source state {path:?}: 2 problems:\n\n- Unsupported state file format: The state file could not be \
              parsed as JSON.\n- Unsupported state file format: The state file does not have a \"version\" attribute, which \
              is required to identify the format version."

@@ -61,6 +61,11 @@ pub async fn run(session: &Session, args: &TaintArgs, to: ObjectStatus) -> Exit 
                 );
                 return Ok(Some(Diagnostic::warning("No such resource instance", detail)));
             }
+            if state.resources.is_empty() {
+                let detail = "The state currently contains no resource instances whatsoever. This may occur if the configuration has \
+                              never been applied or if it has recently been destroyed.";
+                return Err(Diagnostic::error("No such resource instance", detail).into());
+            }
             let detail = format!(
                 "There is no resource instance in the state with the address {address}. If the resource configuration has \
                  just been added, you must run \"terraform apply\" once to create the corresponding instance(s) before they \

@@ -1,6 +1,6 @@
 //! `validate`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::ArgAction;
 use lang::{Diagnostic, Diagnostics};
@@ -31,12 +31,25 @@ pub struct ValidateArgs {
     pub directory: Vec<String>,
 }
 
+/// A directory as seen from the working directory, if it is within.
+fn relative(directory: &str, session: &Session) -> PathBuf {
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    let inner = real(Path::new(directory)).zip(real(&session.environment.working_directory));
+    let inner = inner.and_then(|(there, here)| there.strip_prefix(here).ok().map(Path::to_owned));
+    match inner {
+        Some(inner) if inner.as_os_str().is_empty() => ".".into(),
+        Some(inner) => inner,
+        None => directory.into(),
+    }
+}
+
 /// Runs the command.
 pub async fn run(session: &Session, args: &ValidateArgs) -> Exit {
     if args.directory.len() > 1 {
         return super::misuse::refuse(session, "validate", &crate::args::FlagError::UnexpectedArgument);
     }
-    let root = Path::new(args.directory.first().map_or(".", String::as_str));
+    let root = relative(args.directory.first().map_or(".", String::as_str), session);
+    let root = root.as_path();
     let (workspace, mut diagnostics) = if !root.is_dir() {
         let detail = format!("Module directory {} does not exist or cannot be read.", root.display());
         (None, Diagnostic::error("Failed to read module directory", detail).into())

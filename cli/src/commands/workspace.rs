@@ -6,7 +6,7 @@ use state::backend::local::{DEFAULT_WORKSPACE, LocalPaths, LocalStore};
 use state::{Backend, StateStore, WriteCondition};
 
 use super::Exit;
-use crate::session::{Session, WORKSPACE_NAMES, chain, is_workspace_name};
+use crate::session::{Session, chain, is_workspace_name};
 
 /// New, list, show, select and delete Terraform workspaces.
 #[derive(Debug, clap::Parser)]
@@ -130,7 +130,8 @@ fn check_name(name: &str) -> Result<(), Problem> {
     if is_workspace_name(name) {
         return Ok(());
     }
-    Err(Problem::Message(format!("\nThe workspace name {name:?} is not allowed. {WORKSPACE_NAMES}\n")))
+    let names = "The name must contain only URL safe\ncharacters, and no path separators.";
+    Err(Problem::Message(format!("\nThe workspace name {name:?} is not allowed. {names}\n")))
 }
 
 /// Makes a workspace the current one.
@@ -172,6 +173,8 @@ async fn create(session: &Session, args: &WorkspaceArgs, name: &str) -> Result<(
     }
     let given = match &args.state {
         Some(path) => {
+            std::fs::metadata(path)
+                .map_err(|error| Problem::Message(format!("open {path}: {}", crate::io::reason(&error))))?;
             let store = LocalStore::with_codec(LocalPaths::new(path), session.encryption()?.state());
             store.read().await.map_err(|error| failed(&error))?
         }
@@ -222,9 +225,6 @@ fn missing(name: &str) -> String {
 async fn delete(session: &Session, args: &WorkspaceArgs, name: &str) -> Result<(), Problem> {
     let place = session.backend()?;
     let backend = place.backend();
-    if name == DEFAULT_WORKSPACE {
-        return Err(Problem::Message("cannot delete default state".to_owned()));
-    }
     if !exists(backend, name).await? {
         return Err(Problem::Message(missing(name)));
     }
@@ -250,6 +250,9 @@ async fn delete(session: &Session, args: &WorkspaceArgs, name: &str) -> Result<(
             instances.concat()
         );
         return Err(Diagnostics::from(Diagnostic::error("Workspace is not empty", detail)).into());
+    }
+    if name == DEFAULT_WORKSPACE {
+        return Err(Problem::Message("cannot delete default state".to_owned()));
     }
     if !args.force {
         super::operation::ensure_nothing_in_flight(store.as_ref()).await?;

@@ -33,3 +33,91 @@ fn an_empty_name_of_a_plan_file_is_none() {
         text(&planned)
     );
 }
+
+#[test]
+fn targets_that_are_no_addresses_show_the_way_to_the_help() {
+    let folder = Folder::new("");
+    for command in ["plan", "apply", "destroy", "refresh"] {
+        let told = text(&folder.run(&[command, "-target=x"]));
+        assert!(told.contains("Resource specification must include a resource type and name."), "{told}");
+        assert!(told.contains(&format!("terraform {command} -help")), "{told}");
+    }
+    let streamed = text(&folder.run(&["plan", "-json", "-nope"]));
+    let kinds: Vec<_> = streamed
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .map(|event| event["type"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(kinds, ["version", "diagnostic"], "{streamed}");
+    // what answers with one document has none for this
+    assert!(folder.run(&["validate", "-json", "-nope"]).stdout.is_empty());
+}
+
+#[test]
+fn commands_that_edit_a_state_say_that_there_is_none() {
+    let folder = Folder::new("");
+    for arguments in [
+        &["state", "rm", "a.b"][..],
+        &["state", "mv", "a.b", "a.c"],
+        &["state", "replace-provider", "-auto-approve", "a", "b"],
+        &["state", "list"],
+    ] {
+        let told = text(&folder.run(arguments));
+        assert!(told.starts_with("No state file was found!\n\nState management"), "{arguments:?}: {told}");
+    }
+    let tainted = text(&folder.run(&["taint", "a.b"]));
+    assert!(tainted.contains("The state currently contains no resource instances whatsoever."), "{tainted}");
+    assert!(folder.run(&["taint", "-allow-missing", "a.b"]).status.success());
+    assert!(!folder.path("terraform.tfstate").exists());
+}
+
+#[test]
+fn what_is_not_in_a_state_is_listed_whole() {
+    let folder = Folder::new("resource \"terraform_data\" \"a\" {}\n");
+    assert!(folder.run(&["apply", "-auto-approve"]).status.success());
+    let listed = text(&folder.run(&["state", "list", "terraform_data.b", "module.m", "terraform_data.a[0]"]));
+    for what in ["Unknown resource\n", "Unknown module\n", "Unknown resource instance\n"] {
+        assert!(listed.contains(what), "{listed}");
+    }
+    let removed = folder.run(&["state", "rm", "-dry-run", "terraform_data.b"]);
+    assert_eq!((removed.status.code(), text(&removed).as_str()), (Some(0), "Would have removed nothing.\n"));
+    assert_eq!(folder.run(&["state", "rm", "terraform_data.b"]).status.code(), Some(1));
+    assert!(folder.run(&["state", "pull", "anything"]).status.success());
+}
+
+#[test]
+fn workspaces_have_an_earlier_name_and_come_with_their_variable() {
+    let folder = Folder::new("");
+    let listed = text(&folder.run(&["env", "list"]));
+    assert!(
+        listed.starts_with("Warning: the \"terraform env\" family") && listed.ends_with("* default\n\n"),
+        "{listed}"
+    );
+    let planned = folder.command(&["plan"]).env("TF_WORKSPACE", "other").output().unwrap();
+    assert!(planned.status.success(), "{}", text(&planned));
+    assert!(text(&folder.run(&["workspace", "list"])).contains("\n  other\n"));
+    let copied = folder.run(&["workspace", "new", "-state=gone", "third"]);
+    assert_eq!((copied.status.code(), text(&copied).as_str()), (Some(1), "open gone: no such file or directory\n"));
+    assert!(text(&folder.run(&["workspace", "delete", "default"])).contains("is your active workspace"));
+    assert!(
+        text(&folder.run(&["workspace", "new", "a/b"])).contains("URL safe\ncharacters, and no path separators.\n")
+    );
+}
+
+#[test]
+fn init_tells_its_warnings_at_the_end() {
+    let folder = Folder::new("resource \"terraform_data\" \"a\" {}\n");
+    let told = text(&folder.run(&["init", "-backend-config=x=y"]));
+    let at = |what: &str| told.find(what).unwrap_or_else(|| panic!("{told}"));
+    assert!(at("Initializing provider plugins") < at("Missing backend configuration"), "{told}");
+    assert!(at("Missing backend configuration") < at("successfully initialized"), "{told}");
+}
+
+#[test]
+fn a_refresh_of_targets_applies_nothing() {
+    let folder = Folder::new("resource \"terraform_data\" \"a\" {}\n");
+    assert!(folder.run(&["apply", "-auto-approve"]).status.success());
+    let refreshed = text(&folder.run(&["refresh", "-target=terraform_data.a"]));
+    assert!(refreshed.contains("Resource targeting is in effect"), "{refreshed}");
+    assert!(!refreshed.contains("Applied changes may be incomplete"), "{refreshed}");
+}

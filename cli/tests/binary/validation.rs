@@ -89,3 +89,15 @@ fn failed_attempts_are_told_with_their_places() {
          produce a successful result."
     );
 }
+
+#[test]
+fn files_of_another_directory_are_named_from_here() {
+    let folder = Folder::new("");
+    std::fs::create_dir_all(folder.path("sub/inner")).unwrap();
+    folder.write("sub/main.tf", "output \"a\" {\n  value = nope\n}\n");
+    for directory in ["sub", "./sub/", "sub/inner/.."] {
+        let document: serde_json::Value =
+            serde_json::from_str(&text(&folder.run(&["validate", "-json", directory]))).unwrap();
+        assert_eq!(document["diagnostics"][0]["range"]["filename"], "sub/main.tf", "{directory}");
+    }
+}

@@ -13,7 +13,7 @@ use serde_json::{Map, Value as Json, json};
 
 fn facts() -> Option<PathBuf> {
     let named = std::env::var_os("WINDLASS_SHARED").map(PathBuf::from);
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let beside = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../../../shared");
     [named, Some(beside)].into_iter().flatten().map(|path| path.join("schemas/aws")).find(|path| path.is_dir())
 }
 

@@ -52,6 +52,10 @@ pub async fn run(session: &Session, args: &GraphArgs) -> Exit {
 
 async fn draw(session: &Session, args: &GraphArgs) -> Result<String, Diagnostics> {
     if let Some(path) = &args.plan {
+        if let Err(error) = std::fs::metadata(path) {
+            session.ui.eprint(&format!("stat {path}: {}\n", crate::io::reason(&error)));
+            return Err(Diagnostics::new());
+        }
         let saved = crate::saved_plan::read(session, path)?;
         let workspace = crate::saved_plan::workspace(session, &saved)?;
         return Ok(match args.kind.as_deref() {
