@@ -4,7 +4,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use lang::addr::{ConfigResource, InstanceKey, Mode, ProviderConfig, ResourceInstance};
+use config::module::ResourceBlock;
+use lang::addr::{AbsResource, ConfigResource, InstanceKey, Mode, ProviderConfig, ResourceInstance};
 use lang::{Diagnostic, Str, Value};
 
 use crate::expansion::Expansion;
@@ -13,9 +14,19 @@ use crate::plan::{Action, ActionReason, DeferredReason, PlanMode, ResourceChange
 use crate::planning::{ObjectKey, Planning, Prior};
 use crate::sync::{lock, read};
 
+/// Whether an instance goes because its resource has others.
+fn is_of_repetition(reason: ActionReason) -> bool {
+    matches!(
+        reason,
+        ActionReason::DeleteBecauseCountIndex
+            | ActionReason::DeleteBecauseEachKey
+            | ActionReason::DeleteBecauseWrongRepetition
+    )
+}
+
 impl Planning<'_> {
-    /// Plans the removal of what is left over.
-    pub(crate) async fn plan_leftovers(&self) {
+    /// Plans the removal of what is left over, as far as that is known if the walk was not complete.
+    pub(crate) async fn plan_leftovers(&self, complete: bool) {
         if self.options.mode != PlanMode::RefreshOnly {
             let objects: Vec<(ObjectKey, Prior)> =
                 read(&self.prior).iter().map(|(key, prior)| (key.clone(), prior.clone())).collect();
@@ -25,7 +36,9 @@ impl Planning<'_> {
             }
         }
         if self.selection.is_everything() {
-            self.drop_data_leftovers();
+            if complete {
+                self.drop_data_leftovers();
+            }
             let declared = &self.world.workspace.config.outputs;
             let removed: Vec<Str> =
                 self.stored.outputs.keys().filter(|name| !declared.contains_key(*name)).cloned().collect();
@@ -55,13 +68,11 @@ impl Planning<'_> {
             },
         };
         let Some(provider) = self.provider_of(&address) else { return };
-        if deposed.is_none() {
+        // Those of a resource that is still there are told with it.
+        if deposed.is_none() && !reason.is_some_and(is_of_repetition) {
             self.report_protected(&address);
         }
-        let root = &self.world.workspace.config;
-        let forget = self.options.mode == PlanMode::Normal
-            && deposed.is_none()
-            && crate::removed::block_for(root, &address).is_some_and(|removed| !removed.destroy);
+        let forget = self.is_forgotten(&(address.clone(), deposed.clone()));
         let absent = Value::null(current.ty());
         let waits = self.options.mode == PlanMode::Normal
             && deposed.is_none()
@@ -89,8 +100,38 @@ impl Planning<'_> {
         }
     }
 
+    /// Whether the configuration wants an object left alone.
+    pub(crate) fn is_forgotten(&self, (address, deposed): &ObjectKey) -> bool {
+        let root = &self.world.workspace.config;
+        self.options.mode == PlanMode::Normal
+            && deposed.is_none()
+            && crate::removed::block_for(root, address).is_some_and(|removed| !removed.destroy)
+    }
+
     fn provider_of(&self, address: &ResourceInstance) -> Option<ProviderConfig> {
         self.stored.resources.get(&address.abs_resource()).map(|resource| resource.provider.clone())
+    }
+
+    /// Reports the instances that a resource has no more, although `prevent_destroy` is set. Whether there are any.
+    pub(crate) fn removes_protected(&self, resource: &AbsResource, block: &ResourceBlock) -> bool {
+        if !block.prevent_destroy || self.options.mode != PlanMode::Normal {
+            return false;
+        }
+        let mut removed: Vec<ResourceInstance> = read(&self.prior)
+            .iter()
+            .filter(|((address, deposed), prior)| {
+                deposed.is_none()
+                    && prior.current.is_some()
+                    && address.module == resource.module
+                    && address.resource == resource.resource
+            })
+            .map(|((address, _), _)| address.clone())
+            .filter(|address| self.selection.includes_instance(&self.graph, address))
+            .filter(|address| self.orphan_reason(address).is_some_and(is_of_repetition))
+            .collect();
+        removed.sort();
+        removed.iter().for_each(|address| self.report_protected(address));
+        !removed.is_empty()
     }
 
     /// Reports an object that is to be removed although `prevent_destroy` is set.
@@ -154,18 +195,28 @@ impl Planning<'_> {
     /// What differs between the stored objects and what they were read as.
     pub(crate) fn drift(&self) -> Vec<ResourceChange> {
         let prior = read(&self.prior);
-        let changed = prior.iter().filter(|((_, deposed), prior)| {
-            deposed.is_none() && prior.current.as_ref().is_none_or(|current| !current.raw_equals(&prior.stored))
-        });
+        // In a refresh-only plan nothing else tells of an object that has moved.
+        let moved = |address: &ResourceInstance| match self.options.mode {
+            PlanMode::RefreshOnly => self.moved.get(address).cloned(),
+            PlanMode::Normal | PlanMode::Destroy => None,
+        };
+        let same = |prior: &Prior| prior.current.as_ref().is_some_and(|current| current.raw_equals(&prior.stored));
+        let changed = prior
+            .iter()
+            .filter(|((address, deposed), prior)| deposed.is_none() && (!same(prior) || moved(address).is_some()));
         let mut drift: Vec<ResourceChange> = changed
             .filter_map(|((address, _), prior)| {
                 let absent = Value::null(prior.stored.ty());
                 Some(ResourceChange {
                     address: address.clone(),
-                    previous_address: None,
+                    previous_address: moved(address),
                     deposed: None,
                     provider: self.provider_of(address)?,
-                    action: if prior.current.is_some() { Action::Update } else { Action::Delete },
+                    action: match prior.current {
+                        None => Action::Delete,
+                        Some(_) if same(prior) => Action::NoOp,
+                        Some(_) => Action::Update,
+                    },
                     reason: None,
                     before: prior.stored.clone(),
                     after: prior.current.clone().unwrap_or(absent),

@@ -163,6 +163,7 @@ impl Planning<'_> {
         if self.options.mode == PlanMode::RefreshOnly && selected {
             let scope = BlockScope { world: &self.world, module, repetition: &repetition, self_value: None };
             self.check_preconditions(module, &instance, &scope);
+            self.refresh_dependencies(&instance);
         }
         if self.options.mode != PlanMode::Normal || !selected {
             return Some(self.value_as_it_is(&instance));
@@ -328,10 +329,10 @@ impl Planning<'_> {
             (Action::Create, None)
         } else if tainted {
             (replace_action(&instance), Some(ActionReason::ReplaceBecauseTainted))
-        } else if !same && !replace_paths.is_empty() {
-            (replace_action(&instance), Some(ActionReason::ReplaceBecauseCannotUpdate))
         } else if forced {
             (replace_action(&instance), Some(ActionReason::ReplaceByRequest))
+        } else if !same && !replace_paths.is_empty() {
+            (replace_action(&instance), Some(ActionReason::ReplaceBecauseCannotUpdate))
         } else if !same || !same_marks(&before_marks, &after_marks) {
             (Action::Update, None)
         } else {

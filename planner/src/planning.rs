@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use config::module::{Module, ResourceBlock};
-use lang::addr::{AbsResource, ConfigResource, Mode, ModuleInstance, ProviderConfig, ResourceInstance};
+use lang::addr::{AbsResource, ConfigResource, Mode, ModuleInstance, ModulePath, ProviderConfig, ResourceInstance};
 use lang::{Diagnostics, Str, Value};
 use petgraph::graph::NodeIndex;
 use sdk::Configured;
@@ -94,10 +94,15 @@ pub async fn plan(
         // What else went wrong may well come from these mistakes.
         return (None, problems);
     }
-    if complete {
-        planning.plan_leftovers().await;
+    // What goes does not wait for what could not be planned; where all is to go, nothing can be left out.
+    if complete || options.mode == PlanMode::Normal {
+        planning.plan_leftovers(complete).await;
     }
-    planning.finish(workspace)
+    let (plan, mut diagnostics) = planning.finish(workspace);
+    if let Some(plan) = plan.as_ref().filter(|_| !diagnostics.has_errors()) {
+        diagnostics.extend(crate::apply::check_order(workspace, plan));
+    }
+    (plan, diagnostics)
 }
 
 /// The functions that a plan's expressions may call.
@@ -298,7 +303,10 @@ impl<'w> Planning<'w> {
         for module in self.world.instances(&resource.module) {
             let Some(block) = module.config.resources.get(&resource.resource) else { continue };
             fine &= match resource.resource.mode {
-                Mode::Managed => self.visit_managed(&module, block, &imports).await,
+                Mode::Managed => {
+                    let managed = self.visit_managed(&module, block, &imports).await;
+                    managed & !self.removes_protected(&module.address.resource(resource.resource.clone()), block)
+                }
                 Mode::Data => self.visit_data(&module, block).await,
                 Mode::Ephemeral => self.visit_ephemeral(&module, block).await,
             };
@@ -402,8 +410,12 @@ impl<'w> Planning<'w> {
         let of_root = |name: &Str| (ModuleInstance::root(), Source::Output(name.clone()));
         let mut changed: Vec<(ModuleInstance, Source)> =
             resources.chain(named.map(|(name, _)| of_root(name))).collect();
-        if self.options.mode == PlanMode::Normal {
-            outputs_below(&self.world, &workspace.config, &mut changed);
+        if self.options.mode != PlanMode::Destroy {
+            let selected = |path: &ModulePath, name: &Str| {
+                let node = self.graph.index_of(&Node::Output(path.clone(), name.clone()));
+                node.is_some_and(|index| self.selection.includes(index))
+            };
+            outputs_below(&self.world, &workspace.config, &selected, &mut changed);
         }
         let relevant = crate::relevance::relevant_attributes(&self.world, changed);
         let mut generated = self.generated.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -440,13 +452,19 @@ impl<'w> Planning<'w> {
 }
 
 /// The outputs of all modules below: they are stored nowhere, so that each is as good as new.
-fn outputs_below(world: &World<'_>, module: &Module, found: &mut Vec<(ModuleInstance, Source)>) {
+fn outputs_below(
+    world: &World<'_>,
+    module: &Module,
+    selected: &impl Fn(&ModulePath, &Str) -> bool,
+    found: &mut Vec<(ModuleInstance, Source)>,
+) {
     for child in module.children.values() {
         for instance in world.instances(&child.path) {
-            let worth = child.outputs.keys().filter(|name| !world.output(&instance, name).is_null());
+            let names = child.outputs.keys().filter(|name| selected(&child.path, name));
+            let worth = names.filter(|name| !world.output(&instance, name).is_null());
             let nodes = worth.map(|name| (instance.address.clone(), Source::Output(name.clone())));
             found.extend(nodes);
         }
-        outputs_below(world, child, found);
+        outputs_below(world, child, selected, found);
     }
 }

@@ -106,9 +106,11 @@ impl Planning<'_> {
         let Some(mut groups) = self.stored_objects(address) else { return Visit::Failed };
         let providers = &self.world.workspace.providers;
         for pending in groups.values_mut() {
-            // Nobody but the one who stands in for its provider knows of an object.
+            // Nobody but the one who stands in for its provider knows of an object. What is forgotten is nobody's business any more.
             pending
-                .extract_if(.., |item| providers.instead_for(&item.key.0, address).is_some())
+                .extract_if(.., |item| {
+                    providers.instead_for(&item.key.0, address).is_some() || self.is_forgotten(&item.key)
+                })
                 .for_each(|item| self.keep_as_stored(item));
         }
         let reads = groups.into_iter().map(|(type_name, pending)| self.refresh_type(&configured, type_name, pending));

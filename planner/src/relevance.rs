@@ -1,6 +1,6 @@
 //! Which attributes of resources a plan's changes come from: drift there may explain the plan.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use config::module::Module;
 use config::references::{Reference, Subject};
@@ -28,19 +28,20 @@ pub enum Source {
 
 /// The attributes that these refer to, directly or through variables, locals, outputs and other resources.
 pub fn relevant_attributes(world: &World<'_>, changed: Vec<(ModuleInstance, Source)>) -> Vec<RelevantAttribute> {
-    let mut search = Search { world, open: Vec::new(), seen: HashSet::new(), found: BTreeSet::new() };
+    let mut search = Search { world, open: Vec::new(), seen: HashSet::new(), found: BTreeMap::new() };
     changed.into_iter().for_each(|(module, source)| search.push(module, source));
     while let Some((module, source)) = search.open.pop() {
         search.follow(&module, &source);
     }
-    search.found.into_iter().collect()
+    search.found.into_values().collect()
 }
 
 struct Search<'a> {
     world: &'a World<'a>,
     open: Vec<(ModuleInstance, Source)>,
     seen: HashSet<(ModuleInstance, Source)>,
-    found: BTreeSet<RelevantAttribute>,
+    /// In Terraform's order: by module, and then by what is referred to there.
+    found: BTreeMap<String, RelevantAttribute>,
 }
 
 impl Search<'_> {
@@ -118,7 +119,15 @@ impl Search<'_> {
             PathElement::Name(name) => Some(name.clone()),
             PathElement::Index(_) => None,
         });
-        self.found.insert(RelevantAttribute { resource: format!("{module}{dot}{resource}{key}"), path });
+        let steps: String = path
+            .iter()
+            .map(|element| match element {
+                PathElement::Name(name) => format!(".{name}"),
+                PathElement::Index(index) => format!("[{index}]"),
+            })
+            .collect();
+        let relevant = RelevantAttribute { resource: format!("{module}{dot}{resource}{key}"), path };
+        self.found.insert(format!("{module}::{resource}{key}{steps}"), relevant);
         self.push(module.clone(), Source::Resource(resource.clone(), first));
     }
 

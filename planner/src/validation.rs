@@ -236,7 +236,7 @@ fn validate_resource(world: &World<'_>, module: &ModuleScope, block: &ResourceBl
             }
         }
     }
-    world.report(diagnostics.into_iter().map(|diagnostic| diagnostic.with_address(address.as_str())).collect());
+    world.report(diagnostics);
     for rule in &block.preconditions {
         check_rule(world, &inside, rule, &scope, Told::Everything);
     }
@@ -249,7 +249,7 @@ fn validate_resource(world: &World<'_>, module: &ModuleScope, block: &ResourceBl
     }
     let mut diagnostics = Diagnostics::new();
     provisioners::validate(&after, block, &scope, world.error_count() > before, &mut diagnostics);
-    world.report(diagnostics.into_iter().map(|diagnostic| diagnostic.with_address(address.as_str())).collect());
+    world.report(diagnostics);
     imports::validate(&outside, module, block, world);
 }
 

@@ -407,9 +407,7 @@ pub async fn plan(prepared: &Prepared, snapshots: &Snapshots, hooks: Arc<dyn Hoo
     };
     all.extend(problems.into_iter().filter(|warning| !known(warning)));
     all.append(diagnostics);
-    if !all.has_errors() {
-        all.extend(planner::partial_warning(&prepared.options));
-    }
+    all.extend(planner::partial_warning(&prepared.options));
     Planned { plan, diagnostics: all }
 }
 

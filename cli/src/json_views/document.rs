@@ -136,7 +136,7 @@ pub struct Resource {
     /// The version of its schema.
     pub schema_version: u64,
     /// Its attributes.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "says_nothing")]
     pub values: Option<Json>,
     /// Which of them are sensitive.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -262,4 +262,9 @@ pub struct State {
     /// How the checks stood.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Json>,
+}
+
+/// Whether attributes are left out: where none is known, Terraform has no member for them.
+fn says_nothing(values: &Option<Json>) -> bool {
+    values.as_ref().is_none_or(|values| values.as_object().is_some_and(serde_json::Map::is_empty))
 }

@@ -24,7 +24,7 @@ use crate::ephemerals::Ephemerals;
 use crate::graph::{ConfigGraph, Node};
 use crate::hooks::Hooks;
 use crate::interrupt::Interrupt;
-use crate::plan::{ChangeCounts, Plan};
+use crate::plan::{Action, ChangeCounts, Plan, ResourceChange};
 use crate::provisioning::Provisioners;
 use crate::scope::{Phase, World};
 use crate::walk::Visit;
@@ -77,6 +77,24 @@ pub(crate) struct Applying<'w> {
     pub deposed: std::sync::Mutex<HashMap<usize, state::DeposedKey>>,
 }
 
+/// The error that a plan's changes can't be put into an order, if they can't. Without a removal they always can.
+pub(crate) fn check_order(workspace: &Workspace, plan: &Plan) -> Option<Diagnostic> {
+    let removes = |change: &ResourceChange| change.action.is_replace() || change.action == Action::Delete;
+    if !plan.changes.iter().any(removes) {
+        return None;
+    }
+    cycle(&ApplyGraph::build(plan, &config_graph(workspace, plan), |_, _| 0), plan)
+}
+
+fn cycle(graph: &ApplyGraph, plan: &Plan) -> Option<Diagnostic> {
+    graph.cycle(plan).map(|names| Diagnostic::error(format!("Cycle: {}", names.join(", ")), ""))
+}
+
+fn config_graph(workspace: &Workspace, plan: &Plan) -> ConfigGraph {
+    let providers: BTreeSet<ProviderConfig> = plan.changes.iter().map(|change| change.provider.clone()).collect();
+    ConfigGraph::build(workspace, &providers)
+}
+
 /// Applies a plan. The caller holds the state's lock and has made sure that the plan is not stale.
 pub async fn apply(
     workspace: &Workspace,
@@ -86,13 +104,11 @@ pub async fn apply(
     options: &ApplyOptions,
     hooks: Arc<dyn Hooks>,
 ) -> ApplyOutcome {
-    let stored_providers: BTreeSet<ProviderConfig> =
-        plan.changes.iter().map(|change| change.provider.clone()).collect();
-    let config = ConfigGraph::build(workspace, &stored_providers);
+    let config = config_graph(workspace, plan);
     let graph = ApplyGraph::build(plan, &config, |change, removal| estimate(workspace, change, removal));
     let mut diagnostics = Diagnostics::new();
-    if let Some(names) = graph.cycle(plan) {
-        diagnostics.push(Diagnostic::error(format!("Cycle: {}", names.join(", ")), ""));
+    if let Some(problem) = cycle(&graph, plan) {
+        diagnostics.push(problem);
         let counts = ChangeCounts::default();
         return ApplyOutcome { state: plan.prior_state.clone(), counts, checks: Vec::new(), diagnostics };
     }
@@ -170,10 +186,10 @@ fn given_variables(plan: &Plan, options: &ApplyOptions) -> BTreeMap<lang::Str, G
     given
 }
 
-fn estimate(workspace: &Workspace, change: &crate::plan::ResourceChange, removal: bool) -> u32 {
+fn estimate(workspace: &Workspace, change: &ResourceChange, removal: bool) -> u32 {
     let operation = match (removal, change.action) {
         (true, _) => Operation::Delete,
-        (false, crate::plan::Action::Update) => Operation::Update,
+        (false, Action::Update) => Operation::Update,
         (false, _) => Operation::Create,
     };
     let provider = workspace.providers.get(&change.provider.source);

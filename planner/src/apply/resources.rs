@@ -245,6 +245,10 @@ impl Applying<'_> {
             }
             let Some(values) = self.world.resource(&module, &resource.resource) else { continue };
             for key in values.expansion.keys() {
+                let address = module.address.resource(resource.resource.clone()).instance(key.clone());
+                if self.plan.is_partial() && !self.changes.contains_key(&address) {
+                    continue;
+                }
                 let repetition = values.expansion.repetition(&key);
                 let self_value = values.instance(&key);
                 let scope = BlockScope { world: &self.world, module: &module, repetition: &repetition, self_value };

@@ -43,6 +43,7 @@ pub(crate) fn apply(workspace: &Workspace, state: &mut State) -> Result<(Previou
     let mut statements = statements(root);
     // What is moved out of a module that is moved itself goes first.
     statements.sort_by_key(|statement| std::cmp::Reverse(statement.depth()));
+    let implied = implied(root, state, &statements);
     let mut previous = Previous::new();
     let mut blocked = BTreeMap::new();
     // A chain of moves needs as many rounds as it has links, whatever the order of its blocks.
@@ -72,7 +73,12 @@ pub(crate) fn apply(workspace: &Workspace, state: &mut State) -> Result<(Previou
             break;
         }
     }
-    move_implied(root, state, &mut previous)?;
+    for (address, target) in implied {
+        if rename(state, &address, &target, |_| Ok(None))? {
+            let origin = previous.remove(&address).unwrap_or(address);
+            previous.insert(target, origin);
+        }
+    }
     Ok((previous, unresolved(&blocked)))
 }
 
@@ -95,6 +101,20 @@ impl Statement<'_> {
             AbsoluteAddress::Resource(resource) => 2 * resource.module.0.len() + 1,
         };
         2 * self.module.0.len() + below
+    }
+
+    /// Whether one of its ends is the resource of an instance.
+    fn speaks_of(&self, address: &ResourceInstance) -> bool {
+        let depth = self.module.0.len();
+        let names = address.module.0.iter().map(|(name, _)| name);
+        if address.module.0.len() < depth || !names.take(depth).eq(self.module.0.iter()) {
+            return false;
+        }
+        let (_, rest) = address.module.0.split_at(depth);
+        [self.from, self.to].into_iter().any(|end| match end {
+            AbsoluteAddress::Resource(end) => end.module.0[..] == *rest && end.resource == address.resource,
+            AbsoluteAddress::Module(_) => false,
+        })
     }
 
     /// The new address of an instance that the statement selects.
@@ -163,9 +183,14 @@ fn rename(
     Ok(true)
 }
 
-fn move_implied(root: &Arc<Module>, state: &mut State, previous: &mut Previous) -> Result<(), Diagnostic> {
-    let addresses: Vec<ResourceInstance> = state.instances().map(|(address, ..)| address).collect();
-    for address in addresses.into_iter().filter(|address| address.resource.mode == Mode::Managed) {
+/// What moves because `count` came or went: between no key and the first index, if no statement speaks of the resource.
+fn implied(
+    root: &Arc<Module>,
+    state: &State,
+    statements: &[Statement<'_>],
+) -> Vec<(ResourceInstance, ResourceInstance)> {
+    let mut found = Vec::new();
+    for (address, ..) in state.instances().filter(|(address, ..)| address.resource.mode == Mode::Managed) {
         let module = crate::workspace::module_at(root, &address.module.path());
         let Some(block) = module.and_then(|module| module.resources.get(&address.resource)) else { continue };
         let key = match (&address.key, block.count.is_some(), block.for_each.is_some()) {
@@ -173,13 +198,12 @@ fn move_implied(root: &Arc<Module>, state: &mut State, previous: &mut Previous) 
             (InstanceKey::Index(0), false, false) => InstanceKey::None,
             _ => continue,
         };
-        let target = address.abs_resource().instance(key);
-        if rename(state, &address, &target, |_| Ok(None))? {
-            let origin = previous.remove(&address).unwrap_or(address);
-            previous.insert(target, origin);
+        if !statements.iter().any(|statement| statement.speaks_of(&address)) {
+            let target = address.abs_resource().instance(key);
+            found.push((address, target));
         }
     }
-    Ok(())
+    found
 }
 
 fn unresolved(blocked: &BTreeMap<ResourceInstance, ResourceInstance>) -> Diagnostics {

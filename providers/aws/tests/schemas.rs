@@ -13,7 +13,8 @@ use serde_json::{Map, Value as Json, json};
 
 fn facts() -> Option<PathBuf> {
     let named = std::env::var_os("WINDLASS_SHARED").map(PathBuf::from);
-    let beside = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../../../shared");
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
+    let beside = Path::new(&package).join("../../../shared");
     [named, Some(beside)].into_iter().flatten().map(|path| path.join("schemas/aws")).find(|path| path.is_dir())
 }
 
