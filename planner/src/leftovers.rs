@@ -32,6 +32,10 @@ impl Planning<'_> {
                 read(&self.prior).iter().map(|(key, prior)| (key.clone(), prior.clone())).collect();
             let held = self.held_by_deferred();
             for ((address, deposed), prior) in objects {
+                // Instances of a module that could not be reached are not known to be gone.
+                if !complete && self.orphan_reason(&address) == Some(ActionReason::DeleteBecauseNoModule) {
+                    continue;
+                }
                 self.plan_leftover(address, deposed, prior, &held);
             }
         }

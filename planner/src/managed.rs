@@ -435,7 +435,7 @@ fn replace_action(instance: &Instance<'_>) -> Action {
     if instance.create_before_destroy { Action::CreateThenDelete } else { Action::DeleteThenCreate }
 }
 
-fn same_marks(before: &[(Path, Marks)], after: &[(Path, Marks)]) -> bool {
+pub(crate) fn same_marks(before: &[(Path, Marks)], after: &[(Path, Marks)]) -> bool {
     let covers = |these: &[(Path, Marks)], those: &[(Path, Marks)]| those.iter().all(|entry| these.contains(entry));
     covers(before, after) && covers(after, before)
 }

@@ -187,7 +187,7 @@ impl<'w> Planning<'w> {
             return Err(cycles);
         }
         let dependencies = graph.resource_dependencies();
-        let selection = Selection::new(&graph, options);
+        let selection = Selection::new(&graph, options, &state);
         let mut world = World::new(workspace, Phase::Plan, options.variables.clone(), planning_functions(workspace));
         if options.allow_deferral {
             world.undecided = Undecided::allowed();

@@ -3,8 +3,9 @@
 use lang::Diagnostic;
 use std::collections::HashSet;
 
-use lang::addr::{InstanceKey, ModuleInstance, ResourceInstance};
+use lang::addr::{AbsResource, InstanceKey, ModuleInstance, ResourceInstance};
 use petgraph::graph::NodeIndex;
+use state::State;
 
 use crate::graph::{ConfigGraph, Node};
 use crate::plan::{Plan, PlanMode};
@@ -20,10 +21,12 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// What the options select.
-    pub fn new(graph: &ConfigGraph, options: &PlanOptions) -> Selection {
-        let included =
-            if options.targets.is_empty() && options.excludes.is_empty() { None } else { Some(select(graph, options)) };
+    /// What the options select of a configuration, and of a state for what isn't configured any more.
+    pub fn new(graph: &ConfigGraph, options: &PlanOptions, stored: &State) -> Selection {
+        let included = match options.targets.is_empty() && options.excludes.is_empty() {
+            true => None,
+            false => Some(select(graph, options, stored)),
+        };
         let destroying = options.mode == PlanMode::Destroy && !options.targets.is_empty();
         Selection {
             included,
@@ -59,10 +62,13 @@ impl Selection {
     }
 }
 
-fn select(graph: &ConfigGraph, options: &PlanOptions) -> HashSet<NodeIndex> {
+fn select(graph: &ConfigGraph, options: &PlanOptions, stored: &State) -> HashSet<NodeIndex> {
     let mut included: HashSet<NodeIndex> = match options.targets.is_empty() {
         true => graph.indices().collect(),
-        false => reach(targeted(graph, options), |index| graph.dependencies(index).collect()),
+        false => {
+            let named = targeted(graph, options).into_iter().chain(readers(graph, options, stored)).collect();
+            reach(named, |index| graph.dependencies(index).collect())
+        }
     };
     if !options.targets.is_empty() {
         add_complete_outputs(graph, &mut included);
@@ -71,6 +77,19 @@ fn select(graph: &ConfigGraph, options: &PlanOptions) -> HashSet<NodeIndex> {
         included.remove(&index);
     }
     included
+}
+
+/// What reads the targets that only the state has.
+fn readers(graph: &ConfigGraph, options: &PlanOptions, stored: &State) -> Vec<NodeIndex> {
+    let targeted = |address: &AbsResource| {
+        let any = address.instance(InstanceKey::None);
+        options.targets.iter().any(|target| target.concerns(&any))
+    };
+    let left = stored
+        .resources
+        .iter()
+        .filter(|(address, _)| targeted(address) && graph.index_of(&Node::Resource(address.config())).is_none());
+    left.filter_map(|(_, resource)| graph.index_of(&Node::Refresh(resource.provider.clone()))).collect()
 }
 
 /// What is left out: what `-exclude` names and what depends on it. In a destroy plan what is left out stays, and so does

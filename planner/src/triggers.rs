@@ -48,6 +48,11 @@ pub(crate) fn is_triggered(
             return Err(Diagnostic::error("Invalid reference", detail).at(expr.range));
         }
     };
+    let within = if module.address.is_root() { "the root module".to_owned() } else { module.address.to_string() };
+    if !module.config.resources.contains_key(resource) {
+        let detail = format!("A resource {resource} has not been declared in {within}");
+        return Err(Diagnostic::error("Reference to undeclared resource", detail).at(traversal.range));
+    }
     let path: Vec<PathStep> = reference.remaining().iter().map(path_step).collect();
     let config = ConfigResource { module: module.config.path.clone(), resource: resource.clone() };
     let changes = lock(&planning.changes);
@@ -61,7 +66,6 @@ pub(crate) fn is_triggered(
     let address = module.address.resource(resource.clone());
     let planned = planning.selection.is_everything() && !read(&planning.deferred_resources).contains(&config);
     if concerned.is_empty() && planned && planning.stored.resource(&address).is_none() {
-        let within = if module.address.is_root() { "the root module".to_owned() } else { module.address.to_string() };
         let key = key.map(ToString::to_string).unwrap_or_default();
         return Err(Diagnostic::error(format!("no change found for {resource}{key} in {within}"), ""));
     }

@@ -10,6 +10,7 @@ mod formatting;
 mod graphs;
 mod interrupts;
 mod logins;
+mod planning;
 mod providers;
 mod refresh;
 mod saved_plans;

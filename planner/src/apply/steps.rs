@@ -179,6 +179,14 @@ impl Applying<'_> {
         let failed = response.diagnostics.iter().any(|d| d.severity == Severity::Error);
         self.world.report(response.diagnostics.into_iter().map(|problem| step.place(problem)).collect());
         let planned = write_only::without(response.planned.filter(|_| !failed)?, &step.schema.block);
+        if updating && planned.raw_equals(&prior) {
+            let marked = objects::mark_sensitive(planned.clone().mark_paths(&config_marks), &step.schema.block);
+            let (_, marks) = marked.unmark_deep();
+            if crate::managed::same_marks(&prior_marks, &marks) {
+                // What was not known when it was planned has turned out to be what is there.
+                return Some(step.change.before.clone());
+            }
+        }
         let private = response.private.or_else(|| step.change.private.as_deref().map(<[u8]>::to_vec));
         let deposed = match step.change.action {
             Action::CreateThenDelete => self.depose(step).await,
