@@ -33,7 +33,8 @@ impl Planning<'_> {
             let held = self.held_by_deferred();
             for ((address, deposed), prior) in objects {
                 // Instances of a module that could not be reached are not known to be gone.
-                if !complete && self.orphan_reason(&address) == Some(ActionReason::DeleteBecauseNoModule) {
+                let is_gone = self.orphan_reason(&address) == Some(ActionReason::DeleteBecauseNoModule);
+                if !complete && is_gone && !self.world.is_settled(&address.module) {
                     continue;
                 }
                 self.plan_leftover(address, deposed, prior, &held);

@@ -18,7 +18,9 @@ use crate::expansion::{Expansion, Repetition};
 use crate::imports::{Target, Wanted};
 use crate::locate::located;
 use crate::objects;
-use crate::plan::{Action, ActionReason, CheckStatus, Checkable, DeferredReason, PlanMode, ResourceChange};
+use crate::plan::{
+    Action, ActionReason, CheckOutcome, CheckStatus, Checkable, DeferredReason, PlanMode, ResourceChange,
+};
 use crate::planning::{Planning, Prior};
 use crate::proposed::{ignore_changes, proposed_new};
 use crate::scope::{BlockScope, ModuleScope, ResourceValues};
@@ -259,8 +261,19 @@ impl Planning<'_> {
         for key in values.expansion.keys() {
             let repetition = values.expansion.repetition(&key);
             let self_value = values.instance(&key);
-            let scope = BlockScope { world: &self.world, module, repetition: &repetition, self_value };
             let object = Checkable::Resource(block.address.clone(), key);
+            if self_value.is_none() {
+                // Not there, and not planned: it is not a target, or nothing is made at all.
+                self.world.record_check(CheckOutcome {
+                    is_instance: true,
+                    module: module.address.clone(),
+                    object,
+                    status: CheckStatus::Unknown,
+                    problems: Vec::new(),
+                });
+                continue;
+            }
+            let scope = BlockScope { world: &self.world, module, repetition: &repetition, self_value };
             let (rules, kind) = (&block.postconditions, RuleKind::Postcondition);
             let status = evaluate_rules(&self.world, &module.address, object, rules, &scope, kind);
             fine &= !matches!(status, CheckStatus::Fail | CheckStatus::Error);

@@ -376,7 +376,9 @@ impl<'w> Planning<'w> {
 
     /// Records a change, and that what depends on it has to wait.
     pub fn record(&self, mut change: ResourceChange) {
-        if change.deposed.is_none() {
+        // A destroy is planned upon a refresh, which has moved everything already.
+        let moved_before = self.options.mode == PlanMode::Destroy && self.options.refresh;
+        if change.deposed.is_none() && !moved_before {
             change.previous_address = self.moved.get(&change.address).cloned();
         }
         if change.action != crate::plan::Action::NoOp {

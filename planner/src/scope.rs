@@ -294,6 +294,15 @@ impl<'w> World<'w> {
         fine
     }
 
+    /// Whether it is known whether a module instance is there: the call that would make it was reached.
+    pub fn is_settled(&self, address: &ModuleInstance) -> bool {
+        let Some((parent, (call, _))) = address.parent().zip(address.0.last()) else { return true };
+        match self.module(&parent) {
+            Some(parent) => read(&parent.calls).contains_key(call),
+            None => self.is_settled(&parent),
+        }
+    }
+
     /// The instances of a call. `None` after an error.
     fn call_expansion(&self, parent: &ModuleScope, call: &ModuleCall) -> Option<Expansion> {
         if self.undecided.is_call(&parent.address, &call.name) {

@@ -142,3 +142,67 @@ fn a_refresh_tells_what_has_moved() {
     assert!(told.contains("terraform_data.a has moved to terraform_data.b"), "{told}");
     assert_eq!(plan["resource_drift"][0]["previous_address"], "terraform_data.a");
 }
+
+#[test]
+fn conditions_of_what_is_not_made_are_not_known() {
+    let a = |count: u8| {
+        format!(
+            "resource \"terraform_data\" \"a\" {{\n  count = {count}\n  input = 1\n  lifecycle {{\n    postcondition {{\n      condition \
+             = self.output == 1\n      error_message = \"no\"\n    }}\n  }}\n}}\n"
+        )
+    };
+    for flag in ["-refresh-only", "-target=terraform_data.a[0]"] {
+        let (folder, plan, told) = next(&a(1), &a(2), &[flag]);
+        assert!(!told.contains("Error"), "{told}");
+        assert_eq!(plan["checks"][0]["status"], "unknown", "{told}");
+        let applied = folder.run(&["apply", "-auto-approve", flag]);
+        assert!(applied.status.success(), "{}", text(&applied));
+    }
+}
+
+#[test]
+fn a_refresh_keeps_what_became_of_conditions() {
+    let config = "resource \"terraform_data\" \"a\" {\n  input = 1\n  lifecycle {\n    precondition {\n      condition = terraform_data.b.id \
+                  != \"\"\n      error_message = \"no\"\n    }\n  }\n}\nresource \"terraform_data\" \"b\" {}\n";
+    let folder = Folder::new(config);
+    assert!(folder.run(&["apply", "-auto-approve"]).status.success());
+    let results = || serde_json::from_str::<Value>(&folder.read("terraform.tfstate")).unwrap()["check_results"].clone();
+    let before = results();
+    assert_eq!(before[0]["objects"][0]["status"], "pass");
+    let applied = folder.run(&["apply", "-refresh-only", "-auto-approve"]);
+    assert!(applied.status.success(), "{}", text(&applied));
+    assert_eq!(results(), before);
+}
+
+#[test]
+fn a_destroy_does_not_tell_what_has_moved() {
+    let before = "resource \"terraform_data\" \"a\" {}\n";
+    let after = "resource \"terraform_data\" \"b\" {}\nmoved {\n  from = terraform_data.a\n  to   = terraform_data.b\n}\n";
+    let (_, plan, told) = next(before, after, &["-destroy"]);
+    assert_eq!(changes(&plan), ["terraform_data.b delete"]);
+    assert!(!told.contains("moved from"), "{told}");
+    let (_, _, told) = next(before, after, &["-destroy", "-refresh=false"]);
+    assert!(told.contains("moved from terraform_data.a"), "{told}");
+}
+
+#[test]
+fn modules_that_could_not_be_reached_are_not_gone() {
+    let config = |condition: &str, m: u8| {
+        format!(
+            "resource \"terraform_data\" \"a\" {{\n  input = 2\n  lifecycle {{\n    postcondition {{\n      condition     = \
+             {condition}\n      error_message = \"no\"\n    }}\n  }}\n}}\nmodule \"m\" {{\n  source = \"./child\"\n  count  = \
+             {m}\n}}\nmodule \"n\" {{\n  source = \"./child\"\n  count  = terraform_data.a.input\n}}\n"
+        )
+    };
+    let folder = Folder::new(&config("self.id != \"\"", 2));
+    std::fs::create_dir(folder.path("child")).unwrap();
+    folder.write("child/main.tf", "resource \"terraform_data\" \"x\" {}\n");
+    assert!(folder.run(&["init"]).status.success());
+    let applied = folder.run(&["apply", "-auto-approve"]);
+    assert!(applied.status.success(), "{}", text(&applied));
+    folder.write("main.tf", &config("self.id == \"\"", 1));
+    let told = text(&folder.run(&["plan", "-out=p"]));
+    assert!(told.contains("Resource postcondition failed"), "{told}");
+    let plan = serde_json::from_slice(&folder.run(&["show", "-json", "p"]).stdout).unwrap_or_default();
+    assert_eq!(changes(&plan), ["module.m[1].terraform_data.x delete delete_because_no_module"]);
+}

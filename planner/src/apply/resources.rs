@@ -251,6 +251,9 @@ impl Applying<'_> {
                 }
                 let repetition = values.expansion.repetition(&key);
                 let self_value = values.instance(&key);
+                if self_value.is_none() {
+                    continue;
+                }
                 let scope = BlockScope { world: &self.world, module: &module, repetition: &repetition, self_value };
                 let object = Checkable::Resource(resource.resource.clone(), key);
                 let (rules, kind) = (&block.postconditions, RuleKind::Postcondition);
@@ -267,6 +270,8 @@ impl Applying<'_> {
     pub(super) fn check_outcomes(&self) -> Vec<CheckOutcome> {
         match self.plan.mode {
             PlanMode::Destroy => self.world.check_outcomes_of_destroy(),
+            // Nothing is looked at again.
+            PlanMode::RefreshOnly => self.plan.checks.clone(),
             _ => self.world.check_outcomes(!self.plan.is_partial() && self.world.error_count() == 0),
         }
     }
