@@ -47,7 +47,7 @@ mod walk;
 mod workspace;
 mod write_only;
 
-pub use apply::{ApplyOptions, ApplyOutcome, apply};
+pub use apply::{ApplyOptions, ApplyOutcome, apply, check_order};
 pub use imports::import;
 pub use interrupt::Interrupt;
 pub use planning::{plan, planning_functions, validate};

@@ -89,10 +89,12 @@ impl Planning<'_> {
         let planned: Vec<(InstanceKey, Option<Option<Value>>)> =
             futures::stream::iter(plans).buffered(self.options.parallelism.max(1)).collect().await;
         let fine = planned.iter().all(|(_, value)| value.is_some());
+        let absent = planned.iter().filter(|(_, value)| matches!(value, Some(None)));
+        let absent: Vec<InstanceKey> = absent.map(|(key, _)| key.clone()).collect();
         let values: BTreeMap<InstanceKey, Value> =
             planned.into_iter().filter_map(|(key, value)| Some((key, value??))).collect();
         self.world.set_resource(module, &block.address, ResourceValues::existing(expansion, values));
-        fine && (deferral.is_some() || self.check_postconditions(module, block))
+        fine && (deferral.is_some() || self.check_postconditions(module, block, absent))
     }
 
     /// The warning that `-replace` names a resource where an instance should be.
@@ -252,27 +254,26 @@ impl Planning<'_> {
     }
 
     /// Postconditions see the planned object as `self` and by its own name, so they come after the values are set.
-    fn check_postconditions(&self, module: &ModuleScope, block: &ResourceBlock) -> bool {
+    /// Those of what is not there and not planned (it is no target, or nothing is made at all) are not known.
+    fn check_postconditions(&self, module: &ModuleScope, block: &ResourceBlock, absent: Vec<InstanceKey>) -> bool {
         if block.postconditions.is_empty() || self.options.mode == PlanMode::Destroy {
             return true;
         }
+        for key in absent.iter().cloned() {
+            self.world.record_check(CheckOutcome {
+                is_instance: true,
+                module: module.address.clone(),
+                object: Checkable::Resource(block.address.clone(), key),
+                status: CheckStatus::Unknown,
+                problems: Vec::new(),
+            });
+        }
         let Some(values) = self.world.resource(module, &block.address) else { return true };
         let mut fine = true;
-        for key in values.expansion.keys() {
+        for key in values.expansion.keys().into_iter().filter(|key| !absent.contains(key)) {
             let repetition = values.expansion.repetition(&key);
             let self_value = values.instance(&key);
             let object = Checkable::Resource(block.address.clone(), key);
-            if self_value.is_none() {
-                // Not there, and not planned: it is not a target, or nothing is made at all.
-                self.world.record_check(CheckOutcome {
-                    is_instance: true,
-                    module: module.address.clone(),
-                    object,
-                    status: CheckStatus::Unknown,
-                    problems: Vec::new(),
-                });
-                continue;
-            }
             let scope = BlockScope { world: &self.world, module, repetition: &repetition, self_value };
             let (rules, kind) = (&block.postconditions, RuleKind::Postcondition);
             let status = evaluate_rules(&self.world, &module.address, object, rules, &scope, kind);

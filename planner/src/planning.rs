@@ -98,11 +98,7 @@ pub async fn plan(
     if complete || options.mode == PlanMode::Normal {
         planning.plan_leftovers(complete).await;
     }
-    let (plan, mut diagnostics) = planning.finish(workspace);
-    if let Some(plan) = plan.as_ref().filter(|_| !diagnostics.has_errors()) {
-        diagnostics.extend(crate::apply::check_order(workspace, plan));
-    }
-    (plan, diagnostics)
+    planning.finish(workspace)
 }
 
 /// The functions that a plan's expressions may call.

@@ -88,7 +88,17 @@ pub async fn run(session: &Session, args: &PlanArgs) -> Exit {
     };
     let released = opened.close().await;
     let exit = match planned {
-        Ok(planned) => report(session, args, &planned),
+        Ok(planned) => match report(session, args, &planned) {
+            exit @ Exit::Failure => exit,
+            exit => match planned.plan.as_ref().and_then(|plan| planner::check_order(&prepared.workspace, plan)) {
+                // Terraform looks at the order last, with the plan shown and saved.
+                Some(problem) => {
+                    session.show(&problem.into());
+                    Exit::Failure
+                }
+                None => exit,
+            },
+        },
         Err(diagnostics) => {
             session.show(&diagnostics);
             Exit::Failure

@@ -151,6 +151,10 @@ fn conditions_of_what_is_not_made_are_not_known() {
              = self.output == 1\n      error_message = \"no\"\n    }}\n  }}\n}}\n"
         )
     };
+    let without_count = a(1).replace("  count = 1\n", "");
+    let (_, plan, told) = next("", &without_count, &["-refresh-only"]);
+    assert!(!told.contains("Error"), "{told}");
+    assert_eq!(plan["checks"][0]["status"], "unknown", "{told}");
     for flag in ["-refresh-only", "-target=terraform_data.a[0]"] {
         let (folder, plan, told) = next(&a(1), &a(2), &[flag]);
         assert!(!told.contains("Error"), "{told}");
@@ -177,7 +181,8 @@ fn a_refresh_keeps_what_became_of_conditions() {
 #[test]
 fn a_destroy_does_not_tell_what_has_moved() {
     let before = "resource \"terraform_data\" \"a\" {}\n";
-    let after = "resource \"terraform_data\" \"b\" {}\nmoved {\n  from = terraform_data.a\n  to   = terraform_data.b\n}\n";
+    let after =
+        "resource \"terraform_data\" \"b\" {}\nmoved {\n  from = terraform_data.a\n  to   = terraform_data.b\n}\n";
     let (_, plan, told) = next(before, after, &["-destroy"]);
     assert_eq!(changes(&plan), ["terraform_data.b delete"]);
     assert!(!told.contains("moved from"), "{told}");

@@ -78,7 +78,7 @@ pub(crate) struct Applying<'w> {
 }
 
 /// The error that a plan's changes can't be put into an order, if they can't. Without a removal they always can.
-pub(crate) fn check_order(workspace: &Workspace, plan: &Plan) -> Option<Diagnostic> {
+pub fn check_order(workspace: &Workspace, plan: &Plan) -> Option<Diagnostic> {
     let removes = |change: &ResourceChange| change.action.is_replace() || change.action == Action::Delete;
     if !plan.changes.iter().any(removes) {
         return None;
