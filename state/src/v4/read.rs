@@ -264,7 +264,11 @@ fn read_check(result: CheckIn) -> CheckResult {
         object_kind: result.object_kind.into(),
         config_addr: result.config_addr.into(),
         status: CheckStatus::from_name(&result.status),
-        objects: result.objects.map(|objects| objects.into_iter().map(object).collect()),
+        // An empty list is written as none, by Terraform as well.
+        objects: result
+            .objects
+            .filter(|objects| !objects.is_empty())
+            .map(|objects| objects.into_iter().map(object).collect()),
     }
 }
 
@@ -469,7 +473,7 @@ fn read_object(instance: InstanceIn<'_>, known: &mut KnownDependencies) -> Resul
     })
 }
 
-/// Reads what [`object_to_json`] gave; `address` is for messages.
+/// Reads what [`super::object_to_json`] gave; `address` is for messages.
 pub fn object_from_json(json: &Json, address: &AbsResource) -> Result<InstanceObject, ReadError> {
     read_object(json.decode()?, &mut KnownDependencies::default()).map_err(|problem| problem.of(address))
 }

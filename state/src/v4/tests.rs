@@ -143,3 +143,12 @@ fn other_formats_are_refused() {
         "instances":[{"index_key":-1}]}]}"#;
     assert!(matches!(read(bad), Err(ReadError::Invalid { .. })));
 }
+
+#[test]
+fn empty_lists_of_checks_are_none() {
+    let text = br#"{"version":4,"check_results":[{"object_kind":"check","config_addr":"check.c","status":"pass","objects":[]}]}"#;
+    let state = read(text).unwrap().unwrap();
+    assert_eq!(read(&write(&state)).unwrap().unwrap(), state);
+    assert_eq!(state.check_results.unwrap()[0].objects, None);
+    assert_eq!(read(br#"{"version":4,"check_results":[]}"#).unwrap().unwrap().check_results, None);
+}
