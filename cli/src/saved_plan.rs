@@ -35,8 +35,8 @@ const CLEAR_VARIABLE: &str = "WINDLASS_PLAN_CLEAR";
 pub fn save(session: &Session, plan: &Plan, path: &str, in_clear: bool) -> Result<Option<Diagnostic>, Diagnostic> {
     let in_clear = in_clear || session.environment.get(CLEAR_VARIABLE).is_some_and(|value| !matches!(value, "" | "0"));
     let failed = |what: String| Diagnostic::error("Failed to write plan file", format!("The plan file {what}."));
-    let saved =
-        SavedPlan { plan: plan.clone(), files: configuration_files(session), workspace: session.workspace_name() };
+    let (files, encrypted) = configuration_files(session);
+    let saved = SavedPlan { plan: plan.clone(), files, workspace: session.workspace_name(), encrypted };
     let encryption = session.encryption().map_err(first)?;
     // What is encrypted as a whole needs no seal within.
     let unsealed = in_clear || encryption.encrypts_plans();
@@ -70,8 +70,10 @@ fn first(problems: Diagnostics) -> Diagnostic {
     problems.into_iter().find(Diagnostic::is_error).unwrap_or_else(unknown)
 }
 
-/// The configuration that a plan is made from: what was read of it, and the list of installed modules.
-fn configuration_files(session: &Session) -> BTreeMap<String, Vec<u8>> {
+/// The configuration that a plan is made from: what was read of it, and the list of installed modules. Whether something is
+/// left out of it because it says how to encrypt.
+fn configuration_files(session: &Session) -> (BTreeMap<String, Vec<u8>>, bool) {
+    let mut encrypted = false;
     let is_configuration = |name: &str| name.ends_with(".tf") || name.ends_with(".tf.json");
     let mut files: BTreeMap<String, Vec<u8>> = session
         .sources
@@ -81,13 +83,14 @@ fn configuration_files(session: &Session) -> BTreeMap<String, Vec<u8>> {
         .filter(|(name, _)| is_configuration(name))
         .map(|(name, source)| {
             let bytes = without_keys(&name, &source.bytes);
+            encrypted |= bytes[..] != source.bytes[..];
             (name, bytes)
         })
         .collect();
     if let Ok(manifest) = std::fs::read(manifest_path(&session.environment.data_dir())) {
         files.insert(MANIFEST.to_owned(), manifest);
     }
-    files
+    (files, encrypted)
 }
 
 /// Whether a file holds a saved plan, whatever its name.
@@ -111,14 +114,22 @@ pub fn read(session: &Session, path: &str) -> Result<SavedPlan, Diagnostic> {
         return Err(failed(detail.to_owned()));
     }
     let bytes = std::fs::read(path).map_err(|error| failed(format!("Error: stat {path}: {}", reason(&error))))?;
-    let encryption = session.encryption().map_err(first)?;
+    let decode = |clear: &[u8]| planfile::read(clear, || key(session, false).ok());
+    let encryption = match session.encryption() {
+        Ok(encryption) => encryption,
+        // What the directory holds by now does not matter to a plan, unless it alone knows how to encrypt.
+        Err(problems) => match decode(&bytes) {
+            Ok(saved) if !saved.encrypted => session.encryption_of(None).map_err(first)?,
+            _ => return Err(first(problems)),
+        },
+    };
     let opened = match encryption.plan() {
         Some(seal) => seal.open(&bytes).map(|opened| opened.clear),
         None if codec::sealed(&bytes).is_some() => Err(SealError::NotConfigured),
         None => Ok(Cow::Borrowed(bytes.as_slice())),
     };
     let clear = opened.map_err(|error| failed(format!("The plan file {path} can't be used: {error}.")))?;
-    planfile::read(&clear, || key(session, false).ok()).map_err(|error| {
+    decode(&clear).map_err(|error| {
         let hint = match &error {
             PlanFileError::Sealed => format!(
                 " The key was made where the plan was, in {}. There are three ways to apply a plan elsewhere: take that file \

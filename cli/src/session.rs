@@ -35,6 +35,8 @@ pub struct Session {
     pub providers: ProviderRegistry,
     /// What encrypts states and plans, once that was asked for.
     encryption: OnceLock<Encryption>,
+    /// The root module of the saved plan that is applied.
+    planned: OnceLock<Arc<Module>>,
 }
 
 /// The state's place, with the lock if it is held.
@@ -72,7 +74,14 @@ pub struct Tested {
 impl Session {
     /// A session over the current directory.
     pub fn new(ui: Arc<Ui>, environment: Environment, providers: ProviderRegistry) -> Session {
-        Session { ui, environment, sources: Sources::new(), providers, encryption: OnceLock::new() }
+        Session {
+            ui,
+            environment,
+            sources: Sources::new(),
+            providers,
+            encryption: OnceLock::new(),
+            planned: OnceLock::new(),
+        }
     }
 
     /// Shows messages.
@@ -225,6 +234,11 @@ impl Session {
         store.read().await.map_err(|error| Diagnostic::error("Failed to load state", chain(&error)).into())
     }
 
+    /// From now on the backend is that of a saved plan's configuration, whatever the directory holds.
+    pub fn adopt(&self, planned: &Arc<Module>) {
+        self.planned.get_or_init(|| planned.clone());
+    }
+
     /// The backend that the working directory is set up for.
     ///
     /// # Errors
@@ -233,6 +247,9 @@ impl Session {
         if let Some(name) = self.environment.get("TF_WORKSPACE").filter(|name| !is_workspace_name(name)) {
             let detail = format!("{name:?} is not allowed. {WORKSPACE_NAMES}");
             return Err(Diagnostic::error("Invalid workspace name set using TF_WORKSPACE", detail).into());
+        }
+        if let Some(planned) = self.planned.get() {
+            return crate::backend::selected(&self.environment, planned.backend.as_ref(), self.encryption()?.state());
         }
         let module = self.root_module()?;
         let block = module.as_ref().and_then(|module| module.backend.as_ref());

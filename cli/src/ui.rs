@@ -144,9 +144,10 @@ impl Ui {
         }
     }
 
-    /// Shows messages about the settings of the command itself on stderr: results on stdout stay as they are.
+    /// Shows messages about the settings of the command itself on stderr: results on stdout stay as they are. Without colors:
+    /// whether they are wanted is not settled yet.
     pub fn setup_problems(&self, problems: &Diagnostics) {
-        let frame = Frame { style: self.error_style, ruled: true, width: self.width };
+        let frame = Frame { style: Style::PLAIN, ruled: true, width: self.width };
         let sources = Sources::new();
         let mut text = "There are some problems with the CLI configuration:\n".to_owned();
         problems.iter().for_each(|problem| text.push_str(&render_diagnostic(problem, &sources, frame)));

@@ -1,9 +1,8 @@
 //! Files that runs leave behind: whatever damage they have, they are read or refused, and what is read is written as it was.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use planner::planfile::{self, SavedPlan, SealingKey};
+use planner::planfile::{self, SealingKey};
 use state::codec::sealed;
 use state::journal::local::LocalJournal;
 use state::{Codec, v4};
@@ -25,8 +24,7 @@ pub fn state(text: &[u8]) {
 
 /// Reads the content of a plan and writes it into a file.
 pub fn plan(text: &[u8]) {
-    let Ok((plan, workspace)) = planfile::decode(text) else { return };
-    let saved = SavedPlan { plan, files: BTreeMap::new(), workspace };
+    let Ok(saved) = planfile::decode(text) else { return };
     let Ok(bytes) = planfile::write(&saved, || Ok::<_, ()>(None)) else { return };
     match planfile::read(&bytes, || None) {
         Ok(again) => assert!(again.workspace == saved.workspace, "a plan is read as it was written"),

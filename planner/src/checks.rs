@@ -1,5 +1,7 @@
 //! Conditions: variable validations, pre- and postconditions, check assertions.
 
+use std::collections::{BTreeMap, HashSet};
+
 use config::module::{CheckRule, Module};
 use lang::addr::{InstanceKey, ModuleInstance, ModulePath};
 use lang::eval::{Scope, evaluate};
@@ -10,6 +12,22 @@ use crate::decode::referenced_values;
 use crate::plan::{CheckOutcome, CheckStatus, Checkable};
 use crate::scope::{Phase, World};
 use crate::sync::lock;
+
+/// How the objects with conditions stand, as far as a walk has come.
+#[derive(Debug, Default)]
+pub(crate) struct Checks {
+    /// By module and object.
+    outcomes: BTreeMap<(ModuleInstance, Checkable), Standing>,
+    /// What of the configuration has instances that are known.
+    expanded: HashSet<(ModulePath, Checkable)>,
+}
+
+#[derive(Debug)]
+struct Standing {
+    outcome: CheckOutcome,
+    /// Whether this walk has looked: else it is what was known before.
+    is_seen: bool,
+}
 
 /// What a rule belongs to, which decides how its failure is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,13 +88,7 @@ pub fn evaluate_rules(
         // What does not exist yet, perhaps never will, has no outcome.
         return CheckStatus::Unknown;
     }
-    let mut outcome = CheckOutcome {
-        is_instance: true,
-        module: module.clone(),
-        object,
-        status: CheckStatus::Pass,
-        problems: Vec::new(),
-    };
+    let mut outcome = CheckOutcome::new(module.clone(), object, CheckStatus::Pass);
     for rule in rules {
         let mut diagnostics = Diagnostics::new();
         let (status, problem) = evaluate_rule(world, rule, scope, kind, &mut diagnostics);
@@ -217,12 +229,8 @@ pub(crate) fn error_message(rule: &CheckRule, scope: &dyn Scope, diagnostics: &m
     "Failed to evaluate condition error message.".to_owned()
 }
 
-fn unknown(path: &ModulePath, object: Checkable, status: CheckStatus) -> CheckOutcome {
-    CheckOutcome { is_instance: true, module: path.unkeyed(), object, status, problems: Vec::new() }
-}
-
 /// Names everything in a configuration that has conditions.
-fn declared(module: &Module, found: &mut impl FnMut(&ModulePath, Checkable)) {
+pub(crate) fn declared(module: &Module, found: &mut impl FnMut(&ModulePath, Checkable)) {
     let path = &module.path;
     let variables = module.variables.values().filter(|variable| !variable.validations.is_empty());
     variables.for_each(|variable| found(path, Checkable::Variable(variable.name.clone())));
@@ -247,34 +255,60 @@ impl Checkable {
 }
 
 impl World<'_> {
+    /// Notes which instances an object of the configuration has, and how they stand as long as nobody looks.
+    pub(crate) fn expect_checks(
+        &self,
+        path: &ModulePath,
+        object: &Checkable,
+        instances: impl IntoIterator<Item = CheckOutcome>,
+    ) {
+        let mut checks = lock(&self.checks);
+        checks.expanded.insert((path.clone(), object.config()));
+        for outcome in instances {
+            let key = (outcome.module.clone(), outcome.object.clone());
+            checks.outcomes.entry(key).or_insert(Standing { outcome, is_seen: false });
+        }
+    }
+
+    /// Whether an instance is known to be looked at.
+    pub(crate) fn expects_check(&self, module: &ModuleInstance, object: &Checkable) -> bool {
+        lock(&self.checks).outcomes.contains_key(&(module.clone(), object.clone()))
+    }
+
     /// Records how a checkable object stands; a second recording of the same object keeps the worse status.
     pub fn record_check(&self, outcome: CheckOutcome) {
         let mut checks = lock(&self.checks);
         let key = (outcome.module.clone(), outcome.object.clone());
-        match checks.get_mut(&key) {
-            Some(known) => {
+        match checks.outcomes.get_mut(&key).filter(|known| known.is_seen) {
+            Some(Standing { outcome: known, .. }) => {
                 known.status = worse(known.status, outcome.status);
                 known.problems.extend(outcome.problems);
             }
             None => {
-                checks.insert(key, outcome);
+                checks.outcomes.insert(key, Standing { outcome, is_seen: true });
             }
         }
     }
 
-    /// The recorded outcomes, by module and object, and what of the configuration has none. `complete`: everything that there
-    /// is was looked at.
-    pub fn check_outcomes(&self, complete: bool) -> Vec<CheckOutcome> {
-        let mut outcomes: Vec<CheckOutcome> = lock(&self.checks).values().cloned().collect();
-        let status = if complete { CheckStatus::Pass } else { CheckStatus::Unknown };
-        let mut left = Vec::new();
+    /// The outcomes, by module and object, and what of the configuration has none: it is fine if it is known to have no
+    /// instances.
+    pub fn check_outcomes(&self) -> Vec<CheckOutcome> {
+        let checks = lock(&self.checks);
+        let mut outcomes: Vec<CheckOutcome> =
+            checks.outcomes.values().map(|standing| standing.outcome.clone()).collect();
+        let seen: HashSet<(ModulePath, Checkable)> =
+            outcomes.iter().map(|outcome| (outcome.module.path(), outcome.object.config())).collect();
         declared(&self.workspace.config, &mut |path, object| {
-            let same = |outcome: &CheckOutcome| outcome.object.config() == object && outcome.module.path() == *path;
-            if !outcomes.iter().any(same) {
-                left.push(CheckOutcome { is_instance: false, ..unknown(path, object, status) });
+            let seen_as = (path.clone(), object);
+            if !seen.contains(&seen_as) {
+                let status = match checks.expanded.contains(&seen_as) {
+                    true => CheckStatus::Pass,
+                    false => CheckStatus::Unknown,
+                };
+                let outcome = CheckOutcome::new(path.unkeyed(), seen_as.1, status);
+                outcomes.push(CheckOutcome { is_instance: false, ..outcome });
             }
         });
-        outcomes.append(&mut left);
         outcomes
     }
 
@@ -283,7 +317,8 @@ impl World<'_> {
         let mut outcomes = Vec::new();
         declared(&self.workspace.config, &mut |path, object| {
             let is_instance = path.is_root() && matches!(object, Checkable::Output(_));
-            outcomes.push(CheckOutcome { is_instance, ..unknown(path, object, CheckStatus::Unknown) });
+            let outcome = CheckOutcome::new(path.unkeyed(), object, CheckStatus::Unknown);
+            outcomes.push(CheckOutcome { is_instance, ..outcome });
         });
         outcomes
     }

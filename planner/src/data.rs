@@ -15,7 +15,7 @@ use crate::checks::{RuleKind, evaluate_rules};
 use crate::decode::decode_body;
 use crate::expansion::Repetition;
 use crate::objects;
-use crate::plan::{Action, ActionReason, CheckStatus, Checkable, DeferredReason, ResourceChange};
+use crate::plan::{Action, ActionReason, CheckStatus, Checkable, DeferredReason, PlanMode, ResourceChange};
 use crate::planning::Planning;
 use crate::refresh::object_id;
 use crate::scope::{BlockScope, ModuleScope, ResourceValues};
@@ -52,6 +52,13 @@ impl Planning<'_> {
     async fn plan_data(&self, module: &ModuleScope, read: DataInstance<'_>, repetition: Repetition) -> Option<Value> {
         let text = read.address.to_string();
         let block = read.block;
+        if self.options.mode == PlanMode::Destroy
+            && let Some(stored) = self.stored.current(&read.address)
+        {
+            // A normal plan has just read it, or nothing is to be read.
+            let provider = self.world.workspace.providers.get(&block.provider_source)?;
+            return objects::decode(stored, provider.as_ref(), &block.address.kind, read.schema, &text).ok();
+        }
         let scope = BlockScope { world: &self.world, module, repetition: &repetition, self_value: None };
         let object = Checkable::Resource(read.address.resource.clone(), read.address.key.clone());
         if !block.preconditions.is_empty() {

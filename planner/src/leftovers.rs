@@ -31,7 +31,11 @@ impl Planning<'_> {
             let objects: Vec<(ObjectKey, Prior)> =
                 read(&self.prior).iter().map(|(key, prior)| (key.clone(), prior.clone())).collect();
             let held = self.held_by_deferred();
+            let kept = self.kept_by_protected(&objects);
             for ((address, deposed), prior) in objects {
+                if kept.contains(&address.config()) {
+                    continue;
+                }
                 // Instances of a module that could not be reached are not known to be gone.
                 let is_gone = self.orphan_reason(&address) == Some(ActionReason::DeleteBecauseNoModule);
                 if !complete && is_gone && !self.world.is_settled(&address.module) {
@@ -52,6 +56,20 @@ impl Planning<'_> {
                 outputs::plan_change(self, &name, None, sensitive);
             }
         }
+    }
+
+    /// What protected objects stand on stays as they do where everything else is destroyed.
+    fn kept_by_protected(&self, objects: &[(ObjectKey, Prior)]) -> HashSet<Arc<ConfigResource>> {
+        if self.options.mode != PlanMode::Destroy {
+            return HashSet::new();
+        }
+        let protected = objects.iter().filter(|((address, deposed), prior)| {
+            deposed.is_none()
+                && prior.current.is_some()
+                && self.selection.includes_instance(&self.graph, address)
+                && self.protection(address).is_some()
+        });
+        protected.flat_map(|(_, prior)| prior.object.dependencies.iter().cloned()).collect()
     }
 
     fn plan_leftover(
@@ -122,31 +140,30 @@ impl Planning<'_> {
         if !block.prevent_destroy || self.options.mode != PlanMode::Normal {
             return false;
         }
-        let mut removed: Vec<ResourceInstance> = read(&self.prior)
-            .iter()
-            .filter(|((address, deposed), prior)| {
-                deposed.is_none()
-                    && prior.current.is_some()
-                    && address.module == resource.module
-                    && address.resource == resource.resource
-            })
-            .map(|((address, _), _)| address.clone())
+        let Some(stored) = self.stored.resource(resource) else { return false };
+        let exists = |address: &ResourceInstance| {
+            read(&self.prior).get(&(address.clone(), None)).is_some_and(|prior| prior.current.is_some())
+        };
+        let instances = stored.instances.keys().map(|key| resource.instance(key.clone()));
+        let removed: Vec<ResourceInstance> = instances
+            .filter(exists)
             .filter(|address| self.selection.includes_instance(&self.graph, address))
             .filter(|address| self.orphan_reason(address).is_some_and(is_of_repetition))
             .collect();
-        removed.sort();
         removed.iter().for_each(|address| self.report_protected(address));
         !removed.is_empty()
     }
 
+    /// The block that says that an object must not be destroyed.
+    fn protection(&self, address: &ResourceInstance) -> Option<&ResourceBlock> {
+        let root = &self.world.workspace.config;
+        let module = crate::workspace::module_at(root, &address.module.path())?;
+        module.resources.get(&address.resource).filter(|block| block.prevent_destroy)
+    }
+
     /// Reports an object that is to be removed although `prevent_destroy` is set.
     fn report_protected(&self, address: &ResourceInstance) {
-        let root = &self.world.workspace.config;
-        let module = crate::workspace::module_at(root, &address.module.path());
-        let Some(block) = module.and_then(|module| module.resources.get(&address.resource)) else { return };
-        if !block.prevent_destroy {
-            return;
-        }
+        let Some(block) = self.protection(address) else { return };
         let detail = format!(
             "Resource {address} has lifecycle.prevent_destroy set, but the plan calls for this resource to be destroyed. To \
              avoid this error and continue with the plan, either disable lifecycle.prevent_destroy or reduce the scope of the \

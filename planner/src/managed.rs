@@ -260,13 +260,8 @@ impl Planning<'_> {
             return true;
         }
         for key in absent.iter().cloned() {
-            self.world.record_check(CheckOutcome {
-                is_instance: true,
-                module: module.address.clone(),
-                object: Checkable::Resource(block.address.clone(), key),
-                status: CheckStatus::Unknown,
-                problems: Vec::new(),
-            });
+            let object = Checkable::Resource(block.address.clone(), key);
+            self.world.record_check(CheckOutcome::new(module.address.clone(), object, CheckStatus::Unknown));
         }
         let Some(values) = self.world.resource(module, &block.address) else { return true };
         let mut fine = true;

@@ -193,7 +193,7 @@ pub enum CheckStatus {
 }
 
 /// What a check belongs to.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Checkable {
     /// Conditions of a resource; the instance key is in the object address.
     Resource(lang::addr::Resource, InstanceKey),
@@ -218,6 +218,13 @@ pub struct CheckOutcome {
     pub status: CheckStatus,
     /// Messages of conditions that do not hold.
     pub problems: Vec<String>,
+}
+
+impl CheckOutcome {
+    /// How an instance stands, if nothing is to be said of it.
+    pub fn new(module: ModuleInstance, object: Checkable, status: CheckStatus) -> CheckOutcome {
+        CheckOutcome { is_instance: true, module, object, status, problems: Vec::new() }
+    }
 }
 
 /// An attribute of a resource that the plan's result depends on: drift there is worth showing.
@@ -273,6 +280,9 @@ pub struct Plan {
     pub force_replace: Vec<ResourceInstance>,
     /// Configuration generated for imports, also where the plan then failed. Not part of a saved plan.
     pub generated: Vec<GeneratedConfig>,
+    /// Whether a refresh has found what the state does not hold yet, in managed resources or in outputs. It is no news
+    /// that something has moved.
+    pub refreshed: bool,
     /// Whether planning ended with errors: such a plan is only shown.
     pub errored: bool,
     /// Whether it covers the whole configuration.
@@ -324,11 +334,14 @@ impl Plan {
 
     /// Whether an apply would change objects, the state's outputs or, in a refresh-only plan, the state.
     pub fn has_changes(&self) -> bool {
-        let resources = self
-            .changes
-            .iter()
-            .any(|c| c.action != Action::NoOp || c.importing.is_some() || c.previous_address.is_some());
-        let outputs = self.outputs.values().any(|o| o.action != Action::NoOp);
-        resources || outputs || (self.mode == PlanMode::RefreshOnly && !self.drift.is_empty())
+        let changes = |change: &ResourceChange| {
+            change.action != Action::NoOp || change.importing.is_some() || change.previous_address.is_some()
+        };
+        match self.mode {
+            PlanMode::RefreshOnly => self.refreshed,
+            PlanMode::Normal | PlanMode::Destroy => {
+                self.changes.iter().any(changes) || self.outputs.values().any(|output| output.action != Action::NoOp)
+            }
+        }
     }
 }

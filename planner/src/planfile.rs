@@ -44,6 +44,8 @@ pub struct SavedPlan {
     pub files: BTreeMap<String, Vec<u8>>,
     /// The workspace that it was made in.
     pub workspace: String,
+    /// Whether the configuration says how to encrypt: `files` doesn't have that part.
+    pub encrypted: bool,
 }
 
 /// Why a plan file can't be read or written.
@@ -146,15 +148,16 @@ pub fn read(bytes: &[u8], key: impl FnOnce() -> Option<SealingKey>) -> Result<Sa
         (None, Some(sealed)) => unseal(&sealed, &key().ok_or(PlanFileError::Sealed)?)?,
         (None, None) => return Err(PlanFileError::Corrupt),
     };
-    let (plan, workspace) = decode(&content)?;
-    Ok(SavedPlan { plan, files, workspace })
+    Ok(SavedPlan { files, ..decode(&content)? })
 }
 
-/// A plan and its workspace, from the content of a plan file alone.
-pub fn decode(content: &[u8]) -> Result<(Plan, String), PlanFileError> {
+/// A saved plan without files, from the content of a plan file alone.
+pub fn decode(content: &[u8]) -> Result<SavedPlan, PlanFileError> {
     let json: Json = serde_json::from_slice(content).map_err(|_| PlanFileError::Corrupt)?;
     let workspace = text(&json, "workspace")?.to_owned();
-    Ok((decode_plan(&json)?, workspace))
+    // Older files don't say.
+    let encrypted = json.get("encrypted").is_none_or(|encrypted| encrypted != false);
+    Ok(SavedPlan { plan: decode_plan(&json)?, files: BTreeMap::new(), workspace, encrypted })
 }
 
 fn entry(archive: &mut zip::ZipArchive<Cursor<&[u8]>>, name: &str) -> Option<Vec<u8>> {
@@ -219,6 +222,7 @@ fn encode_plan(saved: &SavedPlan) -> Json {
     let state = |state: &State| json!(String::from_utf8_lossy(&state::v4::write(state)));
     json!({
         "workspace": saved.workspace,
+        "encrypted": saved.encrypted,
         "mode": mode_name(plan.mode),
         "timestamp": plan.timestamp,
         "changes": plan.changes.iter().map(encode_change).collect::<Vec<_>>(),
@@ -247,6 +251,7 @@ fn encode_plan(saved: &SavedPlan) -> Json {
         "targets": plan.targets,
         "excludes": plan.excludes,
         "force_replace": plan.force_replace.iter().map(ResourceInstance::to_string).collect::<Vec<_>>(),
+        "refreshed": plan.refreshed,
         "errored": plan.errored,
         "complete": plan.complete,
     })
@@ -337,6 +342,8 @@ fn decode_plan(json: &Json) -> Result<Plan, PlanFileError> {
         excludes: addresses("excludes")?,
         force_replace: replaced.collect::<Result<_, Malformed>>()?,
         generated: Vec::new(),
+        // Older files don't say.
+        refreshed: json.get("refreshed").is_none_or(|refreshed| refreshed != false),
         errored: flag(json, "errored")?,
         complete: flag(json, "complete")?,
     })

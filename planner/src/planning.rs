@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use config::module::{Module, ResourceBlock};
-use lang::addr::{AbsResource, ConfigResource, Mode, ModuleInstance, ModulePath, ProviderConfig, ResourceInstance};
+use lang::addr::{
+    AbsResource, ConfigResource, InstanceKey, Mode, ModuleInstance, ModulePath, ProviderConfig, ResourceInstance,
+};
 use lang::{Diagnostics, Str, Value};
 use petgraph::graph::NodeIndex;
 use sdk::Configured;
-use state::{Dependencies, InstanceObject, State};
+use state::{Dependencies, InstanceObject, ResourceState, State};
 
 use crate::checks::{RuleKind, evaluate_rules};
 use crate::deferral::Undecided;
@@ -16,7 +18,9 @@ use crate::ephemerals::{Ephemerals, Opening};
 use crate::expansion::{Expansion, expand};
 use crate::graph::{ConfigGraph, Node};
 use crate::hooks::Hooks;
-use crate::plan::{Checkable, DeferredChange, GeneratedConfig, OutputChange, Plan, PlanMode, ResourceChange};
+use crate::plan::{
+    CheckOutcome, CheckStatus, Checkable, DeferredChange, GeneratedConfig, OutputChange, Plan, PlanMode, ResourceChange,
+};
 use crate::relevance::Source;
 use crate::scope::{ModuleScope, Phase, World};
 use crate::selection::Selection;
@@ -72,6 +76,8 @@ pub(crate) struct Planning<'w> {
     pub generated: Mutex<Vec<GeneratedConfig>>,
     /// Resources that other resources which are made before they are destroyed depend on.
     pub create_before_destroy: HashSet<ConfigResource>,
+    /// Whether objects are imported.
+    pub imports: bool,
 }
 
 /// Plans. Returns no plan where there is nothing to show; after errors the plan holds what could be planned.
@@ -81,10 +87,43 @@ pub async fn plan(
     options: &PlanOptions,
     hooks: Arc<dyn Hooks>,
 ) -> (Option<Plan>, Diagnostics) {
-    let planning = match Planning::new(workspace, state, options, hooks) {
+    if options.mode == PlanMode::Destroy && options.refresh && !state.is_empty() {
+        return plan_destroy(workspace, state, options, hooks).await;
+    }
+    match Planning::new(workspace, state, options, hooks) {
+        Ok(planning) => complete(workspace, planning).await,
+        Err(diagnostics) => (None, diagnostics),
+    }
+}
+
+/// Plans to destroy what a normal plan finds: only that one reads data sources, evaluates the outputs and sees the mistakes
+/// of a configuration. Conditions keep nobody from destroying.
+async fn plan_destroy(
+    workspace: &Workspace,
+    state: State,
+    options: &PlanOptions,
+    hooks: Arc<dyn Hooks>,
+) -> (Option<Plan>, Diagnostics) {
+    let normal = PlanOptions { mode: PlanMode::Normal, ..options.clone() };
+    let mut planning = match Planning::new(workspace, state.clone(), &normal, hooks.clone()) {
         Ok(planning) => planning,
         Err(diagnostics) => return (None, diagnostics),
     };
+    planning.for_destroy();
+    let (found, diagnostics) = complete(workspace, planning).await;
+    let Some(found) = found.filter(|_| !diagnostics.has_errors()) else { return (None, diagnostics) };
+    let upon = PlanOptions { refresh: false, ..options.clone() };
+    match Planning::new(workspace, found.prior_state, &upon, hooks) {
+        Ok(planning) => {
+            let (plan, diagnostics) = complete(workspace, planning).await;
+            (plan.map(|plan| Plan { previous_state: state, ..plan }), diagnostics)
+        }
+        Err(diagnostics) => (None, diagnostics),
+    }
+}
+
+async fn complete(workspace: &Workspace, planning: Planning<'_>) -> (Option<Plan>, Diagnostics) {
+    let options = planning.options;
     if let Some(problem) = crate::moves::check_targets(&planning.moved, &options.targets) {
         return (None, problem.into());
     }
@@ -214,7 +253,15 @@ impl<'w> Planning<'w> {
             outputs: Mutex::default(),
             generated: Mutex::default(),
             create_before_destroy,
+            imports: options.mode == PlanMode::Normal,
         })
+    }
+
+    /// Makes it a plan upon whose findings everything is destroyed: what does not hold does not matter any more, and nothing is
+    /// imported to go at once.
+    fn for_destroy(&mut self) {
+        self.world.only_warns = true;
+        self.imports = false;
     }
 
     /// Visits what is selected, in the order of dependencies, and keeps what is ephemeral open meanwhile. Whether every
@@ -235,21 +282,28 @@ impl<'w> Planning<'w> {
             return Visit::Done;
         }
         match node {
-            Node::Variable(path, name) => self.each_instance(path, |module| {
-                self.world.variable(module, name);
-                let variable = module.config.variables.get(name);
-                variable.is_none_or(|variable| variables::validate(&self.world, module, variable))
-            }),
+            Node::Variable(path, name) => {
+                self.expect_if_checked(path, &Checkable::Variable(name.clone()));
+                self.each_instance(path, |module| {
+                    self.world.variable(module, name);
+                    let variable = module.config.variables.get(name);
+                    variable.is_none_or(|variable| variables::validate(&self.world, module, variable))
+                })
+            }
             Node::Local(path, name) => self.each_instance(path, |module| {
                 self.world.local(module, name);
                 true
             }),
-            Node::Output(path, name) => self.each_instance(path, |module| outputs::visit(self, module, name)),
+            Node::Output(path, name) => {
+                self.expect_if_checked(path, &Checkable::Output(name.clone()));
+                self.each_instance(path, |module| outputs::visit(self, module, name))
+            }
             Node::Call(path) => self.visit_call(path),
             Node::Close(_) => Visit::Done,
             Node::Provider(provider) => self.visit_provider(provider).await,
             Node::Refresh(provider) => self.visit_refresh(provider).await,
             Node::Resource(resource) => self.visit_resource(resource).await,
+            Node::Check(..) if self.options.mode == PlanMode::Destroy => Visit::Done,
             Node::Check(path, name) => self.each_instance(path, |module| {
                 if let Some(check) = module.config.checks.get(name) {
                     let scope = self.world.scope(module);
@@ -296,7 +350,12 @@ impl<'w> Planning<'w> {
             return Visit::Failed;
         }
         let mut fine = true;
-        for module in self.world.instances(&resource.module) {
+        let modules = self.world.instances(&resource.module);
+        if modules.is_empty() {
+            let object = Checkable::Resource(resource.resource.clone(), InstanceKey::None);
+            self.world.expect_checks(&resource.module, &object, []);
+        }
+        for module in modules {
             let Some(block) = module.config.resources.get(&resource.resource) else { continue };
             fine &= match resource.resource.mode {
                 Mode::Managed => {
@@ -348,7 +407,47 @@ impl<'w> Planning<'w> {
             }
         }?;
         lock(&self.expansions).insert(resource.clone(), expansion.clone());
+        if !(block.preconditions.is_empty() && block.postconditions.is_empty()) {
+            let object = |key| Checkable::Resource(block.address.clone(), key);
+            let instance = |key| CheckOutcome::new(module.address.clone(), object(key), CheckStatus::Unknown);
+            let instances = expansion.keys().into_iter().map(instance);
+            self.world.expect_checks(&module.config.path, &object(InstanceKey::None), instances);
+        }
         Some((resource, expansion))
+    }
+
+    /// Check blocks are there even where what they speak of could not be planned.
+    fn expect_check_blocks(&self) {
+        let config = &self.world.workspace.config;
+        crate::checks::declared(config, &mut |path, object| {
+            let Checkable::Check(name) = &object else { return };
+            let node = self.graph.index_of(&Node::Check(path.clone(), name.clone()));
+            if node.is_some_and(|index| self.selection.includes(index)) {
+                self.expect_in_each_module(path, &object);
+            }
+        });
+    }
+
+    fn expect_if_checked(&self, path: &ModulePath, object: &Checkable) {
+        let Some(module) = crate::workspace::module_at(&self.world.workspace.config, path) else { return };
+        let is_checked = match object {
+            Checkable::Variable(name) => {
+                module.variables.get(name).is_some_and(|variable| !variable.validations.is_empty())
+            }
+            Checkable::Output(name) => module.outputs.get(name).is_some_and(|output| !output.preconditions.is_empty()),
+            Checkable::Resource(..) | Checkable::Check(_) => false,
+        };
+        if is_checked {
+            self.expect_in_each_module(path, object);
+        }
+    }
+
+    /// Notes that something with conditions is in every instance of its module.
+    fn expect_in_each_module(&self, path: &ModulePath, object: &Checkable) {
+        let modules = self.world.instances(path).into_iter().filter(|module| !module.address.is_unknown());
+        let instance =
+            |module: Arc<ModuleScope>| CheckOutcome::new(module.address.clone(), object.clone(), CheckStatus::Unknown);
+        self.world.expect_checks(path, object, modules.map(instance));
     }
 
     /// The configured provider of a resource.
@@ -372,9 +471,7 @@ impl<'w> Planning<'w> {
 
     /// Records a change, and that what depends on it has to wait.
     pub fn record(&self, mut change: ResourceChange) {
-        // A destroy is planned upon a refresh, which has moved everything already.
-        let moved_before = self.options.mode == PlanMode::Destroy && self.options.refresh;
-        if change.deposed.is_none() && !moved_before {
+        if change.deposed.is_none() {
             change.previous_address = self.moved.get(&change.address).cloned();
         }
         if change.action != crate::plan::Action::NoOp {
@@ -388,7 +485,10 @@ impl<'w> Planning<'w> {
         let mut diagnostics = self.world.take_diagnostics();
         let checks = match self.options.mode {
             PlanMode::Destroy => self.world.check_outcomes_of_destroy(),
-            _ => self.world.check_outcomes(self.selection.is_everything() && !diagnostics.has_errors()),
+            _ => {
+                self.expect_check_blocks();
+                self.world.check_outcomes()
+            }
         };
         let variables = self.root_variables(workspace);
         let given_again = workspace.config.variables.values();
@@ -419,6 +519,9 @@ impl<'w> Planning<'w> {
         let mut generated = self.generated.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         generated.sort_by(|a, b| a.address.cmp(&b.address));
         let targeted = !self.selection.is_everything();
+        let prior_state = self.refreshed.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let refreshed = self.options.mode == PlanMode::RefreshOnly
+            && (managed(&prior_state).ne(managed(&self.stored)) || prior_state.outputs != self.stored.outputs);
         let plan = Plan {
             mode: self.options.mode,
             timestamp,
@@ -429,7 +532,8 @@ impl<'w> Planning<'w> {
             relevant_attributes: relevant,
             variables,
             apply_time_variables,
-            prior_state: self.refreshed.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()),
+            prior_state,
+            refreshed,
             previous_state: self.previous_state,
             targets: self.options.targets.iter().map(Target::to_string).collect(),
             excludes: self.options.excludes.iter().map(Target::to_string).collect(),
@@ -447,6 +551,10 @@ impl<'w> Planning<'w> {
         let variables = workspace.config.variables.values();
         variables.map(|v| (v.name.clone(), variables::recorded(&self.world, v))).collect()
     }
+}
+
+fn managed(state: &State) -> impl Iterator<Item = (&AbsResource, &Arc<ResourceState>)> {
+    state.resources.iter().filter(|(address, _)| address.resource.mode == Mode::Managed)
 }
 
 /// The outputs of all modules below: they are stored nowhere, so that each is as good as new.

@@ -3,18 +3,30 @@
 use config::addresses::ConfigAddress;
 use config::module::{Module, Removed};
 use lang::addr::{ConfigResource, ModulePath, ResourceInstance};
-use lang::{Diagnostic, Diagnostics};
+use lang::{Diagnostic, Diagnostics, Str};
 
 use crate::plan::{Action, Plan};
 
 /// The block that speaks of an instance, if there is one.
-pub(crate) fn block_for<'m>(module: &'m Module, address: &ResourceInstance) -> Option<&'m Removed> {
-    let config = address.config();
-    let own = module.removed.iter().find(|removed| match absolute(&module.path, &removed.address) {
-        ConfigAddress::Module(path) => config.module.0.starts_with(&path.0),
-        ConfigAddress::Resource(resource) => resource == config,
-    });
-    own.or_else(|| module.children.values().find_map(|child| block_for(child, address)))
+pub(crate) fn block_for<'m>(root: &'m Module, address: &ResourceInstance) -> Option<&'m Removed> {
+    let names: Vec<&Str> = address.module.0.iter().map(|(name, _)| name).collect();
+    let (mut module, mut below) = (root, names.as_slice());
+    // Only the modules that an instance is in can speak of it.
+    loop {
+        let own = module.removed.iter().find(|removed| match &removed.address {
+            ConfigAddress::Module(path) => {
+                below.len() >= path.0.len() && path.0.iter().eq(below.iter().copied().take(path.0.len()))
+            }
+            ConfigAddress::Resource(resource) => {
+                resource.resource == address.resource && resource.module.0.iter().eq(below.iter().copied())
+            }
+        });
+        if own.is_some() {
+            return own;
+        }
+        let (next, rest) = below.split_first()?;
+        (module, below) = (module.children.get(*next)?, rest);
+    }
 }
 
 fn absolute(module: &ModulePath, address: &ConfigAddress) -> ConfigAddress {

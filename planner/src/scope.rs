@@ -15,9 +15,9 @@ use lang::functions::{CallContext, FunctionTable, Functions};
 use lang::values::Marks;
 use lang::{Diagnostic, Diagnostics, Range, Str, Type, Value};
 
+use crate::checks::Checks;
 use crate::deferral::Undecided;
 use crate::expansion::{Expansion, Repetition, UnknownExpansion, expand};
-use crate::plan::{CheckOutcome, Checkable};
 use crate::sync::{lock, read, write};
 use crate::variables;
 use crate::workspace::{GivenVariable, ProviderRegistry, Workspace};
@@ -42,7 +42,7 @@ pub struct World<'w> {
     /// Whether conditions that do not hold are only warned of: a refresh changes nothing.
     pub(crate) only_warns: bool,
     pub(crate) functions: Functions,
-    pub(crate) checks: Mutex<BTreeMap<(ModuleInstance, Checkable), CheckOutcome>>,
+    pub(crate) checks: Mutex<Checks>,
     given: BTreeMap<Str, GivenVariable>,
     root: Arc<ModuleScope>,
     modules: RwLock<HashMap<ModuleInstance, Arc<ModuleScope>>>,
@@ -203,7 +203,7 @@ impl<'w> World<'w> {
             phase,
             only_warns: false,
             functions,
-            checks: Mutex::new(BTreeMap::new()),
+            checks: Mutex::default(),
             given,
             modules: RwLock::new(HashMap::from([(ModuleInstance::root(), root.clone())])),
             root,

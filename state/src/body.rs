@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 
+use md5::{Digest, Md5};
 pub use net::Bytes;
 
 /// The longest snapshot that is taken from a service, in bytes: more than S3 stores by one request.
@@ -25,6 +26,13 @@ impl Body {
     pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         let first = self.chunks.front().and_then(|chunk| chunk.get(self.read..));
         first.into_iter().chain(self.chunks.iter().skip(1).map(Vec::as_slice))
+    }
+
+    /// The MD5 of what was not read yet, by which services tell whether it is whole.
+    pub fn md5(&self) -> [u8; 16] {
+        let mut digest = Md5::new();
+        self.chunks().for_each(|chunk| digest.update(chunk));
+        digest.finalize().into()
     }
 
     /// Whether there is nothing.

@@ -85,6 +85,7 @@ fn nothing_to_apply() -> Diagnostics {
 /// What applying a saved plan works with: the plan's own configuration and variables.
 pub fn prepare_saved(session: &Session, args: &PlanningArgs, saved: &SavedPlan) -> Result<Prepared, Diagnostics> {
     let workspace = crate::saved_plan::workspace(session, saved)?;
+    session.adopt(&workspace.config);
     let (mut given, mut warnings) = crate::variables::collect(session, &workspace.config, &args.variables.given);
     warnings.append(changed_variables(&workspace, saved, &given));
     // the plan has the others

@@ -86,20 +86,19 @@ pub async fn push(session: &Session, args: &StatePushArgs) -> Exit {
 
 fn source(session: &Session, path: &str) -> Result<State, String> {
     let open = || File::open(path).map_err(|error| format!("open {path}: {}", crate::io::reason(&error)));
-    let (state, is_json) = match path {
-        "-" => {
-            let bytes = session.ui.read_all();
-            (state::v4::read(&bytes), serde_json::from_slice::<IgnoredAny>(&bytes).is_ok())
-        }
-        _ => match state::v4::read_from(open()?) {
-            Ok(Some(state)) => return Ok(state),
-            failed => (failed, serde_json::from_reader::<_, IgnoredAny>(BufReader::new(open()?)).is_ok()),
-        },
+    let input = if path == "-" { session.ui.read_all() } else { Vec::new() };
+    let state = match path {
+        "-" => state::v4::read(&input),
+        _ => state::v4::read_from(open()?),
+    };
+    let is_json = || match path {
+        "-" => serde_json::from_slice::<IgnoredAny>(&input).is_ok(),
+        _ => open().is_ok_and(|file| serde_json::from_reader::<_, IgnoredAny>(BufReader::new(file)).is_ok()),
     };
     match state {
         Ok(Some(state)) => Ok(state),
         Ok(None) => Err(format!("Error reading source state {path:?}: no state")),
-        Err(error) if is_json => Err(format!("Error reading source state {path:?}: {}", chain(&error))),
+        Err(error) if is_json() => Err(format!("Error reading source state {path:?}: {}", chain(&error))),
         Err(_) => Err(format!(
             "Error reading source state {path:?}: 2 problems:\n\n- Unsupported state file format: The state file could not be \
              parsed as JSON.\n- Unsupported state file format: The state file does not have a \"version\" attribute, which \

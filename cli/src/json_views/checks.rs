@@ -116,13 +116,13 @@ pub fn of_state(state: &State) -> Vec<Json> {
         if result.objects.as_ref().is_none_or(Vec::is_empty)
             && let Some((module, object)) = checkable(&result.object_kind, &result.config_addr)
         {
-            let status = status(result.status);
-            outcomes.push(CheckOutcome { is_instance: false, module, object, status, problems: Vec::new() });
+            let outcome = CheckOutcome::new(module, object, status(result.status));
+            outcomes.push(CheckOutcome { is_instance: false, ..outcome });
         }
         for object in objects {
             if let Some((module, checkable)) = checkable(&result.object_kind, &object.object_addr) {
-                let (status, problems) = (status(object.status), object.failure_messages.clone());
-                outcomes.push(CheckOutcome { is_instance: true, module, object: checkable, status, problems });
+                let problems = object.failure_messages.clone();
+                outcomes.push(CheckOutcome { problems, ..CheckOutcome::new(module, checkable, status(object.status)) });
             }
         }
     }

@@ -13,6 +13,10 @@ fn pipes_get_colours_unless_they_are_unwanted() {
     assert!(colored(&["plan"]));
     assert!(!colored(&["plan", "-no-color"]));
     assert!(!text(&folder.run(&["plan"])).contains('\u{1b}'), "NO_COLOR");
+    let misled =
+        folder.command(&["version"]).env_remove("NO_COLOR").env("TF_CLI_CONFIG_FILE", "none").output().unwrap();
+    let problems = String::from_utf8_lossy(&misled.stderr);
+    assert!(problems.contains("Unable to open CLI configuration file") && !problems.contains('\u{1b}'), "{problems}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod arguments;
 mod colors;
 mod deferral;
+mod destroying;
 mod encryption;
 mod faults;
 mod formatting;

@@ -211,3 +211,39 @@ fn modules_that_could_not_be_reached_are_not_gone() {
     let plan = serde_json::from_slice(&folder.run(&["show", "-json", "p"]).stdout).unwrap_or_default();
     assert_eq!(changes(&plan), ["module.m[1].terraform_data.x delete delete_because_no_module"]);
 }
+
+#[test]
+fn what_a_refresh_does_not_store_is_nothing_to_apply() {
+    let data = "resource \"terraform_data\" \"a\" {}\n";
+    let output = |name: &str, value: &str| format!("output \"{name}\" {{\n  value = {value}\n}}\n");
+    let before = format!("{data}{}{}", output("o", "1"), output("p", "2"));
+    let unknown = format!(
+        "{data}{}{}resource \"terraform_data\" \"b\" {{}}\n",
+        output("o", "1"),
+        output("p", "terraform_data.b.id")
+    );
+    let cases = [
+        (format!("{data}{}", output("o", "1")), false),
+        (unknown, false),
+        (format!("{data}{}{}", output("o", "1"), output("p", "null")), true),
+        (format!("{data}{}{}", output("o", "1"), output("p", "3")), true),
+    ];
+    for (after, stores) in cases {
+        let (folder, plan, told) = next(&before, &after, &["-refresh-only"]);
+        assert_eq!(plan["applyable"], stores, "{after}\n{told}");
+        assert_eq!(told.contains("Saved the plan to"), stores, "{after}\n{told}");
+        let code = folder.run(&["plan", "-refresh-only", "-detailed-exitcode"]).status.code();
+        assert_eq!(code, Some(if stores { 2 } else { 0 }), "{after}");
+    }
+}
+
+#[test]
+fn targets_are_to_cover_whole_resources_that_have_moved() {
+    let block = |name| format!("resource \"terraform_data\" \"{name}\" {{\n  for_each = toset([\"a b\", \"c\"])\n}}\n");
+    let moved =
+        "moved {\n  from = terraform_data.a\n  to   = terraform_data.b\n}\nresource \"terraform_data\" \"c\" {}\n";
+    let (_, _, told) = next(&block("a"), &(block("b") + moved), &["-target=terraform_data.c"]);
+    let hints: Vec<&str> =
+        told.lines().filter(|line| line.contains("-target=\"")).map(|line| line.trim_matches(['│', ' '])).collect();
+    assert_eq!(hints, ["-target=\"terraform_data.a\"", "-target=\"terraform_data.b\""], "{told}");
+}

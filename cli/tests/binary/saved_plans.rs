@@ -127,3 +127,34 @@ fn a_plan_that_can_not_be_written_leaves_nothing() {
     assert_eq!(folder.run(&["plan", "-out=taken"]).status.code(), Some(1));
     assert_eq!(names(&folder), before);
 }
+
+#[test]
+fn a_plan_does_not_care_what_the_directory_holds_by_now() {
+    let broken = "resource \"terraform_data\" \"a\" {\n  input = tonumber(\"1\" }\n";
+    let elsewhere = "terraform {\n  backend \"local\" {\n    path = \"elsewhere.tfstate\"\n  }\n}\n";
+    let unknown = "nothing {}\n";
+    for later in [broken, elsewhere, unknown] {
+        let folder = Folder::new("resource \"terraform_data\" \"planned\" {}\n");
+        assert!(folder.run(&["plan", "-out=p"]).status.success());
+        folder.write("main.tf", later);
+        let shown = folder.run(&["show", "-json", "p"]);
+        assert!(text(&shown).contains("terraform_data.planned"), "{}", text(&shown));
+        let applied = folder.run(&["apply", "p"]);
+        assert!(applied.status.success(), "{}", text(&applied));
+        assert!(folder.read("terraform.tfstate").contains("planned"));
+    }
+}
+
+#[test]
+fn a_plan_whose_configuration_encrypts_needs_that_configuration() {
+    let encryption = "terraform {\n  encryption {\n    key_provider \"pbkdf2\" \"k\" {\n      passphrase = \
+                      \"correct horse battery\"\n    }\n    method \"aes_gcm\" \"m\" {\n      keys = key_provider.pbkdf2.k\n    }\n    \
+                      state {\n      method = method.aes_gcm.m\n    }\n  }\n}\n";
+    let folder = Folder::new(&format!("{encryption}resource \"terraform_data\" \"planned\" {{}}\n"));
+    let planned = folder.run(&["plan", "-out=p"]);
+    assert!(planned.status.success(), "{}", text(&planned));
+    folder.write("main.tf", "nothing {}\n");
+    let applied = folder.run(&["apply", "p"]);
+    assert_eq!(applied.status.code(), Some(1), "{}", text(&applied));
+    assert!(!folder.path("terraform.tfstate").exists(), "a state that should be encrypted lies in clear");
+}

@@ -12,6 +12,7 @@ mod expressions;
 mod layouts;
 mod random;
 mod signatures;
+mod stacks;
 mod tools;
 
 use std::process::Command;

@@ -19,6 +19,11 @@ pub const BOTH: [Tool; 2] = [Tool::Terraform, Tool::Windlass];
 impl Tool {
     /// What it prints on standard output, run in `folder`.
     pub fn run(self, folder: &Path, arguments: &[&str]) -> String {
+        self.run_with_errors(folder, arguments).0
+    }
+
+    /// What it prints on standard output and as errors, run in `folder`.
+    pub fn run_with_errors(self, folder: &Path, arguments: &[&str]) -> (String, String) {
         let binary = match self {
             Tool::Terraform => "terraform",
             Tool::Windlass => env!("CARGO_BIN_EXE_windlass"),
@@ -43,7 +48,7 @@ impl Tool {
         assert!(output.status.code().is_some(), "{self:?} was killed in {}", folder.display());
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(!errors.contains("panicked"), "{errors}");
-        String::from_utf8(output.stdout).unwrap()
+        (String::from_utf8(output.stdout).unwrap(), errors.into_owned())
     }
 
     /// The diagnostics of `validate`.

@@ -24,7 +24,7 @@ use crate::ephemerals::Ephemerals;
 use crate::graph::{ConfigGraph, Node};
 use crate::hooks::Hooks;
 use crate::interrupt::Interrupt;
-use crate::plan::{Action, ChangeCounts, Plan, ResourceChange};
+use crate::plan::{Action, ChangeCounts, CheckStatus, Plan, ResourceChange};
 use crate::provisioning::Provisioners;
 use crate::scope::{Phase, World};
 use crate::walk::Visit;
@@ -118,6 +118,12 @@ pub async fn apply(
     let functions = crate::functions::table(&workspace.config, &workspace.providers, functions);
     let mut world = World::new(workspace, Phase::Apply, given_variables(plan, options), functions);
     world.undecided = Undecided::planned(&plan.deferred);
+    for outcome in &plan.checks {
+        if outcome.is_instance || outcome.status == CheckStatus::Pass {
+            let instance = outcome.is_instance.then(|| outcome.clone());
+            world.expect_checks(&outcome.module.path(), &outcome.object, instance);
+        }
+    }
     let applying = Applying {
         world,
         ephemerals: Ephemerals::default(),
@@ -239,7 +245,7 @@ impl Applying<'_> {
     async fn visit(&self, node: &ApplyNode) -> Visit {
         let fine = match node {
             ApplyNode::Config(node) => self.visit_config(node).await,
-            ApplyNode::Done(resource) => self.check_postconditions(resource),
+            ApplyNode::Done(resource) => self.check_conditions(resource),
             ApplyNode::Make(i) => self.make(*i).await,
             ApplyNode::Remove(i) => self.remove(*i).await,
         };

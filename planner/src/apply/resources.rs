@@ -53,6 +53,9 @@ impl Applying<'_> {
             let Some(check) = module.config.checks.get(name) else { continue };
             let scope = self.world.scope(&module);
             let object = Checkable::Check(name.clone());
+            if !self.world.expects_check(&module.address, &object) {
+                continue;
+            }
             let kind = RuleKind::Assertion;
             evaluate_rules(&self.world, &module.address, object, &check.asserts, &scope, kind);
         }
@@ -232,15 +235,15 @@ impl Applying<'_> {
         !matches!(status, CheckStatus::Fail | CheckStatus::Error)
     }
 
-    /// Postconditions of a resource, once all its instances are there.
-    pub(super) fn check_postconditions(&self, resource: &ConfigResource) -> bool {
+    /// Postconditions of a resource, once all its instances are there, and preconditions of those to which nothing was done.
+    pub(super) fn check_conditions(&self, resource: &ConfigResource) -> bool {
         if self.plan.mode == PlanMode::Destroy {
             return true;
         }
         let mut fine = true;
         for module in self.world.instances(&resource.module) {
             let Some(block) = module.config.resources.get(&resource.resource) else { continue };
-            if block.postconditions.is_empty() {
+            if block.preconditions.is_empty() && block.postconditions.is_empty() {
                 continue;
             }
             let Some(values) = self.world.resource(&module, &resource.resource) else { continue };
@@ -252,6 +255,15 @@ impl Applying<'_> {
                 let repetition = values.expansion.repetition(&key);
                 let self_value = values.instance(&key);
                 if self_value.is_none() {
+                    continue;
+                }
+                let change = self.changes.get(&address).and_then(|index| self.plan.changes.get(*index));
+                if change.is_some_and(|change| change.action == Action::NoOp) {
+                    let scope =
+                        BlockScope { world: &self.world, module: &module, repetition: &repetition, self_value: None };
+                    fine &= self.check_preconditions(&module, block, &scope, &key);
+                }
+                if block.postconditions.is_empty() {
                     continue;
                 }
                 let scope = BlockScope { world: &self.world, module: &module, repetition: &repetition, self_value };
@@ -272,7 +284,7 @@ impl Applying<'_> {
             PlanMode::Destroy => self.world.check_outcomes_of_destroy(),
             // Nothing is looked at again.
             PlanMode::RefreshOnly => self.plan.checks.clone(),
-            _ => self.world.check_outcomes(!self.plan.is_partial() && self.world.error_count() == 0),
+            PlanMode::Normal => self.world.check_outcomes(),
         }
     }
 

@@ -13,7 +13,7 @@ use state::ObjectStatus;
 use super::generate;
 use super::resolve::{Wanted, resolve};
 use crate::objects;
-use crate::plan::{GeneratedConfig, PlanMode};
+use crate::plan::GeneratedConfig;
 use crate::planning::{Planning, Prior};
 use crate::refresh::object_id;
 use crate::sync::{lock, read};
@@ -29,10 +29,7 @@ pub(crate) struct Target<'a> {
 impl Planning<'_> {
     /// What is to be imported into the instances of a resource. `None` after an error.
     pub(crate) fn wanted_imports(&self, resource: &ConfigResource) -> Option<Wanted> {
-        match self.options.mode {
-            PlanMode::Normal => resolve(&self.world, resource),
-            PlanMode::Destroy | PlanMode::RefreshOnly => Some(Wanted::new()),
-        }
+        if self.imports { resolve(&self.world, resource) } else { Some(Wanted::new()) }
     }
 
     /// Reports what is to be imported into instances that the configuration does not have. An object that the state knows
@@ -139,7 +136,7 @@ impl Planning<'_> {
     pub(crate) async fn visit_unconfigured(&self, resource: &ConfigResource) -> bool {
         let imports = &self.world.workspace.config.imports;
         let Some(import) = imports.iter().find(|import| import.resource == *resource) else { return true };
-        if self.options.mode != PlanMode::Normal {
+        if !self.imports {
             return true;
         }
         let Some(path) = self.options.generate_config.clone() else {

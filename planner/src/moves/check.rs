@@ -6,7 +6,7 @@ use config::addresses::AbsoluteAddress;
 use config::module::{Module, ModuleCall};
 use lang::addr::{InstanceKey, ModuleInstance, ResourceInstance};
 use lang::{Diagnostic, Diagnostics, Range};
-use petgraph::graph::DiGraph;
+use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::{Previous, Statement, statements};
 use crate::planning::Planning;
@@ -150,12 +150,16 @@ impl Planning<'_> {
     fn cycle(&self, absolute: &[Absolute]) -> Option<Diagnostic> {
         let mut graph = DiGraph::new();
         let nodes: Vec<_> = absolute.iter().map(|statement| graph.add_node(statement)).collect();
-        for (i, first) in absolute.iter().enumerate() {
-            for (j, next) in absolute.iter().enumerate() {
-                if i != j && first.to == next.from {
-                    graph.add_edge(nodes[i], nodes[j], ());
-                }
-            }
+        let mut by_source: BTreeMap<&AbsoluteAddress, Vec<NodeIndex>> = BTreeMap::new();
+        nodes
+            .iter()
+            .zip(absolute)
+            .for_each(|(node, statement)| by_source.entry(&statement.from).or_default().push(*node));
+        for (node, statement) in nodes.iter().zip(absolute) {
+            let next = by_source.get(&statement.to).into_iter().flatten().filter(|next| *next != node);
+            next.for_each(|next| {
+                graph.add_edge(*node, *next, ());
+            });
         }
         let mut circle = petgraph::algo::tarjan_scc(&graph).into_iter().find(|component| component.len() > 1)?;
         circle.sort();
@@ -184,8 +188,9 @@ pub(crate) fn check_targets(previous: &Previous, targets: &[Target]) -> Option<D
     }
     let outside = |address: &&ResourceInstance| !targets.iter().any(|target| target.matches(address));
     let moved = previous.iter().flat_map(|(to, from)| [from, to]);
+    // Whole resources are selected, whatever their instances are.
     let lost: BTreeSet<String> =
-        moved.filter(outside).map(|address| format!("\n  -target={:?}", address.to_string())).collect();
+        moved.filter(outside).map(|address| format!("\n  -target={:?}", address.abs_resource().to_string())).collect();
     if lost.is_empty() {
         return None;
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use config::addresses::AbsoluteAddress;
 use config::module::Module;
 use lang::addr::{InstanceKey, Mode, ModuleInstance, ModulePath, ResourceInstance};
-use lang::{Diagnostic, Diagnostics, Range};
+use lang::{Diagnostic, Diagnostics, Range, Str};
 use state::{ResourceState, State};
 
 use crate::workspace::Workspace;
@@ -20,6 +20,9 @@ pub(crate) use check::check_targets;
 
 /// Where objects were before: the old address by the new one.
 pub(crate) type Previous = BTreeMap<ResourceInstance, ResourceInstance>;
+
+/// A call of a module, with its key.
+type ModuleStep = (Str, InstanceKey);
 
 /// A `moved` block with the module that holds it.
 struct Statement<'a> {
@@ -103,14 +106,15 @@ impl Statement<'_> {
         2 * self.module.0.len() + below
     }
 
+    /// The steps of a module's address up to an instance of the statement's module, and those behind it. `None` outside of it.
+    fn split<'m>(&self, module: &'m ModuleInstance) -> Option<(&'m [ModuleStep], &'m [ModuleStep])> {
+        let (prefix, rest) = module.0.split_at_checked(self.module.0.len())?;
+        prefix.iter().map(|(name, _)| name).eq(self.module.0.iter()).then_some((prefix, rest))
+    }
+
     /// Whether one of its ends is the resource of an instance.
     fn speaks_of(&self, address: &ResourceInstance) -> bool {
-        let depth = self.module.0.len();
-        let names = address.module.0.iter().map(|(name, _)| name);
-        if address.module.0.len() < depth || !names.take(depth).eq(self.module.0.iter()) {
-            return false;
-        }
-        let (_, rest) = address.module.0.split_at(depth);
+        let Some((_, rest)) = self.split(&address.module) else { return false };
         [self.from, self.to].into_iter().any(|end| match end {
             AbsoluteAddress::Resource(end) => end.module.0[..] == *rest && end.resource == address.resource,
             AbsoluteAddress::Module(_) => false,
@@ -119,12 +123,7 @@ impl Statement<'_> {
 
     /// The new address of an instance that the statement selects.
     fn target(&self, address: &ResourceInstance) -> Option<ResourceInstance> {
-        let depth = self.module.0.len();
-        let names = address.module.0.iter().map(|(name, _)| name);
-        if address.module.0.len() < depth || !names.take(depth).eq(self.module.0.iter()) {
-            return None;
-        }
-        let (prefix, rest) = address.module.0.split_at(depth);
+        let (prefix, rest) = self.split(&address.module)?;
         match (self.from, self.to) {
             (AbsoluteAddress::Resource(from), AbsoluteAddress::Resource(to)) => {
                 // Without a key on either side the statement speaks of all instances.

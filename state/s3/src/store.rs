@@ -101,7 +101,7 @@ impl S3Store {
                 None => None,
             };
             let content = object.as_ref().map(|object| &object.content).filter(|content| !content.is_empty());
-            let found = content.map(|content| digest(content.chunks())).unwrap_or_default();
+            let found = content.map(|content| hex::encode(content.md5())).unwrap_or_default();
             match expected.filter(|expected| is_digest(expected)) {
                 Some(expected) if object.as_ref().is_some_and(|object| object.replaces.as_ref() == Some(&expected)) => {
                     // It is what replaced the one that the table knows: its writer was killed in between, or is at it.
@@ -139,7 +139,7 @@ impl S3Store {
     async fn look(&self) -> Result<(Option<State>, Seen), StoreError> {
         let object = self.fetch().await?;
         let (content, etag) = object.map_or((Body::default(), None), |object| (object.content, object.etag));
-        let digest = etag.as_ref().map(|_| digest(content.chunks()));
+        let digest = etag.as_ref().map(|_| hex::encode(content.md5()));
         let state = self.codec.read_from(content).map_err(|source| StoreError::Read { place: self.place(), source })?;
         let seen = Seen { content: WriteCondition::replacing(state.as_ref()), etag, digest };
         self.session().seen = Some(seen.clone());
@@ -196,7 +196,7 @@ impl StateStore for S3Store {
 
     async fn write(&self, state: &State, condition: &WriteCondition) -> Result<(), StoreError> {
         let bytes = self.codec.write(state).map_err(|source| StoreError::Sealed { place: self.place(), source })?;
-        let digest = digest([bytes.as_slice()]);
+        let digest = hex::encode(Md5::digest(&bytes));
         let etag = self.replace(bytes.into(), condition).await?;
         // A server that names no versions has to be asked again.
         self.session().seen = etag.map(|etag| Seen {
@@ -275,12 +275,6 @@ impl StateStore for S3Store {
     fn is_outdated(&self) -> bool {
         self.codec.is_outdated()
     }
-}
-
-fn digest<'b>(chunks: impl IntoIterator<Item = &'b [u8]>) -> String {
-    let mut digest = Md5::new();
-    chunks.into_iter().for_each(|chunk| digest.update(chunk));
-    hex::encode(digest.finalize())
 }
 
 /// Whether it is an MD5; anything else in its place is passed over, as in Terraform.

@@ -229,7 +229,7 @@ impl StateStore for HttpStore {
         let expected = response.header("content-md5").map(str::to_owned);
         let mut body = Body::default();
         response.write_to(&mut body, LONGEST_STATE).await.map_err(|error| service.failed("read", &error))?;
-        if expected.is_some_and(|expected| expected != digest(body.chunks())) {
+        if expected.is_some_and(|expected| expected != BASE64_STANDARD.encode(body.md5())) {
             return Err(service.remote("read", "the answer was damaged on its way".to_owned()));
         }
         self.codec.read_from(body).map_err(|source| StoreError::Read { place: service.place(), source })
@@ -403,7 +403,7 @@ impl Service {
             request = request.basic(user, password).map_err(failed)?;
         }
         if let Some(body) = body {
-            let digest = digest([&*body]);
+            let digest = BASE64_STANDARD.encode(Md5::digest(&body));
             request = request.header("content-type", "application/json").map_err(failed)?;
             request = request.header("content-md5", &digest).map_err(failed)?.body(body);
         }
@@ -423,12 +423,6 @@ impl Service {
         }
         Err(self.remote(action, "no attempt was made".to_owned()))
     }
-}
-
-fn digest<'b>(chunks: impl IntoIterator<Item = &'b [u8]>) -> String {
-    let mut digest = Md5::new();
-    chunks.into_iter().for_each(|chunk| digest.update(chunk));
-    BASE64_STANDARD.encode(digest.finalize())
 }
 
 /// Whether a status may be another one next time.
