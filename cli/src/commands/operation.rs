@@ -1,6 +1,7 @@
 //! What `plan`, `apply` and `destroy` have in common.
 
 use std::collections::BTreeMap;
+use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
 use lang::addr::Mode as ResourceMode;
@@ -16,7 +17,7 @@ use state::{Journal, Snapshots, StateStore};
 use super::apply::Verb;
 use crate::args::groups::{PlanningArgs, StateArgs};
 use crate::json_views::document;
-use crate::json_views::plan::shown_document;
+use crate::json_views::plan::{Shown, shown_document};
 use crate::json_views::stream::Event;
 use crate::providers::RegistrySchemas;
 use crate::render::hooks::{HumanProgress, JsonProgress, action_name, resource_part};
@@ -427,7 +428,11 @@ pub fn show_plan(session: &Session, plan: &Plan) {
     };
     let ui = &session.ui;
     let settings = Settings { mode, style: ui.style, width: ui.width, in_automation: ui.in_automation };
-    ui.print(&render_plan(&document, &schemas, settings));
+    ui.print_with(|out| {
+        let mut out = BufWriter::new(out);
+        render_plan(&document, &Shown(plan), &schemas, settings, &mut out)?;
+        out.flush()
+    });
 }
 
 fn stream_plan(session: &Session, plan: &Plan, document: &document::Plan) {

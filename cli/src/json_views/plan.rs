@@ -1,7 +1,7 @@
 //! A plan's document.
 
 use lang::Value;
-use lang::addr::{InstanceKey, Mode};
+use lang::addr::{InstanceKey, Mode, ResourceInstance};
 use planner::plan::{Action, DeferredChange, OutputChange, PathElement, Plan, ResourceChange};
 use serde_json::{Value as Json, json};
 
@@ -9,7 +9,8 @@ use super::document::{self, Change, Importing, Output, PLAN_FORMAT, Resource, Va
 use super::modules::{ModuleTree, index, mode, resource};
 use super::values::{path, plain, sensitive, unknown};
 use super::{checks, state};
-use crate::render::Schemas;
+use crate::render::plan::{Changes, Outline};
+use crate::render::{self, Schemas};
 
 /// The document of a plan. `configuration` is the document of the configuration it was made from.
 pub fn plan_document(plan: &Plan, schemas: &dyn Schemas, configuration: Option<Json>) -> document::Plan {
@@ -20,20 +21,13 @@ pub fn plan_document(plan: &Plan, schemas: &dyn Schemas, configuration: Option<J
             document::State { checks: Vec::new(), ..state::state_document(&plan.prior_state, schemas) }
         }),
         configuration,
-        ..changes_of(plan, |_| true)
+        resource_changes: plan.changes.iter().filter(|change| !is_data_removal(change)).map(resource_change).collect(),
+        ..shown_document(plan)
     }
 }
 
-/// What of a plan's document is shown to people: what changes. Planned values and prior state stay empty, and what stays as
-/// it is is left out: a plan of a large stack that changes little would be mostly that.
+/// What of a plan's document is shown to people beside [`Shown`]. Planned values and prior state stay empty.
 pub fn shown_document(plan: &Plan) -> document::Plan {
-    changes_of(plan, |change| {
-        let moved = change.previous_address.as_ref().is_some_and(|previous| *previous != change.address);
-        change.action != Action::NoOp || moved || change.importing.is_some()
-    })
-}
-
-fn changes_of(plan: &Plan, wanted: impl Fn(&ResourceChange) -> bool) -> document::Plan {
     let shown = plan.variables.iter().filter(|(name, _)| !plan.apply_time_variables.contains(*name));
     let variables = shown.map(|(name, value)| {
         let value = plain(value).filter(|v| !v.is_null());
@@ -50,16 +44,13 @@ fn changes_of(plan: &Plan, wanted: impl Fn(&ResourceChange) -> bool) -> document
             })
             .collect(),
     });
-    let shown = |change: &&ResourceChange| {
-        wanted(change) && !(change.address.resource.mode == Mode::Data && change.action == Action::Delete)
-    };
     document::Plan {
         format_version: PLAN_FORMAT.to_owned(),
         terraform_version: ::state::model::TERRAFORM_VERSION.to_owned(),
         variables: variables.collect(),
         planned_values: Values::default(),
         resource_drift: plan.drift.iter().map(resource_change).collect(),
-        resource_changes: plan.changes.iter().filter(shown).map(resource_change).collect(),
+        resource_changes: Vec::new(),
         deferred_changes: plan.deferred.iter().map(deferred_change).collect(),
         output_changes: plan.outputs.iter().map(|(n, c)| (n.to_string(), output_change(c))).collect(),
         prior_state: None,
@@ -71,6 +62,59 @@ fn changes_of(plan: &Plan, wanted: impl Fn(&ResourceChange) -> bool) -> document
         complete: plan.complete,
         errored: plan.errored,
     }
+}
+
+/// The changes of a plan that are shown to people: what stays as it is is left out, since a plan of a large stack that changes
+/// little would be mostly that.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'p>(pub &'p Plan);
+
+impl<'p> Shown<'p> {
+    fn changes(self) -> impl Iterator<Item = &'p ResourceChange> {
+        let worth = |change: &&ResourceChange| {
+            change.action != Action::NoOp || previous_address(change).is_some() || change.importing.is_some()
+        };
+        self.0.changes.iter().filter(|change| !is_data_removal(change)).filter(worth)
+    }
+}
+
+impl Changes for Shown<'_> {
+    fn outlines(&self) -> Vec<Outline> {
+        let outline = |change: &ResourceChange| Outline {
+            action: shown_action(change.action),
+            moved: previous_address(change).is_some(),
+            imported: change.importing.is_some(),
+        };
+        self.changes().map(outline).collect()
+    }
+
+    fn documents(&self) -> Box<dyn Iterator<Item = document::ResourceChange> + '_> {
+        Box::new(self.changes().map(resource_change))
+    }
+}
+
+fn shown_action(action: Action) -> render::resource::Action {
+    use render::resource::Action as Shown;
+    match action {
+        Action::NoOp => Shown::NoOp,
+        Action::Create => Shown::Create,
+        Action::Read => Shown::Read,
+        Action::Update => Shown::Update,
+        Action::Delete => Shown::Delete,
+        Action::DeleteThenCreate => Shown::DeleteThenCreate,
+        Action::CreateThenDelete => Shown::CreateThenDelete,
+        Action::Forget => Shown::Forget,
+    }
+}
+
+/// A data source that is no longer there vanishes without further ado.
+fn is_data_removal(change: &ResourceChange) -> bool {
+    change.address.resource.mode == Mode::Data && change.action == Action::Delete
+}
+
+/// Where an object was, if it has moved.
+fn previous_address(change: &ResourceChange) -> Option<&ResourceInstance> {
+    change.previous_address.as_ref().filter(|previous| **previous != change.address)
 }
 
 fn deferred_change(deferred: &DeferredChange) -> document::DeferredChange {
@@ -103,7 +147,7 @@ pub fn resource_change(change: &ResourceChange) -> document::ResourceChange {
     } else {
         (plain(&change.after), unknown(&change.after))
     };
-    let moved = change.previous_address.as_ref().filter(|p| *p != address);
+    let moved = previous_address(change);
     document::ResourceChange {
         address: address.to_string(),
         previous_address: moved.map(ToString::to_string),

@@ -1,5 +1,7 @@
 //! Plans as `plan`, `apply` and `show` print them.
 
+use std::io::{self, Write};
+
 use super::Schemas;
 use super::change::{Change, Marker, Paths};
 use super::diff::{Action as ValueAction, Diff};
@@ -8,7 +10,7 @@ use super::human::{Layout, render, symbol};
 use super::resource::{Action, Cause, Resource};
 use super::strings::{attribute_name, pad};
 use super::wrap::{horizontal_rule, word_wrap};
-use crate::json_views::document::{self, Plan};
+use crate::json_views::document::{self, Plan, ResourceChange};
 use crate::style::Style;
 
 /// What kind of plan it is.
@@ -35,42 +37,63 @@ pub struct Settings {
     pub in_automation: bool,
 }
 
-/// The text of a plan.
-pub fn render_plan(plan: &Plan, schemas: &dyn Schemas, settings: Settings) -> String {
-    let Settings { style, width, .. } = settings;
-    let resources: Vec<Resource<'_>> =
-        plan.resource_changes.iter().map(|c| Resource::new(c, schemas, Paths::All)).collect();
-    let outputs = render_outputs(plan, style);
-    let mut out = String::new();
+/// What is done with one object, without its values.
+#[derive(Clone, Copy, Debug)]
+pub struct Outline {
+    /// What is done.
+    pub action: Action,
+    /// Whether the object has another address than before.
+    pub moved: bool,
+    /// Whether it is imported.
+    pub imported: bool,
+}
 
-    let shown: Vec<&Resource<'_>> = resources
-        .iter()
-        .filter(|r| !(r.is_silent() || r.action == Action::Delete && r.document.mode == "data"))
-        .collect();
-    let empty = resources.iter().all(|r| r.action == Action::NoOp && !r.moved()) && outputs.is_empty();
+/// The changes of a plan. Their documents are made one at a time: together those of a large plan take more room than the plan.
+pub trait Changes {
+    /// What is done, in the order of addresses.
+    fn outlines(&self) -> Vec<Outline>;
+    /// The documents of the same changes.
+    fn documents(&self) -> Box<dyn Iterator<Item = ResourceChange> + '_>;
+}
+
+/// Writes the text of a plan, whose document doesn't have the changes.
+///
+/// # Errors
+/// What `out` says.
+pub fn render_plan(
+    plan: &Plan,
+    changes: &dyn Changes,
+    schemas: &dyn Schemas,
+    settings: Settings,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let Settings { style, width, .. } = settings;
+    let shown = changes.outlines();
+    let outputs = render_outputs(plan, style);
+    let empty = shown.iter().all(|r| r.action == Action::NoOp && !r.moved) && outputs.is_empty();
     let drift = render_drift(plan, schemas, settings, empty);
-    out.push_str(&drift);
     let have_drift = !drift.is_empty();
+    let mut head = drift;
 
     let nothing = shown.is_empty() && outputs.is_empty();
     if nothing {
-        no_changes(plan, settings, have_drift, &mut out);
+        no_changes(plan, settings, have_drift, &mut head);
         if plan.deferred_changes.is_empty() {
-            return out;
+            return out.write_all(head.as_bytes());
         }
     } else if have_drift {
-        out.push_str(&horizontal_rule(style, width));
+        head.push_str(&horizontal_rule(style, width));
     }
-    out.push_str(&render_deferred(plan, schemas, settings));
+    head.push_str(&render_deferred(plan, schemas, settings));
     if nothing {
-        return out;
+        return out.write_all(head.as_bytes());
     }
     let count = |action: Action| shown.iter().filter(|r| r.action == action).count();
     if shown.iter().any(|r| r.action != Action::NoOp) {
         let legend = "\nTerraform used the selected providers to generate the following execution plan. Resource actions \
                       are indicated with the following symbols:";
-        out.push_str(&word_wrap(legend, width));
-        out.push('\n');
+        head.push_str(&word_wrap(legend, width));
+        head.push('\n');
         let order = [
             Action::Create,
             Action::Update,
@@ -80,44 +103,44 @@ pub fn render_plan(plan: &Plan, schemas: &dyn Schemas, settings: Settings) -> St
             Action::Read,
         ];
         for action in order.into_iter().filter(|a| count(*a) > 0) {
-            out.push_str(&action.legend(style));
-            out.push('\n');
+            head.push_str(&action.legend(style));
+            head.push('\n');
         }
     }
     if !shown.is_empty() {
-        out.push_str(if plan.errored {
+        head.push_str(if plan.errored {
             "\nTerraform planned the following actions, but then encountered a problem:\n"
         } else {
             "\nTerraform will perform the following actions:\n"
         });
-        for resource in &shown {
-            out.push('\n');
-            out.push_str(&resource.render(Cause::Planned, style));
-            out.push('\n');
-        }
+    }
+    out.write_all(head.as_bytes())?;
+    for document in changes.documents() {
+        let resource = Resource::new(&document, schemas, Paths::All);
+        writeln!(out, "\n{}", resource.render(Cause::Planned, style))?;
+    }
+    if !shown.is_empty() {
         let replaced = count(Action::DeleteThenCreate) + count(Action::CreateThenDelete);
-        let imported = shown.iter().filter(|r| r.imported()).count();
+        let imported = shown.iter().filter(|r| r.imported).count();
         let import = if imported > 0 { format!("{imported} to import, ") } else { String::new() };
-        out.push_str(&format!(
-            "\n{} {import}{} to add, {} to change, {} to destroy.\n",
+        writeln!(
+            out,
+            "\n{} {import}{} to add, {} to change, {} to destroy.",
             style.bold("Plan:"),
             count(Action::Create) + replaced,
             count(Action::Update),
             count(Action::Delete) + replaced,
-        ));
+        )?;
     }
     if !outputs.is_empty() {
-        out.push_str("\nChanges to Outputs:\n");
-        out.push_str(&outputs);
-        out.push('\n');
+        writeln!(out, "\nChanges to Outputs:\n{outputs}")?;
         if shown.iter().all(|r| r.action == Action::NoOp) {
             let note = "\nYou can apply this plan to save these new output values to the Terraform state, without \
                         changing any real infrastructure.";
-            out.push_str(&word_wrap(note, width));
-            out.push('\n');
+            writeln!(out, "{}", word_wrap(note, width))?;
         }
     }
-    out
+    Ok(())
 }
 
 fn no_changes(plan: &Plan, settings: Settings, have_drift: bool, out: &mut String) {
