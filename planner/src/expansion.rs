@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lang::addr::InstanceKey;
 use lang::ast::Expr;
 use lang::eval::{Scope, evaluate};
-use lang::values::{Kind, Marks};
+use lang::values::{Entries, Kind, Marks};
 use lang::{Diagnostic, Diagnostics, Str, Type, Value};
 
 use crate::decode::referenced_values;
@@ -19,7 +19,7 @@ pub enum Expansion {
     /// `count`
     Count(u64),
     /// `for_each`: values by key.
-    ForEach(Arc<BTreeMap<Str, Value>>),
+    ForEach(Arc<Entries>),
     /// Not known: nothing can be said about the instances.
     Unknown,
 }
@@ -54,7 +54,7 @@ impl Expansion {
         }
         match (count, names.is_empty()) {
             (0, true) => Expansion::Single,
-            (0, false) => Expansion::ForEach(Arc::new(names)),
+            (0, false) => Expansion::ForEach(Arc::new(names.into())),
             _ => Expansion::Count(count),
         }
     }
@@ -289,7 +289,7 @@ fn expand_for_each(
                 };
                 values.insert(Str::new(text), element.clone());
             }
-            Some(Expansion::ForEach(Arc::new(values)))
+            Some(Expansion::ForEach(Arc::new(values.into())))
         }
         _ => fail(
             INVALID,

@@ -1,11 +1,9 @@
 //! Objects between state and values: stored attributes decoded by their schema, values encoded for the state.
 
-use std::collections::BTreeMap;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lang::values::{Marks, Path, PathStep};
-use lang::{Diagnostic, Str, Type, Value};
+use lang::{Diagnostic, Type, Value};
 use sdk::{Block, Nesting, Provider, Schema};
 use state::{AttributePath, AttributeStep, Dependencies, InstanceObject, Json, ObjectStatus};
 
@@ -133,7 +131,7 @@ pub fn mark_sensitive(value: Value, block: &Block) -> Value {
         return value;
     }
     let Some(entries) = value.entries() else { return value };
-    let mut marked: BTreeMap<Str, Value> = entries.clone();
+    let mut marked = entries.clone();
     for (name, attribute) in &block.attributes {
         if attribute.sensitive
             && let Some(slot) = marked.get_mut(name)

@@ -175,7 +175,7 @@ fn replace_at(prior: &Value, config: &Value, path: &[PathStep]) -> Value {
         },
     };
     let (Some(before), Some(entries)) = (prior.entries(), config.entries()) else { return config.clone() };
-    let mut entries: BTreeMap<Str, Value> = entries.clone();
+    let mut entries = entries.to_map();
     match (before.get(&key), entries.get(&key).cloned(), rest.is_empty()) {
         (Some(before), Some(current), _) => {
             entries.insert(key, replace_at(before, &current, rest));

@@ -2,10 +2,9 @@
 //!
 //! For saved plans only; nothing else reads it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lang::values::{Kind, Marks, Path, PathStep, Refinement};
+use lang::values::{Entries, Kind, Marks, Path, PathStep, Refinement};
 use lang::{Number, Str, Type, Value};
 use serde_json::{Map, Value as Json, json};
 
@@ -41,7 +40,7 @@ fn encode_all(elements: &[Value]) -> Vec<Json> {
     elements.iter().map(encode).collect()
 }
 
-fn encode_entries(entries: &BTreeMap<Str, Value>) -> Map<String, Json> {
+fn encode_entries(entries: &Entries) -> Map<String, Json> {
     entries.iter().map(|(name, value)| (name.to_string(), encode(value))).collect()
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use config::module::Located;
 use lang::addr::Mode;
+use lang::values::Entries;
 use lang::{Str, Type, Value};
 use planner::Workspace;
 use sdk::provider::{Configured, ImportedObject, RecoverResponse};
@@ -170,7 +171,7 @@ struct Filling<'a> {
 
 impl Filling<'_> {
     fn block(&mut self, block: &Block, object: &Value, given: Option<&Value>) -> Value {
-        let Some(mut entries) = object.entries().cloned() else { return object.clone() };
+        let Some(mut entries) = object.entries().map(Entries::to_map) else { return object.clone() };
         for (name, attribute) in block.attributes.iter().filter(|(_, attribute)| attribute.computed) {
             let Some(current) = entries.get(name) else { continue };
             let open = match self.making {

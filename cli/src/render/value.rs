@@ -1,7 +1,7 @@
 //! Values as `output` and the console print them: in the language's own syntax, with conversions where the type is not
 //! plain from the text.
 
-use lang::values::Kind;
+use lang::values::{Entries, Kind};
 use lang::{Marks, Type, Value};
 
 use lang::quoting::go_quote;
@@ -61,7 +61,7 @@ fn sequence(elements: &[Value], indent: usize) -> String {
     format!("[\n{lines}{}]", " ".repeat(indent))
 }
 
-fn mapping(entries: &std::collections::BTreeMap<lang::Str, Value>, indent: usize) -> String {
+fn mapping(entries: &Entries, indent: usize) -> String {
     if entries.is_empty() {
         return "{}".to_owned();
     }

@@ -10,9 +10,9 @@ use crate::diag::Diagnostics;
 use crate::eval::{Locals, evaluate};
 use crate::quoting::go_quote;
 use crate::source::{Range, Sources};
-use crate::syntax;
 use crate::types::Type;
-use crate::values::Value;
+use crate::values::{Entries, Value};
+use crate::{Str, syntax};
 
 const TEMPLATE_FUNCTIONS: [&str; 2] = ["templatefile", "templatestring"];
 
@@ -87,7 +87,7 @@ fn render(
     if !matches!(variables.ty(), Type::Map(_) | Type::Object(_)) {
         return Err(CallError::argument(1, "invalid vars value: must be a map"));
     }
-    let variables: BTreeMap<_, _> = variables.entries().cloned().unwrap_or_default();
+    let variables: BTreeMap<Str, Value> = variables.entries().map(Entries::to_map).unwrap_or_default();
     if let Some(name) = variables.keys().find(|name| !syntax::is_identifier(name)) {
         return Err(CallError::argument(
             1,

@@ -9,7 +9,7 @@ use crate::ast::{CallExpr, Expr, ExprKind, ObjectKey};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::eval::{NoScope, evaluate};
 use crate::source::Range;
-use crate::values::{Kind, Value};
+use crate::values::{Entries, Kind, Value};
 
 /// The defaults of optional attributes, wherever they are in a type.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -86,7 +86,7 @@ impl Defaults {
         elements.iter().enumerate().map(apply).collect()
     }
 
-    fn fill(&self, entries: &BTreeMap<Str, Value>) -> BTreeMap<Str, Value> {
+    fn fill(&self, entries: &Entries) -> BTreeMap<Str, Value> {
         let inside = |name: &Str| match &self.inside {
             Inside::Elements(defaults) => Some(&**defaults),
             Inside::Attributes(attributes) => attributes.get(name),

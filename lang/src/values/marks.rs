@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::path::{Path, PathStep};
-use super::{Kind, Marks, Value};
+use super::{Entries, Kind, Marks, Value};
 
 impl Value {
     /// The value with more marks on this node.
@@ -134,12 +134,7 @@ fn mark_element(elements: &mut Arc<[Value]>, key: &Value, rest: &[PathStep], mar
     }
 }
 
-fn mark_entry(
-    entries: &mut Arc<std::collections::BTreeMap<crate::Str, Value>>,
-    step: &PathStep,
-    rest: &[PathStep],
-    marks: Marks,
-) {
+fn mark_entry(entries: &mut Arc<Entries>, step: &PathStep, rest: &[PathStep], marks: Marks) {
     if let Some(entry) = step.name().and_then(|name| Arc::make_mut(entries).get_mut(name)) {
         *entry = mark_at(entry.clone(), rest, marks);
     }

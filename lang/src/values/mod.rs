@@ -10,6 +10,7 @@ use crate::types::Type;
 
 mod convert;
 mod decimal;
+mod entries;
 mod equality;
 mod json;
 mod marks;
@@ -20,6 +21,7 @@ mod set;
 
 pub use convert::{ConvertError, mismatch};
 pub use decimal::Decimal;
+pub use entries::Entries;
 pub use json::JsonError;
 pub use number::Number;
 pub use path::{Path, PathStep};
@@ -62,11 +64,11 @@ pub enum Kind {
     /// A set: element type and elements, without duplicates, in cty's order. Marks of elements stand on the set.
     Set(Type, Arc<[Value]>),
     /// A map: element type and elements.
-    Map(Type, Arc<BTreeMap<Str, Value>>),
+    Map(Type, Arc<Entries>),
     /// A tuple.
     Tuple(Arc<[Value]>),
     /// An object.
-    Object(Arc<BTreeMap<Str, Value>>),
+    Object(Arc<Entries>),
 }
 
 /// What is known about an unknown value.
@@ -162,7 +164,7 @@ impl Value {
 
     /// An object from its map, whose names are NFC already.
     pub fn from_attributes(attributes: BTreeMap<Str, Value>) -> Value {
-        Value::unmarked(Kind::Object(Arc::new(attributes)))
+        Value::unmarked(Kind::Object(Arc::new(attributes.into())))
     }
 
     /// Its type. Allocates for tuples and objects; [`Value::has_type`] only compares.
@@ -238,7 +240,7 @@ impl Value {
     /// Elements or attribute values.
     pub fn children(&self) -> impl Iterator<Item = &Value> {
         let elements = self.elements().unwrap_or_default();
-        elements.iter().chain(self.entries().into_iter().flat_map(BTreeMap::values))
+        elements.iter().chain(self.entries().into_iter().flat_map(Entries::values))
     }
 
     /// The text of a known string.
@@ -274,7 +276,7 @@ impl Value {
     }
 
     /// The entries of a known map or object.
-    pub fn entries(&self) -> Option<&BTreeMap<Str, Value>> {
+    pub fn entries(&self) -> Option<&Entries> {
         match &self.kind {
             Kind::Map(_, entries) | Kind::Object(entries) => Some(entries),
             _ => None,

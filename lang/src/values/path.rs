@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Kind, Value};
+use super::{Entries, Kind, Value};
 use crate::Str;
 use crate::addr::quote;
 
@@ -183,7 +183,7 @@ fn transform(value: &Value, path: &mut Path, change: &mut dyn FnMut(&Path, Value
             Value::set(ty, elements).with_marks(marks)
         }
         Kind::Map(ty, entries) => {
-            let entries: std::collections::BTreeMap<Str, Value> = entries
+            let entries: Entries = entries
                 .iter()
                 .map(|(key, element)| (key.clone(), inside(path, PathStep::key(key.clone()), element)))
                 .collect();

@@ -438,9 +438,7 @@ fn get(object: &Value, name: &str) -> Value {
 
 fn with<const N: usize>(object: Value, attributes: [(Str, Value); N]) -> Value {
     let Some(entries) = object.entries() else { return object };
-    let mut entries = entries.clone();
-    entries.extend(attributes);
-    Value::object(entries)
+    Value::object(entries.with(attributes))
 }
 
 /// terraform-plugin-sdk v2 stores null for blocks of a data source that aren't there.

@@ -284,9 +284,7 @@ fn part(object: &Value, name: &str, ty: &Type) -> Value {
 
 fn with(object: Value, name: &str, value: Value) -> Value {
     let Some(entries) = object.entries() else { return object };
-    let mut entries = entries.clone();
-    entries.insert(Str::from(name), value);
-    Value::object(entries)
+    Value::object(entries.with([(Str::from(name), value)]))
 }
 
 /// Whether a known value is what the SDK takes for "not set".

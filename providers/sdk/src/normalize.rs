@@ -29,9 +29,7 @@ fn with_timeouts(block: &Block, value: Value, source: &Value) -> Value {
     let (Some(entries), Some(timeouts)) = (value.entries(), source.get("timeouts")) else {
         return value;
     };
-    let mut entries = entries.clone();
-    entries.insert(Str::new_static("timeouts"), timeouts.clone());
-    Value::object(entries)
+    Value::object(entries.with([(Str::new_static("timeouts"), timeouts.clone())]))
 }
 
 fn normalize(value: Value, source: &Value, apply: bool) -> Value {

@@ -1,9 +1,7 @@
 //! Planning one resource instance as Terraform's provider SDKs do.
 
-use std::collections::BTreeMap;
-
 use lang::values::{Path, PathStep};
-use lang::{Str, Type, Value};
+use lang::{Type, Value};
 
 use crate::provider::ProviderDiagnostic;
 use crate::schema::{Block, Schema, Semantics};
@@ -107,9 +105,7 @@ impl Plan<'_> {
     /// Plans a value for a top-level attribute.
     pub fn set(&mut self, name: &str, value: Value) {
         if let Some(entries) = self.planned.entries() {
-            let mut entries: BTreeMap<Str, Value> = entries.clone();
-            entries.insert(name.into(), value);
-            self.planned = Value::object(entries);
+            self.planned = Value::object(entries.with([(name.into(), value)]));
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use lang::values::{Path, PathStep};
+use lang::values::{Entries, Path, PathStep};
 use lang::{Str, Type, Value};
 use sdk::{Attribute, Block, ProviderDiagnostic, Schema};
 use serde_json::Value as Json;
@@ -126,15 +126,14 @@ pub async fn read(
     };
     let state: Json = serde_json::from_slice(&bytes).map_err(unreadable)?;
     let defaults = config.get("defaults").and_then(Value::entries);
-    let mut outputs: BTreeMap<Str, Value> = defaults.cloned().unwrap_or_default();
+    let mut outputs: BTreeMap<Str, Value> = defaults.map(Entries::to_map).unwrap_or_default();
     for (name, output) in state.get("outputs").and_then(Json::as_object).into_iter().flatten() {
         let ty = Type::from_json(output.get("type").unwrap_or(&Json::Null)).map_err(unreadable)?;
         let value = Value::from_json(output.get("value").unwrap_or(&Json::Null), &ty).map_err(unreadable)?;
         outputs.insert(Str::new(name), value);
     }
-    let mut object = config.entries().cloned().unwrap_or_default();
-    object.insert(Str::new_static("outputs"), Value::object(outputs));
-    Ok(Value::object(object))
+    let object = config.entries().cloned().unwrap_or_default();
+    Ok(Value::object(object.with([(Str::new_static("outputs"), Value::object(outputs))])))
 }
 
 fn unreadable(error: impl std::fmt::Display) -> ProviderDiagnostic {

@@ -1,6 +1,6 @@
 //! `terraform_data`: keeps a value in the state and is replaced when another value changes.
 
-use lang::values::{Path, PathStep};
+use lang::values::{Entries, Path, PathStep};
 use lang::{Str, Type, Value};
 use sdk::{
     ApplyRequest, ApplyResponse, Attribute, Block, MoveRequest, PlanRequest, PlanResponse, ProviderDiagnostic, Schema,
@@ -35,7 +35,7 @@ fn part<'v>(object: &'v Value, name: &str) -> Option<&'v Value> {
 
 /// A new id where the object is new, an output that follows the input.
 pub fn plan(request: &PlanRequest<'_>) -> PlanResponse {
-    let mut planned = request.proposed.entries().cloned().unwrap_or_default();
+    let mut planned = request.proposed.entries().map(Entries::to_map).unwrap_or_default();
     let input = part(request.proposed, "input").cloned().unwrap_or_else(|| Value::null(Type::Dynamic));
     let differs = |name: &str| match (part(request.prior, name), part(request.proposed, name)) {
         (Some(prior), Some(proposed)) => !prior.raw_equals(proposed),
@@ -62,7 +62,7 @@ pub fn plan(request: &PlanRequest<'_>) -> PlanResponse {
 /// Gives the object its id, and copies the input to the output.
 pub fn apply(request: &ApplyRequest<'_>) -> ApplyResponse {
     let Some(planned) = request.planned.entries() else { return ApplyResponse::default() };
-    let mut object = planned.clone();
+    let mut object = planned.to_map();
     if object.get("id").is_none_or(|id| !id.is_known()) {
         object.insert(Str::new_static("id"), Value::string(request.client_token));
     }

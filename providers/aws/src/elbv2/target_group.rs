@@ -449,9 +449,8 @@ fn forget_cookie(plan: &mut Plan<'_>) {
     let prior = plan.prior("stickiness").elements().and_then(|blocks| blocks.first()?.get("cookie_duration").cloned());
     let Some([block]) = planned.elements() else { return };
     let Some(entries) = block.entries() else { return };
-    let mut entries = entries.clone();
-    entries.insert("cookie_duration".into(), prior.unwrap_or_else(|| Value::null(Type::Number)));
-    let block = Value::object(entries);
+    let duration = prior.unwrap_or_else(|| Value::null(Type::Number));
+    let block = Value::object(entries.with([("cookie_duration".into(), duration)]));
     plan.set("stickiness", Value::list(block.ty(), [block]));
 }
 
