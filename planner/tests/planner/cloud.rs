@@ -180,9 +180,7 @@ pub fn text(object: &Value, name: &str) -> String {
 }
 
 fn with(object: &Value, name: &str, value: Value) -> Value {
-    let mut entries = object.entries().unwrap().clone();
-    entries.insert(name.into(), value);
-    Value::object(entries)
+    Value::object(object.entries().unwrap().with([(name.into(), value)]))
 }
 
 /// The provider `sim`.
