@@ -184,8 +184,9 @@ pub async fn validate(workspace: &Workspace) -> Diagnostics {
 fn forced_create_before_destroy(
     workspace: &Workspace,
     dependencies: &HashMap<Arc<ConfigResource>, Dependencies>,
+    selected: impl Fn(&ConfigResource) -> bool,
 ) -> HashSet<ConfigResource> {
-    let declared = dependencies.iter().filter(|(resource, _)| {
+    let declared = dependencies.iter().filter(|(resource, _)| selected(resource)).filter(|(resource, _)| {
         let module = crate::workspace::module_at(&workspace.config, &resource.module);
         let block = module.and_then(|module| module.resources.get(&resource.resource));
         block.is_some_and(|block| block.create_before_destroy == Some(true))
@@ -229,7 +230,10 @@ impl<'w> Planning<'w> {
         }
         world.only_warns = options.mode == PlanMode::RefreshOnly;
         world.report(warnings);
-        let create_before_destroy = forced_create_before_destroy(workspace, &dependencies);
+        let selected = |resource: &ConfigResource| {
+            graph.index_of(&Node::Resource(resource.clone())).is_some_and(|index| selection.includes(index))
+        };
+        let create_before_destroy = forced_create_before_destroy(workspace, &dependencies, selected);
         Ok(Planning {
             world,
             ephemerals: Ephemerals::default(),

@@ -1,9 +1,9 @@
 //! `-target` and `-exclude`: which part of the graph is walked.
 
 use lang::Diagnostic;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use lang::addr::{AbsResource, InstanceKey, ModuleInstance, ResourceInstance};
+use lang::addr::{AbsResource, ConfigResource, InstanceKey, ModuleInstance, ResourceInstance};
 use petgraph::graph::NodeIndex;
 use state::State;
 
@@ -15,7 +15,7 @@ use crate::workspace::{PlanOptions, Target};
 pub struct Selection {
     included: Option<HashSet<NodeIndex>>,
     /// What goes when targets are destroyed: not what they need, which is walked too.
-    destroyed: Option<HashSet<NodeIndex>>,
+    destroyed: Option<HashSet<ConfigResource>>,
     targets: Vec<Target>,
     excludes: Vec<Target>,
 }
@@ -23,17 +23,13 @@ pub struct Selection {
 impl Selection {
     /// What the options select of a configuration, and of a state for what isn't configured any more.
     pub fn new(graph: &ConfigGraph, options: &PlanOptions, stored: &State) -> Selection {
+        let destroying = options.mode == PlanMode::Destroy && !options.targets.is_empty();
+        let destroyed = destroying.then(|| destroyed(graph, options, stored));
         let included = match options.targets.is_empty() && options.excludes.is_empty() {
             true => None,
-            false => Some(select(graph, options, stored)),
+            false => Some(select(graph, options, stored, destroyed.as_ref())),
         };
-        let destroying = options.mode == PlanMode::Destroy && !options.targets.is_empty();
-        Selection {
-            included,
-            destroyed: destroying.then(|| targeted(graph, options).into_iter().collect()),
-            targets: options.targets.clone(),
-            excludes: options.excludes.clone(),
-        }
+        Selection { included, destroyed, targets: options.targets.clone(), excludes: options.excludes.clone() }
     }
 
     /// Whether a node is visited.
@@ -50,8 +46,12 @@ impl Selection {
         if !named.is_empty() {
             return named.iter().any(|target| target.matches(address));
         }
-        match graph.index_of(&Node::Resource(address.config())) {
-            Some(index) => self.destroyed.as_ref().map_or_else(|| self.includes(index), |set| set.contains(&index)),
+        let resource = address.config();
+        if let Some(destroyed) = &self.destroyed {
+            return destroyed.contains(&resource);
+        }
+        match graph.index_of(&Node::Resource(resource)) {
+            Some(index) => self.includes(index),
             None => self.targets.is_empty(),
         }
     }
@@ -62,12 +62,23 @@ impl Selection {
     }
 }
 
-fn select(graph: &ConfigGraph, options: &PlanOptions, stored: &State) -> HashSet<NodeIndex> {
+fn select(
+    graph: &ConfigGraph,
+    options: &PlanOptions,
+    stored: &State,
+    destroyed: Option<&HashSet<ConfigResource>>,
+) -> HashSet<NodeIndex> {
     let mut included: HashSet<NodeIndex> = match options.targets.is_empty() {
         true => graph.indices().collect(),
         false => {
-            let named = targeted(graph, options).into_iter().chain(readers(graph, options, stored)).collect();
-            reach(named, |index| graph.dependencies(index).collect())
+            let named = match destroyed {
+                Some(destroyed) => {
+                    destroyed.iter().filter_map(|resource| graph.index_of(&Node::Resource(resource.clone()))).collect()
+                }
+                None => resources(graph, &options.targets),
+            };
+            let readers = readers(graph, options, stored, destroyed);
+            reach(named.into_iter().chain(readers).collect(), |index| graph.dependencies(index).collect())
         }
     };
     if !options.targets.is_empty() {
@@ -79,17 +90,57 @@ fn select(graph: &ConfigGraph, options: &PlanOptions, stored: &State) -> HashSet
     included
 }
 
-/// What reads the targets that only the state has.
-fn readers(graph: &ConfigGraph, options: &PlanOptions, stored: &State) -> Vec<NodeIndex> {
-    let targeted = |address: &AbsResource| {
-        let any = address.instance(InstanceKey::None);
-        options.targets.iter().any(|target| target.concerns(&any))
-    };
-    let left = stored
-        .resources
-        .iter()
-        .filter(|(address, _)| targeted(address) && graph.index_of(&Node::Resource(address.config())).is_none());
+/// Whether a target speaks of a resource of the state.
+fn is_named(options: &PlanOptions, address: &AbsResource) -> bool {
+    let any = address.instance(InstanceKey::None);
+    options.targets.iter().any(|target| target.concerns(&any))
+}
+
+/// What reads what is selected of what only the state has.
+fn readers(
+    graph: &ConfigGraph,
+    options: &PlanOptions,
+    stored: &State,
+    destroyed: Option<&HashSet<ConfigResource>>,
+) -> Vec<NodeIndex> {
+    let left = stored.resources.iter().filter(|(address, _)| {
+        let resource = address.config();
+        let selected = destroyed.is_some_and(|destroyed| destroyed.contains(&resource)) || is_named(options, address);
+        selected && graph.index_of(&Node::Resource(resource)).is_none()
+    });
     left.filter_map(|(_, resource)| graph.index_of(&Node::Refresh(resource.provider.clone()))).collect()
+}
+
+/// What goes when targets are destroyed: they, and what needs them, in the configuration or when it was made, and cannot stay.
+fn destroyed(graph: &ConfigGraph, options: &PlanOptions, stored: &State) -> HashSet<ConfigResource> {
+    let resource_at = |index: NodeIndex| match graph.node(index) {
+        Some(Node::Resource(resource)) => Some(resource.clone()),
+        _ => None,
+    };
+    let in_state = stored.resources.keys().filter(|address| is_named(options, address)).map(AbsResource::config);
+    let in_configuration = resources(graph, &options.targets).into_iter().filter_map(resource_at);
+    let mut stack: Vec<ConfigResource> = in_state.chain(in_configuration).collect();
+    let mut made_with: HashMap<&ConfigResource, Vec<ConfigResource>> = HashMap::new();
+    for (address, resource) in &stored.resources {
+        let objects =
+            resource.instances.values().flat_map(|instance| instance.current.iter().chain(instance.deposed.values()));
+        for dependency in objects.flat_map(|object| object.dependencies.iter()) {
+            made_with.entry(dependency).or_default().push(address.config());
+        }
+    }
+    let mut destroyed = HashSet::new();
+    while let Some(resource) = stack.pop() {
+        if destroyed.contains(&resource) {
+            continue;
+        }
+        stack.extend(made_with.get(&resource).into_iter().flatten().cloned());
+        if let Some(index) = graph.index_of(&Node::Resource(resource.clone())) {
+            let dependents = reach(vec![index], |index| graph.dependents(index).collect());
+            stack.extend(dependents.into_iter().filter_map(resource_at));
+        }
+        destroyed.insert(resource);
+    }
+    destroyed
 }
 
 /// What is left out: what `-exclude` names and what depends on it. In a destroy plan what is left out stays, and so does
@@ -120,15 +171,6 @@ fn resources(graph: &ConfigGraph, targets: &[Target]) -> Vec<NodeIndex> {
         _ => false,
     };
     graph.indices().filter(hit).collect()
-}
-
-/// What the targets of a plan name; where they are destroyed, with what needs them and cannot stay.
-fn targeted(graph: &ConfigGraph, options: &PlanOptions) -> Vec<NodeIndex> {
-    let named = resources(graph, &options.targets);
-    if options.mode != PlanMode::Destroy {
-        return named;
-    }
-    reach(named, |index| graph.dependents(index).collect()).into_iter().collect()
 }
 
 /// Root outputs all of whose resources are selected are planned too, with the locals that they need.

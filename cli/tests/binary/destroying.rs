@@ -57,3 +57,26 @@ fn what_has_moved_goes_from_its_new_address() {
     assert!(printed.contains("# terraform_data.b will be destroyed"), "{printed}");
     assert!(!printed.contains("has moved to"), "{printed}");
 }
+
+#[test]
+fn what_was_made_with_a_target_goes_with_it() {
+    let dependent = "resource \"terraform_data\" \"b\" {\n  input = terraform_data.a.id\n}\n";
+    let folder = Folder::new(&format!("{ONE}{dependent}"));
+    assert!(folder.run(&["apply", "-auto-approve"]).status.success());
+    folder.write("main.tf", ONE);
+    let printed = text(&folder.run(&["plan", "-destroy", "-target=terraform_data.a"]));
+    assert!(printed.contains("# terraform_data.b will be destroyed"), "{printed}");
+    assert!(printed.contains("2 to destroy"), "{printed}");
+}
+
+#[test]
+fn what_protected_objects_stand_on_stays() {
+    let protected = "resource \"terraform_data\" \"b\" {\n  input = terraform_data.a.id\n  lifecycle {\n    prevent_destroy = \
+                     true\n  }\n}\nresource \"terraform_data\" \"c\" {}\n";
+    let folder = Folder::new(&format!("{ONE}{protected}"));
+    assert!(folder.run(&["apply", "-auto-approve"]).status.success());
+    let printed = text(&folder.run(&["plan", "-destroy"]));
+    assert!(printed.contains("Instance cannot be destroyed"), "{printed}");
+    assert!(printed.contains("# terraform_data.c will be destroyed"), "{printed}");
+    assert!(!printed.contains("# terraform_data.a will be destroyed"), "{printed}");
+}

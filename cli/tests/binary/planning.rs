@@ -247,3 +247,45 @@ fn targets_are_to_cover_whole_resources_that_have_moved() {
         told.lines().filter(|line| line.contains("-target=\"")).map(|line| line.trim_matches(['│', ' '])).collect();
     assert_eq!(hints, ["-target=\"terraform_data.a\"", "-target=\"terraform_data.b\""], "{told}");
 }
+
+#[test]
+fn only_what_is_selected_forces_others_to_be_made_before_they_are_destroyed() {
+    let below = "resource \"terraform_data\" \"below\" {}\n";
+    let above = "resource \"terraform_data\" \"above\" {\n  input = terraform_data.below.id\n  lifecycle {\n    \
+                 create_before_destroy = true\n  }\n}\n";
+    let after = format!("{below}{above}");
+    let (folder, _, _) = next(below, &after, &["-target=terraform_data.below", "-replace=terraform_data.below"]);
+    assert!(folder.run(&["apply", "p"]).status.success());
+    assert!(!folder.read("terraform.tfstate").contains("create_before_destroy"));
+}
+
+#[test]
+fn conditions_are_looked_at_even_where_nothing_changes() {
+    let checked = |input: &str| {
+        format!(
+            "resource \"terraform_data\" \"a\" {{\n  input = {input}\n}}\nresource \"terraform_data\" \"b\" {{\n  lifecycle {{\n    \
+             precondition {{\n      condition     = terraform_data.a.output != \"bad\"\n      error_message = \"it is \
+             bad\"\n    }}\n  }}\n}}\n"
+        )
+    };
+    let (folder, plan, _) = next(&checked("\"good\""), &checked("\"bad\""), &[]);
+    assert_eq!(changes(&plan), ["terraform_data.a update"]);
+    let applied = folder.run(&["apply", "p"]);
+    assert_eq!(applied.status.code(), Some(1), "{}", text(&applied));
+    assert!(text(&applied).contains("it is bad"), "{}", text(&applied));
+}
+
+#[test]
+fn checks_of_what_has_no_instances_are_fine_and_of_what_was_not_reached_unknown() {
+    let rule = "  lifecycle {\n    precondition {\n      condition     = path.module != \"\"\n      error_message = \
+                \"no\"\n    }\n  }\n";
+    let after = format!(
+        "resource \"terraform_data\" \"none\" {{\n  count = 0\n{rule}}}\nresource \"terraform_data\" \"left_out\" \
+         {{\n{rule}}}\n"
+    );
+    let (_, plan, _) = next("", &after, &["-target=terraform_data.none"]);
+    let checks = plan["checks"].as_array().unwrap();
+    let told = |check: &Value| format!("{} {}", check["address"]["name"], check["status"]);
+    let told: Vec<String> = checks.iter().map(told).collect();
+    assert_eq!(told, ["\"left_out\" \"unknown\"", "\"none\" \"pass\""]);
+}

@@ -46,7 +46,9 @@ fn look(tool: Tool, folder: &Path, options: &[String]) -> Seen {
     arguments.extend(options.iter().map(String::as_str));
     let (output, errors) = tool.run_with_errors(folder, &arguments);
     // Which of several errors comes first is left to chance.
-    let mut errors: Vec<&str> = errors.lines().collect();
+    // So is where the telling of a circle begins.
+    let brief = |line| if str::starts_with(line, "Error: Cycle: ") { "Error: Cycle" } else { line };
+    let mut errors: Vec<&str> = errors.lines().map(brief).collect();
     errors.sort_unstable();
     let text = format!("{}\n{}", ordered(&output), errors.join("\n"));
     if !folder.join("plan").exists() {
@@ -124,6 +126,10 @@ fn compare(before: &Files<'_>, after: &Files<'_>, options: &[String]) -> Option<
         tool.run(folder.path(), &["init", "-no-color", "-input=false"]);
         look(tool, folder.path(), options)
     });
+    // Terraform trips over postconditions of what is not there, and over a trigger without instances.
+    if ["Error: Invalid index", "Error: no change found for"].iter().any(|trip| want.text.contains(trip)) {
+        return None;
+    }
     let difference = first_line_that_differs(&want.text, &got.text)
         .map(|line| format!("{line}\n--- want\n{}\n--- got\n{}", want.text, got.text))
         .or_else(|| first_difference("plan", &want.plan, &got.plan))
@@ -135,7 +141,7 @@ fn compare(before: &Files<'_>, after: &Files<'_>, options: &[String]) -> Option<
 
 #[test]
 fn changes_are_shown_and_stored_alike() {
-    let Some((cases, seed)) = crate::volume(12) else { return };
+    let Some((cases, seed)) = crate::volume(40) else { return };
     let mut differences = Vec::new();
     for case in 0..cases as u64 {
         let mut generator = Generator { random: Random::new(seed.wrapping_mul(1_000_003).wrapping_add(case)) };
