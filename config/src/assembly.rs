@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use lang::addr::ModulePath;
 use lang::ast::Block;
@@ -68,7 +69,7 @@ pub(crate) fn assemble(reader: &mut Reader<'_>, files: ModuleFiles, dir: PathBuf
         })
         .collect();
     for (resource, source) in module.resources.values_mut().zip(sources) {
-        resource.provider_source = source;
+        Arc::make_mut(resource).provider_source = source;
     }
     module
 }
@@ -288,7 +289,9 @@ impl Assembly {
     /// Whether the resource is the first of its name.
     fn resource(&mut self, reader: &Reader<'_>, resource: ResourceBlock, what: &str, where_else: &str) -> bool {
         let (address, at) = (resource.address.clone(), resource.range);
-        let Some(first) = insert_new(&mut self.module.resources, address.clone(), resource) else { return true };
+        let Some(first) = insert_new(&mut self.module.resources, address.clone(), Arc::new(resource)) else {
+            return true;
+        };
         let place = reader.place(first.range);
         let noun = if what == "resource" { "resource".to_owned() } else { format!("{what} resource") };
         let detail = format!(

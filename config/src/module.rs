@@ -37,7 +37,7 @@ pub struct Module {
     /// `module` blocks.
     pub calls: BTreeMap<Str, ModuleCall>,
     /// `resource`, `data` and `ephemeral` blocks.
-    pub resources: BTreeMap<Resource, ResourceBlock>,
+    pub resources: BTreeMap<Resource, Arc<ResourceBlock>>,
     /// `moved` blocks.
     pub moved: Vec<Moved>,
     /// `removed` blocks.

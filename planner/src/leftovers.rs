@@ -155,7 +155,7 @@ impl Planning<'_> {
     }
 
     /// The block that says that an object must not be destroyed.
-    fn protection(&self, address: &ResourceInstance) -> Option<&ResourceBlock> {
+    fn protection(&self, address: &ResourceInstance) -> Option<&Arc<ResourceBlock>> {
         let root = &self.world.workspace.config;
         let module = crate::workspace::module_at(root, &address.module.path())?;
         module.resources.get(&address.resource).filter(|block| block.prevent_destroy)
@@ -252,7 +252,7 @@ impl Planning<'_> {
                 })
             })
             .collect();
-        drift.sort_by(|a, b| a.address.cmp(&b.address));
+        drift.sort_unstable_by(|a, b| a.address.cmp(&b.address));
         drift
     }
 }

@@ -501,9 +501,9 @@ impl<'w> Planning<'w> {
         // What is to be destroyed may have changed as it likes.
         let drift = if self.options.mode == PlanMode::Destroy { Vec::new() } else { self.drift() };
         let mut changes = self.changes.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-        changes.sort_by(|a, b| (&a.address, &a.deposed).cmp(&(&b.address, &b.deposed)));
+        changes.sort_unstable_by(|a, b| (&a.address, &a.deposed).cmp(&(&b.address, &b.deposed)));
         let mut deferred = self.deferred.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-        deferred.sort_by(|a, b| a.change.address.cmp(&b.change.address));
+        deferred.sort_unstable_by(|a, b| a.change.address.cmp(&b.change.address));
         let outputs = self.outputs.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         let resources = changes.iter().filter(|change| change.action != crate::plan::Action::NoOp);
         let whole = |change: &ResourceChange| Source::Resource(change.address.resource.clone(), None);
@@ -521,7 +521,7 @@ impl<'w> Planning<'w> {
         }
         let relevant = crate::relevance::relevant_attributes(&self.world, changed);
         let mut generated = self.generated.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-        generated.sort_by(|a, b| a.address.cmp(&b.address));
+        generated.sort_unstable_by(|a, b| a.address.cmp(&b.address));
         let targeted = !self.selection.is_everything();
         let prior_state = self.refreshed.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         let refreshed = self.options.mode == PlanMode::RefreshOnly

@@ -76,8 +76,17 @@ pub struct ResourceValues {
 
 #[derive(Default)]
 struct InstanceValues {
-    instances: BTreeMap<InstanceKey, Value>,
+    /// The instance without a key: most resources have only that one, and a map for it would be mostly empty.
+    single: Option<Value>,
+    /// Those with keys.
+    keyed: BTreeMap<InstanceKey, Value>,
     whole: Option<Value>,
+}
+
+impl InstanceValues {
+    fn get(&self, key: &InstanceKey) -> Option<&Value> {
+        if *key == InstanceKey::None { self.single.as_ref() } else { self.keyed.get(key) }
+    }
 }
 
 impl ModuleScope {
@@ -106,7 +115,9 @@ impl ModuleScope {
 impl ResourceValues {
     /// Instances of an expansion, with their values.
     pub fn new(expansion: Expansion, instances: BTreeMap<InstanceKey, Value>) -> ResourceValues {
-        ResourceValues { expansion, inner: RwLock::new(InstanceValues { instances, whole: None }) }
+        let mut keyed = instances;
+        let single = keyed.remove(&InstanceKey::None);
+        ResourceValues { expansion, inner: RwLock::new(InstanceValues { single, keyed, whole: None }) }
     }
 
     /// Only the instances that have a value: where a part of the configuration is planned, the others are not there yet.
@@ -135,13 +146,16 @@ impl ResourceValues {
     /// Sets the value of an instance.
     pub fn set(&self, key: InstanceKey, value: Value) {
         let mut inner = write(&self.inner);
-        inner.instances.insert(key, value);
+        match key {
+            InstanceKey::None => inner.single = Some(value),
+            key => drop(inner.keyed.insert(key, value)),
+        }
         inner.whole = None;
     }
 
     /// The value of one instance.
     pub fn instance(&self, key: &InstanceKey) -> Option<Value> {
-        read(&self.inner).instances.get(key).cloned()
+        read(&self.inner).get(key).cloned()
     }
 
     /// What the resource's name alone means: an object, a tuple of objects, or an object of objects. Built once.
@@ -150,8 +164,7 @@ impl ResourceValues {
             return whole.clone();
         }
         let mut inner = write(&self.inner);
-        let instances = &inner.instances;
-        let of = |key: &InstanceKey| instances.get(key).cloned().unwrap_or_else(Value::dynamic);
+        let of = |key: &InstanceKey| inner.get(key).cloned().unwrap_or_else(Value::dynamic);
         let whole = match &self.expansion {
             Expansion::Single => of(&InstanceKey::None),
             Expansion::Count(count) => {

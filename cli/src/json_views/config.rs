@@ -130,8 +130,8 @@ impl View<'_> {
         insert(&mut document, "outputs", outputs);
         let mut resources = Vec::new();
         for mode in [Mode::Managed, Mode::Data] {
-            let mut of_mode: Vec<&ResourceBlock> =
-                module.resources.values().filter(|r| r.address.mode == mode).collect();
+            let of_mode = module.resources.values().filter(|resource| resource.address.mode == mode);
+            let mut of_mode: Vec<_> = of_mode.collect();
             of_mode.sort_by_key(|resource| resource.address.to_string());
             resources.extend(of_mode.iter().map(|resource| Json::Object(self.resource(module, resource))));
         }

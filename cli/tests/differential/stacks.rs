@@ -494,7 +494,7 @@ impl Stack {
             write!(text, "resource \"terraform_data\" \"{name}\" {{\n{repetition}  input = {input}\n{triggers}")
                 .unwrap();
             if let Some(on) = &resource.depends_on {
-                write!(text, "  depends_on = [{on}]\n").unwrap();
+                writeln!(text, "  depends_on = [{on}]").unwrap();
             }
             if !resource.lifecycle.is_empty() {
                 write!(text, "  lifecycle {{\n    {}\n  }}\n", resource.lifecycle.join("\n    ")).unwrap();

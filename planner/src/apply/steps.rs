@@ -38,7 +38,7 @@ pub(super) struct Step<'a> {
 }
 
 impl Step<'_> {
-    pub(super) fn block(&self) -> Option<&ResourceBlock> {
+    pub(super) fn block(&self) -> Option<&Arc<ResourceBlock>> {
         self.module.as_ref()?.config.resources.get(&self.change.address.resource)
     }
 
