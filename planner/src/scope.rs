@@ -115,8 +115,11 @@ impl ModuleScope {
 impl ResourceValues {
     /// Instances of an expansion, with their values.
     pub fn new(expansion: Expansion, instances: BTreeMap<InstanceKey, Value>) -> ResourceValues {
-        let mut keyed = instances;
-        let single = keyed.remove(&InstanceKey::None);
+        let (mut keyed, mut single) = (instances, None);
+        if let Some(value) = keyed.remove(&InstanceKey::None) {
+            // An emptied map would keep its room.
+            (keyed, single) = (keyed.into_iter().collect(), Some(value));
+        }
         ResourceValues { expansion, inner: RwLock::new(InstanceValues { single, keyed, whole: None }) }
     }
 
