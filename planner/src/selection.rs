@@ -1,11 +1,11 @@
 //! `-target` and `-exclude`: which part of the graph is walked.
 
 use lang::Diagnostic;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use lang::addr::{AbsResource, ConfigResource, InstanceKey, ModuleInstance, ResourceInstance};
 use petgraph::graph::NodeIndex;
-use state::State;
+use state::{ResourceState, State};
 
 use crate::graph::{ConfigGraph, Node};
 use crate::plan::{Plan, PlanMode};
@@ -113,32 +113,35 @@ fn readers(
 
 /// What goes when targets are destroyed: they, and what needs them, in the configuration or when it was made, and cannot stay.
 fn destroyed(graph: &ConfigGraph, options: &PlanOptions, stored: &State) -> HashSet<ConfigResource> {
-    let resource_at = |index: NodeIndex| match graph.node(index) {
-        Some(Node::Resource(resource)) => Some(resource.clone()),
-        _ => None,
-    };
     let in_state = stored.resources.keys().filter(|address| is_named(options, address)).map(AbsResource::config);
-    let in_configuration = resources(graph, &options.targets).into_iter().filter_map(resource_at);
-    let mut stack: Vec<ConfigResource> = in_state.chain(in_configuration).collect();
-    let mut made_with: HashMap<&ConfigResource, Vec<ConfigResource>> = HashMap::new();
-    for (address, resource) in &stored.resources {
-        let objects =
-            resource.instances.values().flat_map(|instance| instance.current.iter().chain(instance.deposed.values()));
-        for dependency in objects.flat_map(|object| object.dependencies.iter()) {
-            made_with.entry(dependency).or_default().push(address.config());
+    let mut destroyed: HashSet<ConfigResource> = in_state.collect();
+    let mut reached: HashSet<NodeIndex> = HashSet::new();
+    let mut stack = resources(graph, &options.targets);
+    stack.extend(destroyed.iter().filter_map(|resource| graph.index_of(&Node::Resource(resource.clone()))));
+    loop {
+        while let Some(index) = stack.pop() {
+            if !reached.insert(index) {
+                continue;
+            }
+            if let Some(Node::Resource(resource)) = graph.node(index) {
+                destroyed.insert(resource.clone());
+            }
+            stack.extend(graph.dependents(index));
         }
-    }
-    let mut destroyed = HashSet::new();
-    while let Some(resource) = stack.pop() {
-        if destroyed.contains(&resource) {
-            continue;
+        // What an object was made with is listed whole, so that this comes to its end after a few rounds.
+        let made_with_them = |resource: &ResourceState| {
+            let instances = resource.instances.values();
+            let mut objects = instances.flat_map(|instance| instance.current.iter().chain(instance.deposed.values()));
+            objects.any(|object| object.dependencies.iter().any(|dependency| destroyed.contains(&**dependency)))
+        };
+        let further = stored.resources.iter().map(|(address, resource)| (address.config(), resource));
+        let further = further.filter(|(address, resource)| !destroyed.contains(address) && made_with_them(resource));
+        let further: Vec<ConfigResource> = further.map(|(address, _)| address).collect();
+        if further.is_empty() {
+            break;
         }
-        stack.extend(made_with.get(&resource).into_iter().flatten().cloned());
-        if let Some(index) = graph.index_of(&Node::Resource(resource.clone())) {
-            let dependents = reach(vec![index], |index| graph.dependents(index).collect());
-            stack.extend(dependents.into_iter().filter_map(resource_at));
-        }
-        destroyed.insert(resource);
+        stack.extend(further.iter().filter_map(|resource| graph.index_of(&Node::Resource(resource.clone()))));
+        destroyed.extend(further);
     }
     destroyed
 }
