@@ -239,6 +239,13 @@ pub struct ResourceBlock {
     pub type_range: Range,
 }
 
+impl ResourceBlock {
+    /// Whether there are pre- or postconditions.
+    pub fn has_conditions(&self) -> bool {
+        !(self.preconditions.is_empty() && self.postconditions.is_empty())
+    }
+}
+
 /// A condition with its message: `validation`, `precondition`, `postcondition`, `assert`.
 #[derive(Clone, Debug)]
 pub struct CheckRule {

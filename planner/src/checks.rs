@@ -229,18 +229,26 @@ pub(crate) fn error_message(rule: &CheckRule, scope: &dyn Scope, diagnostics: &m
     "Failed to evaluate condition error message.".to_owned()
 }
 
+/// Whether something of a module has conditions.
+pub(crate) fn has_conditions(module: &Module, object: &Checkable) -> bool {
+    match object {
+        Checkable::Variable(name) => {
+            module.variables.get(name).is_some_and(|variable| !variable.validations.is_empty())
+        }
+        Checkable::Resource(resource, _) => module.resources.get(resource).is_some_and(|block| block.has_conditions()),
+        Checkable::Output(name) => module.outputs.get(name).is_some_and(|output| !output.preconditions.is_empty()),
+        Checkable::Check(name) => module.checks.contains_key(name),
+    }
+}
+
 /// Names everything in a configuration that has conditions.
 pub(crate) fn declared(module: &Module, found: &mut impl FnMut(&ModulePath, Checkable)) {
-    let path = &module.path;
-    let variables = module.variables.values().filter(|variable| !variable.validations.is_empty());
-    variables.for_each(|variable| found(path, Checkable::Variable(variable.name.clone())));
-    let resources = module.resources.values();
-    for block in resources.filter(|block| !(block.preconditions.is_empty() && block.postconditions.is_empty())) {
-        found(path, Checkable::Resource(block.address.clone(), InstanceKey::None));
-    }
-    let outputs = module.outputs.iter().filter(|(_, output)| !output.preconditions.is_empty());
-    outputs.for_each(|(name, _)| found(path, Checkable::Output(name.clone())));
-    module.checks.keys().for_each(|name| found(path, Checkable::Check(name.clone())));
+    let variables = module.variables.keys().cloned().map(Checkable::Variable);
+    let resources = module.resources.keys().cloned().map(|resource| Checkable::Resource(resource, InstanceKey::None));
+    let outputs = module.outputs.keys().cloned().map(Checkable::Output);
+    let checks = module.checks.keys().cloned().map(Checkable::Check);
+    let all = variables.chain(resources).chain(outputs).chain(checks);
+    all.filter(|object| has_conditions(module, object)).for_each(|object| found(&module.path, object));
     module.children.values().for_each(|child| declared(child, found));
 }
 

@@ -91,7 +91,7 @@ pub async fn plan(
         return plan_destroy(workspace, state, options, hooks).await;
     }
     match Planning::new(workspace, state, options, hooks) {
-        Ok(planning) => complete(workspace, planning).await,
+        Ok(planning) => carry_out(workspace, planning).await,
         Err(diagnostics) => (None, diagnostics),
     }
 }
@@ -110,19 +110,20 @@ async fn plan_destroy(
         Err(diagnostics) => return (None, diagnostics),
     };
     planning.for_destroy();
-    let (found, diagnostics) = complete(workspace, planning).await;
+    let (found, diagnostics) = carry_out(workspace, planning).await;
     let Some(found) = found.filter(|_| !diagnostics.has_errors()) else { return (None, diagnostics) };
     let upon = PlanOptions { refresh: false, ..options.clone() };
     match Planning::new(workspace, found.prior_state, &upon, hooks) {
         Ok(planning) => {
-            let (plan, diagnostics) = complete(workspace, planning).await;
+            let (plan, diagnostics) = carry_out(workspace, planning).await;
             (plan.map(|plan| Plan { previous_state: state, ..plan }), diagnostics)
         }
         Err(diagnostics) => (None, diagnostics),
     }
 }
 
-async fn complete(workspace: &Workspace, planning: Planning<'_>) -> (Option<Plan>, Diagnostics) {
+/// Walks, and gathers what was planned.
+async fn carry_out(workspace: &Workspace, planning: Planning<'_>) -> (Option<Plan>, Diagnostics) {
     let options = planning.options;
     if let Some(problem) = crate::moves::check_targets(&planning.moved, &options.targets) {
         return (None, problem.into());
@@ -411,7 +412,7 @@ impl<'w> Planning<'w> {
             }
         }?;
         lock(&self.expansions).insert(resource.clone(), expansion.clone());
-        if !(block.preconditions.is_empty() && block.postconditions.is_empty()) {
+        if block.has_conditions() {
             let object = |key| Checkable::Resource(block.address.clone(), key);
             let instance = |key| CheckOutcome::new(module.address.clone(), object(key), CheckStatus::Unknown);
             let instances = expansion.keys().into_iter().map(instance);
@@ -434,14 +435,7 @@ impl<'w> Planning<'w> {
 
     fn expect_if_checked(&self, path: &ModulePath, object: &Checkable) {
         let Some(module) = crate::workspace::module_at(&self.world.workspace.config, path) else { return };
-        let is_checked = match object {
-            Checkable::Variable(name) => {
-                module.variables.get(name).is_some_and(|variable| !variable.validations.is_empty())
-            }
-            Checkable::Output(name) => module.outputs.get(name).is_some_and(|output| !output.preconditions.is_empty()),
-            Checkable::Resource(..) | Checkable::Check(_) => false,
-        };
-        if is_checked {
+        if crate::checks::has_conditions(module, object) {
             self.expect_in_each_module(path, object);
         }
     }

@@ -77,7 +77,10 @@ fn select(
                 }
                 None => resources(graph, &options.targets),
             };
-            let readers = readers(graph, options, stored, destroyed);
+            let readers = readers(graph, stored, |address| match destroyed {
+                Some(destroyed) => destroyed.contains(&address.config()),
+                None => is_named(options, address),
+            });
             reach(named.into_iter().chain(readers).collect(), |index| graph.dependencies(index).collect())
         }
     };
@@ -97,17 +100,11 @@ fn is_named(options: &PlanOptions, address: &AbsResource) -> bool {
 }
 
 /// What reads what is selected of what only the state has.
-fn readers(
-    graph: &ConfigGraph,
-    options: &PlanOptions,
-    stored: &State,
-    destroyed: Option<&HashSet<ConfigResource>>,
-) -> Vec<NodeIndex> {
-    let left = stored.resources.iter().filter(|(address, _)| {
-        let resource = address.config();
-        let selected = destroyed.is_some_and(|destroyed| destroyed.contains(&resource)) || is_named(options, address);
-        selected && graph.index_of(&Node::Resource(resource)).is_none()
-    });
+fn readers(graph: &ConfigGraph, stored: &State, selected: impl Fn(&AbsResource) -> bool) -> Vec<NodeIndex> {
+    let left = stored
+        .resources
+        .iter()
+        .filter(|(address, _)| selected(address) && graph.index_of(&Node::Resource(address.config())).is_none());
     left.filter_map(|(_, resource)| graph.index_of(&Node::Refresh(resource.provider.clone()))).collect()
 }
 

@@ -26,7 +26,7 @@ impl Planning<'_> {
             return false;
         }
         let own = ConfigResource { module: module.config.path.clone(), resource: block.address.clone() };
-        if !block.preconditions.is_empty() || !block.postconditions.is_empty() {
+        if block.has_conditions() {
             let all = self.dependencies.get(&own);
             return all.into_iter().flat_map(|all| all.iter()).any(|needed| self.is_pending(module, needed));
         }

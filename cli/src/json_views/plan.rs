@@ -81,7 +81,7 @@ impl<'p> Shown<'p> {
 impl Changes for Shown<'_> {
     fn outlines(&self) -> Vec<Outline> {
         let outline = |change: &ResourceChange| Outline {
-            action: shown_action(change.action),
+            action: render::resource::Action::of(&action_names(change.action)),
             moved: previous_address(change).is_some(),
             imported: change.importing.is_some(),
         };
@@ -90,20 +90,6 @@ impl Changes for Shown<'_> {
 
     fn documents(&self) -> Box<dyn Iterator<Item = document::ResourceChange> + '_> {
         Box::new(self.changes().map(resource_change))
-    }
-}
-
-fn shown_action(action: Action) -> render::resource::Action {
-    use render::resource::Action as Shown;
-    match action {
-        Action::NoOp => Shown::NoOp,
-        Action::Create => Shown::Create,
-        Action::Read => Shown::Read,
-        Action::Update => Shown::Update,
-        Action::Delete => Shown::Delete,
-        Action::DeleteThenCreate => Shown::DeleteThenCreate,
-        Action::CreateThenDelete => Shown::CreateThenDelete,
-        Action::Forget => Shown::Forget,
     }
 }
 

@@ -220,8 +220,7 @@ impl Generator {
     /// The options of a plan for the next version of a stack.
     pub fn options(&mut self, stack: &Stack) -> Vec<String> {
         let resource = match stack.resources.get(self.random.below(stack.resources.len())) {
-            Some(resource) if resource.in_module => format!("module.{}", resource.name),
-            Some(resource) => format!("terraform_data.{}", resource.name),
+            Some(resource) => resource.address(),
             None => "terraform_data.none".to_owned(),
         };
         let options: &[String] = match self.random.below(16) {
@@ -274,10 +273,7 @@ impl Generator {
                         && from != to
                         && self.random.chance(40)
                     {
-                        let address = match resource.in_module {
-                            true => format!("module.{}", resource.name),
-                            false => format!("terraform_data.{}", resource.name),
-                        };
+                        let address = resource.address();
                         next.further.push(format!("moved {{\n  from = {address}{from}\n  to   = {address}{to}\n}}\n"));
                     }
                 }
@@ -423,6 +419,14 @@ pub struct Resource {
     lifecycle: Vec<String>,
     depends_on: Option<String>,
     in_module: bool,
+}
+
+impl Resource {
+    /// The address of it, or of the module that has it.
+    fn address(&self) -> String {
+        let kind = if self.in_module { "module" } else { "terraform_data" };
+        format!("{kind}.{}", self.name)
+    }
 }
 
 #[derive(Clone, Debug)]

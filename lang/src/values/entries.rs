@@ -84,10 +84,13 @@ impl FromIterator<(Str, Value)> for Entries {
         let mut sorted: Vec<(Str, Value)> = entries.into_iter().collect();
         if !sorted.is_sorted_by(|(a, _), (b, _)| a < b) {
             sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
-            // It keeps the first of those that are alike.
-            sorted.reverse();
-            sorted.dedup_by(|(a, _), (b, _)| a == b);
-            sorted.reverse();
+            sorted.dedup_by(|later, kept| {
+                let same = later.0 == kept.0;
+                if same {
+                    std::mem::swap(later, kept);
+                }
+                same
+            });
         }
         Entries(sorted.into_boxed_slice())
     }

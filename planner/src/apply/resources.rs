@@ -243,7 +243,7 @@ impl Applying<'_> {
         let mut fine = true;
         for module in self.world.instances(&resource.module) {
             let Some(block) = module.config.resources.get(&resource.resource) else { continue };
-            if block.preconditions.is_empty() && block.postconditions.is_empty() {
+            if !block.has_conditions() {
                 continue;
             }
             let Some(values) = self.world.resource(&module, &resource.resource) else { continue };
