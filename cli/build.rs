@@ -2,6 +2,8 @@
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=order.ld");
+    println!("cargo::rerun-if-env-changed=WINDLASS_LINK_MAP");
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     let target = |part: &str| variable(&format!("CARGO_CFG_TARGET_{part}"));
     if target("OS") == "linux" && target("ENV") == "gnu" {
@@ -9,9 +11,13 @@ fn main() {
         // (16 in a debug build) and milliseconds before it begins.
         println!("cargo::rustc-link-arg-bins=-no-pie");
         if target("ARCH") == "x86_64" && variable("PROFILE") == "release" {
-            // There rustc links with LLD, which keeps one of several functions with the same code: the SDKs have many, and what
-            // is mapped of them counts as memory of a run.
-            println!("cargo::rustc-link-arg-bins=-Wl,--icf=all");
+            // There rustc links with LLD. What is mapped of a binary counts as memory of a run, in pieces of 64 KiB or more: the
+            // functions that every run needs are put side by side (`cargo xtask order`), not among those of the SDKs.
+            println!("cargo::rustc-link-arg-bins=-Wl,-T,{}/order.ld", variable("CARGO_MANIFEST_DIR"));
         }
+    }
+    let map = variable("WINDLASS_LINK_MAP");
+    if !map.is_empty() {
+        println!("cargo::rustc-link-arg-bins=-Wl,-Map={map}");
     }
 }

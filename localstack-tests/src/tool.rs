@@ -32,7 +32,12 @@ impl Tool {
     /// downloads one.
     pub fn terraform() -> Option<Tool> {
         std::env::var_os("TF_CLI_CONFIG_FILE").filter(|value| !value.is_empty())?;
-        Tool::at(find(Path::new("terraform"))?).ok()
+        Tool::installed("terraform")
+    }
+
+    /// A program in one of the folders that `PATH` names.
+    pub fn installed(name: &str) -> Option<Tool> {
+        Tool::at(find(Path::new(name))?).ok()
     }
 
     /// The program at a path.

@@ -18,6 +18,9 @@ pub enum TaskError {
         /// Exit code or signal.
         status: String,
     },
+    /// A program that a task takes isn't installed.
+    #[error("`{0}` is not installed")]
+    Missing(&'static str),
     /// A runner's report could not be read.
     #[error("cannot understand the report of `{command}`: {reason}")]
     Report {

@@ -11,6 +11,7 @@ mod emulators;
 mod error;
 mod fuzz;
 mod memory;
+mod order;
 mod process;
 mod ratchet;
 mod readme;
@@ -39,6 +40,7 @@ enum Command {
     Emulators(emulators::Arguments),
     Conformance(conformance::Arguments),
     Readme(readme::Arguments),
+    Order(order::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Command::Emulators(arguments) => emulators::run(&arguments),
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Readme(arguments) => readme::run(&arguments),
+        Command::Order(arguments) => order::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -93,7 +93,7 @@ pub async fn schema(session: &Session, args: &ProvidersSchemaArgs) -> Exit {
         requirements::requirements(&workspace.config).into_keys().chain(stored).collect();
     let schemas: Map<String, Json> = sources
         .iter()
-        .filter_map(|source| Some((source.to_string(), provider_schema(session.providers.get(source)?.schema()))))
+        .filter_map(|source| Some((source.to_string(), provider_schema(session.providers.get(source)?.as_ref()))))
         .collect();
     let mut document = Map::new();
     document.insert("format_version".to_owned(), "1.0".into());

@@ -1,8 +1,9 @@
 //! Signatures of functions.
 
-use lang::functions::{CallContext, Function, Param, table};
+use lang::Type;
+use lang::functions::{CallContext, Function, Param, Special, table};
 use serde::Serialize;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 /// What a function takes and returns, in a diagnostic.
 #[derive(Clone, Debug, Serialize)]
@@ -46,4 +47,32 @@ impl Signature {
         names.extend(self.variadic_param.as_ref().map(|param| format!("{}...", param.name)));
         names.join(", ")
     }
+}
+
+/// What a function takes and returns, in `metadata functions -json` and `providers schema -json`.
+pub fn declaration(function: &Function, return_type: &Type) -> Json {
+    let parameter = |param: &Param| {
+        let mut document = Map::new();
+        document.insert("name".to_owned(), param.name.into());
+        if !param.description.is_empty() {
+            document.insert("description".to_owned(), param.description.into());
+        }
+        // A template is a string, though the call takes the reference that names it, whatever its value.
+        let is_template = function.special == Some(Special::TemplateString) && param.name == "template";
+        if param.allow_null && !is_template {
+            document.insert("is_nullable".to_owned(), true.into());
+        }
+        document.insert("type".to_owned(), if is_template { Type::String } else { param.ty.clone() }.to_json());
+        Json::Object(document)
+    };
+    let mut document = Map::new();
+    document.insert("description".to_owned(), function.description.into());
+    document.insert("return_type".to_owned(), return_type.to_json());
+    if !function.params.is_empty() {
+        document.insert("parameters".to_owned(), function.params.iter().map(parameter).collect());
+    }
+    if let Some(variadic) = &function.variadic {
+        document.insert("variadic_parameter".to_owned(), parameter(variadic));
+    }
+    document.into()
 }

@@ -1,10 +1,17 @@
 //! Provider schemas as `providers schema -json` shows them (format 1.0).
 
-use sdk::schema::{Attribute, Block, NestedBlock, Nesting, ProviderSchema, Schema};
+use std::sync::Arc;
+
+use lang::functions::Function;
+use sdk::provider::Provider;
+use sdk::schema::{Attribute, Block, NestedBlock, Nesting, Schema};
 use serde_json::{Map, Value as Json, json};
 
-/// All schemas of a provider.
-pub fn provider_schema(schema: &ProviderSchema) -> Json {
+use super::functions::declaration;
+
+/// All schemas of a provider, with the signatures of its functions.
+pub fn provider_schema(provider: &dyn Provider) -> Json {
+    let schema = provider.schema();
     let mut document = Map::new();
     document.insert("provider".to_owned(), one(&schema.provider));
     let groups = [
@@ -17,6 +24,12 @@ pub fn provider_schema(schema: &ProviderSchema) -> Json {
         if !all.is_empty() {
             document.insert(name.to_owned(), all.into());
         }
+    }
+    let of = |function: &Arc<Function>| declaration(function, &function.declared_type());
+    let functions: Map<String, Json> =
+        provider.functions().iter().map(|function| (function.name.to_owned(), of(function))).collect();
+    if !functions.is_empty() {
+        document.insert("functions".to_owned(), functions.into());
     }
     document.into()
 }

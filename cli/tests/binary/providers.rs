@@ -122,3 +122,32 @@ fn a_read_only_lock_file_has_to_name_what_is_required() {
     assert!(text(&output).contains("Provider dependency changes detected"), "{}", text(&output));
     assert!(folder.run(&["init"]).status.success());
 }
+
+#[test]
+fn schemas_tell_the_functions_of_providers() {
+    let folder = Folder::new("resource \"terraform_data\" \"a\" {}\n");
+    let functions = |document: &[u8]| {
+        let document: serde_json::Value = serde_json::from_slice(document).unwrap();
+        let functions = &document["provider_schemas"]["terraform.io/builtin/terraform"]["functions"];
+        let fields = |(name, function): (&String, &serde_json::Value)| {
+            let parameters = function["parameters"].as_array().unwrap().iter();
+            let parameters: Vec<_> = parameters.map(|p| format!("{}: {}", p["name"], p["type"])).collect();
+            format!("{name}({}) {}", parameters.join(", "), function["return_type"])
+        };
+        functions.as_object().unwrap().iter().map(fields).collect::<Vec<_>>()
+    };
+    assert!(folder.run(&["init"]).status.success());
+    let ours = functions(&folder.run(&["providers", "schema", "-json"]).stdout);
+    let expected = [
+        r#"decode_tfvars("src": "string") "dynamic""#,
+        r#"encode_expr("value": "dynamic") "string""#,
+        r#"encode_tfvars("value": "dynamic") "string""#,
+    ];
+    assert_eq!(ours, expected);
+    let mut command = Command::new("terraform");
+    command.args(["providers", "schema", "-json"]).current_dir(folder.path(""));
+    match command.env("CHECKPOINT_DISABLE", "1").output() {
+        Ok(output) => assert_eq!(functions(&output.stdout), expected),
+        Err(_) => eprintln!("not compared with Terraform, which is not installed"),
+    }
+}

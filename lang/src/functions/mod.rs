@@ -344,6 +344,14 @@ impl Function {
         self.result_type(&arguments, functions).map_or(Type::Dynamic, |(ty, _)| ty)
     }
 
+    /// The type of the result, if it is the same for all arguments; [`Type::Dynamic`] if not.
+    pub fn declared_type(&self) -> Type {
+        match &self.returns {
+            Returns::Always(ty) => ty.clone(),
+            Returns::Depends(_) => Type::Dynamic,
+        }
+    }
+
     /// Calls the function. The caller has converted each argument to the type of its parameter.
     ///
     /// # Errors

@@ -2,8 +2,10 @@
 
 mod example;
 mod locks;
-mod planner;
+pub mod planner;
 mod states;
+
+use std::path::Path;
 
 use localstack_tests::{HarnessError, Outcome, Tool};
 
@@ -19,9 +21,9 @@ pub struct Arguments {
     /// Runs of each plan; the median counts
     #[arg(long, default_value_t = 5, global = true)]
     runs: usize,
-    /// Measure a release build (a build of its own, about 20 minutes on two cores)
+    /// Measure the build that tests use; without this a release build is made, which takes about 20 minutes on two cores
     #[arg(long, global = true)]
-    release: bool,
+    debug: bool,
 }
 
 /// What is measured; `example` if nothing is named.
@@ -39,7 +41,7 @@ enum Subject {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<(), TaskError> {
-    let binary = || binary(arguments.release);
+    let binary = || binary(arguments.debug);
     match &arguments.subject {
         None | Some(Subject::Example) => example::run(&binary()?, arguments.runs),
         Some(Subject::Planner(planner)) => planner::run(&binary()?, arguments.runs, planner),
@@ -52,19 +54,23 @@ pub fn run(arguments: &Arguments) -> Result<(), TaskError> {
 }
 
 /// The binary to measure: the one that `WINDLASS_BIN` names, or a build.
-fn binary(release: bool) -> Result<Tool, TaskError> {
+fn binary(debug: bool) -> Result<Tool, TaskError> {
     if std::env::var_os("WINDLASS_BIN").is_some_and(|named| !named.is_empty()) {
         return Ok(Tool::windlass()?);
     }
-    if !release {
+    if debug {
         stage("build", process::build)?;
         return Ok(Tool::windlass()?);
     }
     stage("build", || process::succeed(&mut process::cargo(&["build", "--workspace", "--release"])))?;
-    let debug = Tool::windlass()?;
-    let target =
-        debug.program().parent().and_then(|folder| folder.parent()).map(|target| target.join("release/windlass"));
-    Ok(Tool::at(target.unwrap_or_default())?)
+    release()
+}
+
+/// The release build, beside the build that this runs in.
+pub fn release() -> Result<Tool, TaskError> {
+    let running = std::env::current_exe().map_err(HarnessError::file("/proc/self/exe"))?;
+    let target = running.parent().and_then(|folder| folder.parent());
+    Ok(Tool::at(target.unwrap_or(Path::new(".")).join("release/windlass"))?)
 }
 
 fn time(seconds: f64) -> String {

@@ -26,7 +26,7 @@ pub struct Arguments {
 
 /// How the resources hang together.
 #[derive(Clone, Copy, Debug)]
-enum Shape {
+pub enum Shape {
     /// Each stands alone.
     Independent,
     /// Chains of a hundred, each resource reading the one before it.
@@ -35,7 +35,8 @@ enum Shape {
     Modules,
 }
 
-const SHAPES: [(&str, Shape); 3] =
+/// The shapes with their names.
+pub const SHAPES: [(&str, Shape); 3] =
     [("independent", Shape::Independent), ("chains of 100", Shape::Chains), ("modules", Shape::Modules)];
 
 const PLAN: &[&str] = &["plan", "-no-color", "-input=false"];
@@ -116,7 +117,8 @@ fn measure(tool: &Tool, shape: Shape, count: usize, runs: usize) -> Result<Vec<F
     Ok(vec![median(PLAN)?, once(APPLY)?, median(PLAN)?])
 }
 
-fn configure(workspace: &Workspace, shape: Shape, count: usize) -> Result<(), HarnessError> {
+/// Writes a configuration of so many resources.
+pub fn configure(workspace: &Workspace, shape: Shape, count: usize) -> Result<(), HarnessError> {
     let mut main = String::new();
     match shape {
         Shape::Independent => {
