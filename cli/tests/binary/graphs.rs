@@ -152,6 +152,56 @@ fn an_unknown_type_and_a_missing_plan_are_errors() {
     }
 }
 
+/// A state of `stack` and of more: of other resources in its modules, in a module that is gone, deposed objects, data.
+fn leftovers(folder: &Folder) {
+    assert!(folder.run(&["apply", "-auto-approve"]).status.success());
+    let state: serde_json::Value = serde_json::from_str(&folder.read("terraform.tfstate")).unwrap();
+    let mut state = state;
+    state["outputs"]["gone"] = serde_json::json!({"value": "x", "type": "string"});
+    let resources = state["resources"].as_array_mut().unwrap();
+    let like = |name: &str| resources.iter().find(|resource| resource["name"] == name).unwrap().clone();
+    let (single, data) = (like("x"), like("r"));
+    let mut add = |like: &serde_json::Value, module: &str, name: &str, key: Option<u32>, deposed: Option<&str>| {
+        let mut resource = like.clone();
+        resource["name"] = name.into();
+        resource.as_object_mut().unwrap().remove("module");
+        if !module.is_empty() {
+            resource["module"] = module.into();
+        }
+        let instance = resource["instances"][0].as_object_mut().unwrap();
+        key.map(|key| instance.insert("index_key".to_owned(), key.into()));
+        deposed.map(|deposed| instance.insert("deposed".to_owned(), deposed.into()));
+        resources.push(resource);
+    };
+    add(&single, "", "gone", Some(1), None);
+    add(&single, "", "half", None, Some("12345678"));
+    add(&single, "module.m", "gone", None, None);
+    add(&single, "module.far[0].module.away", "gone", None, None);
+    add(&single, "module.m", "half", None, Some("87654321"));
+    add(&data, "", "gone", None, None);
+    folder.write("terraform.tfstate", &state.to_string());
+}
+
+#[test]
+fn what_only_the_state_has_is_drawn_as_by_terraform() {
+    let folder = stack();
+    leftovers(&folder);
+    let drawn = windlass(&folder, &["graph"]);
+    for line in [
+        r#"subgraph "cluster_module.far.module.away" {"#,
+        r#""data.terraform_remote_state.gone" [label="data.terraform_remote_state.gone"];"#,
+        r#""module.m.terraform_data.half" [label="terraform_data.half"];"#,
+    ] {
+        assert!(drawn.contains(line), "{drawn:#?}");
+    }
+    if let Some(expected) = terraform(&folder, &["graph"]) {
+        assert_eq!(drawn, expected);
+    }
+    for kind in ["plan", "plan-destroy", "apply"] {
+        assert_same(&folder, &["graph", &format!("-type={kind}")]);
+    }
+}
+
 #[test]
 fn what_only_the_state_has_is_drawn() {
     let folder = Folder::new("resource \"terraform_data\" \"a\" {}\noutput \"o\" {\n value = 1\n}\n");

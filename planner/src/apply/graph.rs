@@ -222,6 +222,27 @@ impl Builder<'_> {
         if !removes.is_empty() {
             self.connect_removes_to_makes(&removes);
             self.connect_makes_to_removes(&by_resource);
+            self.connect_deposed(&removes);
+        }
+    }
+
+    /// A deposed object goes when its successor is as it should be, as far as that doesn't wait for the removal.
+    fn connect_deposed(&mut self, removes: &[usize]) {
+        let deposed = removes.iter().filter(|i| self.plan.changes.get(**i).is_some_and(|c| c.deposed.is_some()));
+        let deposed: Vec<usize> = deposed.copied().collect();
+        if deposed.is_empty() {
+            return;
+        }
+        let made = self.plan.changes.iter().enumerate().filter(|(_, change)| is_made(change));
+        let made: HashMap<_, _> = made.map(|(i, change)| (&change.address, i)).collect();
+        for i in deposed {
+            let successor = self.plan.changes.get(i).and_then(|change| made.get(&change.address));
+            if let Some(successor) = successor {
+                let (remove, make) = (self.node(ApplyNode::Remove(i)), self.node(ApplyNode::Make(*successor)));
+                if !petgraph::algo::has_path_connecting(&self.graph, make, remove, None) {
+                    self.edge(remove, make);
+                }
+            }
         }
     }
 

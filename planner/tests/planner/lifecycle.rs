@@ -93,6 +93,33 @@ fn a_deposed_object_whose_removal_fails_is_removed_by_the_next_apply() {
 }
 
 #[test]
+fn a_deposed_object_goes_after_its_successor_has_changed() {
+    let stack = Stack::new();
+    let text = |name: &str, value: &str| {
+        format!("resource \"sim_thing\" \"a\" {{\n  name = \"{name}\"\n  value = {value}\n  {MAKE_FIRST}\n}}\n")
+    };
+    let leave_deposed = |stack: &Stack, rest: &str, value: &str| {
+        stack.apply(&(text("a", value) + rest));
+        stack.cloud.order(Operation::Delete, "a", Fault::Refused);
+        assert_eq!(stack.apply(&(text("a2", value) + rest)).problems, ["refused a"]);
+        calls(stack);
+    };
+    leave_deposed(&stack, "", "\"1\"");
+    assert!(stack.apply(&text("a2", "\"2\"")).problems.is_empty());
+    assert_eq!(calls(&stack), ["update a2", "delete a"]);
+    // Unless the successor waits for the end of something that the deposed object stands on.
+    let stack = Stack::new();
+    leave_deposed(&stack, &thing("x", ""), "\"1\"\n  depends_on = [sim_thing.x]");
+    let file = stack.path("terraform.tfstate");
+    let state = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, state.replace("\"create_before_destroy\": true", "\"create_before_destroy\": false"))
+        .unwrap();
+    assert_eq!(stack.apply(&text("a2", "\"2\"")).problems, Vec::<String>::new());
+    assert_eq!(calls(&stack), ["delete a", "delete x", "update a2"]);
+    stack.assert_settled(&["a2"]);
+}
+
+#[test]
 fn what_an_object_stood_on_goes_after_it_even_if_its_successor_stands_alone() {
     let stack = Stack::new();
     let first = "lifecycle {\n create_before_destroy = true\n }";

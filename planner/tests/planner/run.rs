@@ -53,7 +53,7 @@ impl Stack {
         Stack { cloud: Arc::default(), interrupt_on_output: false, dir: tempfile::tempdir().unwrap() }
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
         self.dir.path().join(name)
     }
 

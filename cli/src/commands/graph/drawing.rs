@@ -30,6 +30,7 @@ impl Shape {
 pub struct Drawing {
     shapes: BTreeMap<String, (String, Shape)>,
     needs: BTreeMap<String, BTreeSet<String>>,
+    shown: BTreeMap<String, String>,
 }
 
 impl Drawing {
@@ -39,6 +40,11 @@ impl Drawing {
         if let Some(shape) = shape {
             self.shapes.insert(name.to_owned(), shape);
         }
+    }
+
+    /// Gives a node another name in the text, which several may have.
+    pub fn show_as(&mut self, name: &str, shown: String) {
+        self.shown.insert(name.to_owned(), shown);
     }
 
     /// Adds an edge from a node to what it needs.
@@ -59,6 +65,26 @@ impl Drawing {
         }
     }
 
+    /// What the boxes need of each other, by their labels: through whatever is between them, but not through another box.
+    pub fn boxes(&self) -> BTreeMap<&str, BTreeSet<&str>> {
+        let label = |name: &String| match self.shapes.get(name) {
+            Some((label, Shape::Box)) => Some(label.as_str()),
+            _ => None,
+        };
+        let mut boxes: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for name in self.needs.keys() {
+            let Some(own) = label(name) else { continue };
+            let needed = self.below(name).into_iter().filter_map(label).filter(|needed| *needed != own);
+            boxes.entry(own).or_default().extend(needed);
+        }
+        let all = boxes.clone();
+        for needs in boxes.values_mut() {
+            let implied: BTreeSet<&str> = needs.iter().filter_map(|via| all.get(via)).flatten().copied().collect();
+            needs.retain(|needed| !implied.contains(needed));
+        }
+        boxes
+    }
+
     /// Adds a node that needs all that nothing else needs.
     pub fn add_root(&mut self) {
         let needed: BTreeSet<&String> = self.needs.values().flatten().collect();
@@ -68,7 +94,8 @@ impl Drawing {
 
     /// The text.
     pub fn text(&self) -> String {
-        let quoted = |name: &str| go_quote(&format!("[root] {name}"));
+        let shown = |name: &str| self.shown.get(name).cloned().unwrap_or_else(|| name.to_owned());
+        let quoted = |name: &str| go_quote(&format!("[root] {}", shown(name)));
         let mut text = "digraph {\n\tcompound = \"true\"\n\tnewrank = \"true\"\n\tsubgraph \"root\" {\n".to_owned();
         let mut lines = Vec::new();
         for (name, (label, shape)) in &self.shapes {
@@ -76,17 +103,14 @@ impl Drawing {
             lines.push(format!("\t\t{} {attributes}\n", quoted(name)));
         }
         lines.sort();
-        let shaped = lines.len();
+        text.extend(lines);
+        let mut edges = BTreeSet::new();
         for (from, all) in &self.needs {
             let implied: BTreeSet<&String> = all.iter().flat_map(|via| self.below(via)).collect();
-            for to in all.iter().filter(|to| !implied.contains(to)) {
-                lines.push(format!("\t\t{} -> {}\n", quoted(from), quoted(to)));
-            }
+            let all = all.iter().filter(|to| !implied.contains(to));
+            edges.extend(all.map(|to| format!("\t\t{} -> {}\n", quoted(from), quoted(to))));
         }
-        if let Some(edges) = lines.get_mut(shaped..) {
-            edges.sort();
-        }
-        text.extend(lines);
+        text.extend(edges);
         text + "\t}\n}\n"
     }
 

@@ -4,7 +4,6 @@ mod drawing;
 mod operation;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use clap::ArgAction;
 use config::module::Module;
@@ -12,6 +11,7 @@ use lang::addr::ConfigResource;
 use lang::{Diagnostic, Diagnostics};
 use planner::Workspace;
 use planner::graph::ConfigGraph;
+use state::State;
 
 use self::operation::Phase;
 use super::Exit;
@@ -75,7 +75,7 @@ async fn draw(session: &Session, args: &GraphArgs) -> Result<String, Diagnostics
     }
     let state = session.read_state(None).await?.unwrap_or_default();
     match args.kind.as_deref().filter(|kind| !kind.is_empty()) {
-        None => Ok(resources(&workspace, &graph)),
+        None => Ok(resources(&workspace, &state)),
         // Nothing is known of changes without a plan: an apply walks what a plan does.
         Some("apply") => Ok(operation::whole(&workspace, &state, Phase::Apply).text()),
         Some("plan" | "plan-refresh-only") => Ok(operation::whole(&workspace, &state, Phase::Plan).text()),
@@ -87,50 +87,51 @@ async fn draw(session: &Session, args: &GraphArgs) -> Result<String, Diagnostics
     }
 }
 
-/// The resources alone.
-fn resources(workspace: &Workspace, graph: &ConfigGraph) -> String {
+/// The resources alone, those of each module in a box.
+fn resources(workspace: &Workspace, state: &State) -> String {
     let mut text = "digraph G {\n  rankdir = \"RL\";\n  node [shape = rect, fontname = \"sans-serif\"];\n".to_owned();
-    let before = text.len();
-    nodes(&workspace.config, &mut text);
-    if text.len() == before {
+    let drawing = operation::whole(workspace, state, Phase::Plan);
+    let boxes = drawing.boxes();
+    let mut modules: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    let mut add = |resource: &ConfigResource| {
+        let address = resource.to_string();
+        if boxes.contains_key(address.as_str()) {
+            modules.entry(resource.module.to_string()).or_default().insert(resource.resource.to_string(), address);
+        }
+    };
+    configured(&workspace.config, &mut add);
+    state.resources.keys().for_each(|resource| add(&resource.config()));
+    if modules.is_empty() {
         text.push_str(
             "  /* This configuration does not contain any resources.         */\n  /* For a more detailed graph, try: \
              terraform graph -type=plan */\n",
         );
     }
-    let needs: BTreeMap<String, BTreeSet<String>> =
-        graph.resource_dependencies().iter().map(|(from, to)| (from.to_string(), names(to))).collect();
-    for (from, all) in &needs {
-        // What another need needs anyway is no edge of its own.
-        let implied: BTreeSet<&String> = all.iter().filter_map(|via| needs.get(via)).flatten().collect();
-        for to in all.iter().filter(|to| !implied.contains(to)) {
-            text.push_str(&format!("  {} -> {};\n", go_quote(from), go_quote(to)));
+    for (module, resources) in &modules {
+        let margin = if module.is_empty() { "  " } else { "    " };
+        if !module.is_empty() {
+            text.push_str(&format!("  subgraph {} {{\n", go_quote(&format!("cluster_{module}"))));
+            text.push_str(&format!("    label = {}\n    fontname = \"sans-serif\"\n", go_quote(module)));
+        }
+        for (resource, address) in resources {
+            text.push_str(&format!("{margin}{} [label={}];\n", go_quote(address), go_quote(resource)));
+        }
+        if !module.is_empty() {
+            text.push_str("  }\n");
+        }
+    }
+    for address in modules.values().flat_map(BTreeMap::values) {
+        for needed in boxes.get(address.as_str()).into_iter().flatten() {
+            text.push_str(&format!("  {} -> {};\n", go_quote(address), go_quote(needed)));
         }
     }
     format!("{text}}}\n")
 }
 
-fn names(resources: &[Arc<ConfigResource>]) -> BTreeSet<String> {
-    resources.iter().map(ToString::to_string).collect()
-}
-
-/// The resources of a module and, in boxes, of those below.
-fn nodes(module: &Module, text: &mut String) {
-    let path = module.path.to_string();
-    let (margin, dot) = if module.path.is_root() { ("  ", "") } else { ("    ", ".") };
-    if !module.path.is_root() {
-        text.push_str(&format!("  subgraph {} {{\n", go_quote(&format!("cluster_{path}"))));
-        text.push_str(&format!("    label = {}\n    fontname = \"sans-serif\"\n", go_quote(&path)));
+/// The resources of a module and of those below.
+fn configured(module: &Module, add: &mut impl FnMut(&ConfigResource)) {
+    for resource in module.resources.keys() {
+        add(&ConfigResource { module: module.path.clone(), resource: resource.clone() });
     }
-    let resources: BTreeSet<String> = module.resources.keys().map(ToString::to_string).collect();
-    for resource in &resources {
-        let address = format!("{path}{dot}{resource}");
-        text.push_str(&format!("{margin}{} [label={}];\n", go_quote(&address), go_quote(resource)));
-    }
-    if !module.path.is_root() {
-        text.push_str("  }\n");
-    }
-    for child in module.children.values() {
-        nodes(child, text);
-    }
+    module.children.values().for_each(|child| configured(child, add));
 }

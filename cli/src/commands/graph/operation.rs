@@ -1,13 +1,14 @@
 //! The graphs of operations: what a plan, a destroy or an apply walks.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use lang::addr::{ConfigResource, Mode, ModulePath};
+use lang::addr::{ConfigResource, Mode, ModulePath, ProviderConfig, ResourceInstance};
 use planner::apply::{ApplyNode, outline};
 use planner::graph::{ConfigGraph, Node};
 use planner::plan::{Plan, PlanMode};
 use planner::{Workspace, module_at};
-use state::State;
+use state::{DeposedKey, InstanceState, State};
 
 use super::drawing::{Drawing, Shape};
 
@@ -21,6 +22,7 @@ pub fn whole(workspace: &Workspace, state: &State, phase: Phase) -> Drawing {
     if phase == Phase::Plan {
         sketch.orphans(state);
     }
+    sketch.unwanted_modules(state);
     sketch.unwanted_outputs(state);
     sketch.finish()
 }
@@ -29,14 +31,16 @@ pub fn whole(workspace: &Workspace, state: &State, phase: Phase) -> Drawing {
 pub fn destroy(workspace: &Workspace, state: &State) -> Drawing {
     let config = ConfigGraph::build(workspace, &BTreeSet::new());
     let mut sketch = Sketch { workspace, drawing: Drawing::default(), phase: Phase::Apply };
-    for (address, provider, instance) in state.instances() {
-        let resource = address.abs_resource();
-        let name = format!("{resource} (destroy)");
-        sketch.drawing.node(&name, Some((resource.config().to_string(), Shape::Box)));
-        sketch.provider(&name, &Node::Provider(provider.clone()));
-        for needed in instance.current.iter().flat_map(|object| object.dependencies.iter()) {
-            for (other, ..) in state.instances().filter(|(other, ..)| other.config() == **needed) {
-                sketch.drawing.edge(&format!("{} (destroy)", other.abs_resource()), &name);
+    let all: Vec<Doomed> = state.instances().flat_map(doomed).collect();
+    for object in &all {
+        sketch.drawing.node(&object.name, Some((object.resource.to_string(), Shape::Box)));
+        if let Some(shown) = &object.shown {
+            sketch.drawing.show_as(&object.name, shown.clone());
+        }
+        sketch.provider(&object.name, &Node::Provider(object.provider.clone()));
+        for needed in object.dependencies {
+            for other in all.iter().filter(|other| other.resource == **needed) {
+                sketch.drawing.edge(&other.name, &object.name);
             }
         }
     }
@@ -53,6 +57,33 @@ pub fn destroy(workspace: &Workspace, state: &State) -> Drawing {
     sketch.root_outputs();
     sketch.unwanted_outputs(state);
     sketch.finish()
+}
+
+/// An object that a destroy takes away.
+struct Doomed<'s> {
+    name: String,
+    /// The current objects of a resource are shown by one name.
+    shown: Option<String>,
+    resource: ConfigResource,
+    provider: &'s ProviderConfig,
+    dependencies: &'s [Arc<ConfigResource>],
+}
+
+fn doomed<'s>(
+    (address, provider, instance): (ResourceInstance, &'s ProviderConfig, &'s InstanceState),
+) -> Vec<Doomed<'s>> {
+    let doomed = |name, shown, dependencies| Doomed { name, shown, resource: address.config(), provider, dependencies };
+    let current = instance.current.iter().map(|object| {
+        let shown = format!("{} (destroy)", address.config());
+        doomed(format!("{address} (destroy)"), Some(shown), &object.dependencies[..])
+    });
+    // What a deposed object was made after is not looked at.
+    let deposed = instance.deposed.keys().map(|key| doomed(deposed_name(&address, key), None, &[]));
+    current.chain(deposed).collect()
+}
+
+fn deposed_name(address: &ResourceInstance, key: &DeposedKey) -> String {
+    format!("{address} (deposed {key})")
 }
 
 /// What applying a plan walks.
@@ -91,7 +122,9 @@ pub fn apply(workspace: &Workspace, plan: &Plan) -> Drawing {
         }
     }
     sketch.unwanted_outputs(&plan.prior_state);
-    if plan.mode == PlanMode::Destroy {
+    if plan.mode != PlanMode::Destroy {
+        sketch.unwanted_modules(&plan.prior_state);
+    } else {
         sketch.root_outputs();
         // Data sources only leave the state.
         let data = plan.prior_state.instances().filter(|(address, ..)| address.resource.mode == Mode::Data);
@@ -222,14 +255,40 @@ impl Sketch<'_> {
         self.drawing.edge(&format!("{text} (close)"), name);
     }
 
-    /// The objects of the state whose resource is not in the configuration any more.
+    /// The objects of the state that no instance of the configuration stands for: deposed ones, and those whose resource is not
+    /// in the configuration any more.
     fn orphans(&mut self, state: &State) {
-        for (address, provider, _) in state.instances().filter(|(address, ..)| address.resource.mode == Mode::Managed) {
-            let module = module_at(&self.workspace.config, &address.module.path());
-            if module.is_none_or(|module| !module.resources.contains_key(&address.resource)) {
-                let name = format!("{address} (orphan)");
-                self.drawing.node(&name, Some((address.to_string(), Shape::Box)));
-                self.provider(&name, &Node::Provider(provider.clone()));
+        for (address, provider, instance) in state.instances() {
+            let label = Some((address.config().to_string(), Shape::Box));
+            let provider = Node::Provider(provider.clone());
+            for key in instance.deposed.keys() {
+                let name = deposed_name(&address, key);
+                self.drawing.node(&name, label.clone());
+                self.provider(&name, &provider);
+            }
+            let path = address.module.path();
+            let module = module_at(&self.workspace.config, &path);
+            let configured = module.is_some_and(|module| module.resources.contains_key(&address.resource));
+            if configured || instance.current.is_none() {
+                continue;
+            }
+            let name = format!("{address} (orphan)");
+            self.drawing.node(&name, label);
+            if address.resource.mode == Mode::Managed {
+                self.provider(&name, &provider);
+            }
+            if module.is_some() && !path.is_root() {
+                self.drawing.edge(&name, &self.name(&Node::Call(path.clone())));
+                self.drawing.edge(&self.name(&Node::Close(path)), &name);
+            }
+        }
+    }
+
+    /// The modules of the state that are not in the configuration any more.
+    fn unwanted_modules(&mut self, state: &State) {
+        for path in state.resources.keys().map(|resource| resource.module.path()) {
+            if module_at(&self.workspace.config, &path).is_none() {
+                self.drawing.node(&self.name(&Node::Close(path)), None);
             }
         }
     }
