@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Child, ExitStatus};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use localstack_tests::HarnessError;
 
@@ -12,10 +12,13 @@ use crate::error::TaskError;
 /// Watches a process until it ends. Returns how it ended and the sum of the peak resident sizes of it and its descendants,
 /// in KiB: Terraform's provider is a process of its own and lives as long as Terraform does.
 ///
+/// A process that takes longer than `limit` is killed.
+///
 /// The kernel keeps each peak (`VmHWM`); looking at it often makes sure that the last look is close to the end.
 /// Resource usage at `wait4` would be exact, but it tells the largest of the descendants and not their sum.
-pub fn watch(mut child: Child) -> Result<(ExitStatus, u64), TaskError> {
+pub fn watch(mut child: Child, limit: Option<Duration>) -> Result<(ExitStatus, u64), TaskError> {
     let root = child.id();
+    let start = Instant::now();
     let mut peaks: BTreeMap<u32, u64> = BTreeMap::new();
     loop {
         for process in family(root) {
@@ -25,6 +28,9 @@ pub fn watch(mut child: Child) -> Result<(ExitStatus, u64), TaskError> {
         }
         if let Some(status) = child.try_wait().map_err(HarnessError::run("the measured program"))? {
             return Ok((status, peaks.values().sum()));
+        }
+        if limit.is_some_and(|limit| start.elapsed() >= limit) {
+            child.kill().map_err(HarnessError::run("the measured program"))?;
         }
         std::thread::sleep(Duration::from_millis(1));
     }

@@ -54,7 +54,7 @@ impl Contender {
     /// KiB, in a run of its own: looking at memory takes time.
     fn memory(&self, arguments: &[&str]) -> Result<f64, TaskError> {
         let child: Child = self.workspace.spawn(&self.tool, arguments)?;
-        let (status, peak) = memory::watch(child)?;
+        let (status, peak) = memory::watch(child, None)?;
         if status.success() {
             Ok(peak as f64)
         } else {

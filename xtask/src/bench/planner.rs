@@ -4,7 +4,7 @@
 //! the plan, the walk of an apply and the state file.
 
 use std::fmt::Write;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use localstack_tests::{HarnessError, Tool, Workspace};
 
@@ -19,9 +19,12 @@ pub struct Arguments {
     /// Numbers of resources, ascending
     #[arg(long, value_delimiter = ',', default_values_t = [1_000, 10_000, 100_000])]
     sizes: Vec<usize>,
-    /// The largest number that Terraform is measured with: its apply of 10,000 takes many minutes
+    /// The largest number that Terraform is measured with
     #[arg(long, default_value_t = 10_000)]
     terraform_up_to: usize,
+    /// After so many minutes an apply of Terraform is ended: one of 10,000 takes half an hour and more
+    #[arg(long, default_value_t = 5)]
+    terraform_minutes: u64,
 }
 
 /// How the resources hang together.
@@ -41,6 +44,7 @@ pub const SHAPES: [(&str, Shape); 3] =
 
 const PLAN: &[&str] = &["plan", "-no-color", "-input=false"];
 const APPLY: &[&str] = &["apply", "-no-color", "-input=false", "-auto-approve"];
+const STATE: &str = "terraform.tfstate";
 const STEPS: [&str; 3] = ["plan from empty", "apply", "plan again"];
 
 /// Time in seconds and peak memory in KiB.
@@ -48,6 +52,16 @@ const STEPS: [&str; 3] = ["plan from empty", "apply", "plan again"];
 struct Figure {
     seconds: f64,
     memory: f64,
+    /// If not, both would have been more.
+    ended: bool,
+}
+
+/// Another tool to compare with.
+struct Rival<'a> {
+    /// What an apply may take.
+    limit: Duration,
+    /// The state to go on with after an apply that has not ended.
+    state: &'a str,
 }
 
 /// Runs the command.
@@ -60,10 +74,16 @@ pub fn run(windlass: &Tool, runs: usize, arguments: &Arguments) -> Result<(), Ta
     for (name, shape) in SHAPES {
         let mut ours = Vec::new();
         for &count in &arguments.sizes {
-            let our = stage(&format!("windlass, {count} {name}"), || measure(windlass, shape, count, runs))?;
+            let (our, state) =
+                stage(&format!("windlass, {count} {name}"), || measure(windlass, shape, count, runs, None))?;
             let their = match terraform.as_ref().filter(|_| count <= arguments.terraform_up_to) {
                 // its plans vary little and take long
-                Some(tool) => Some(stage(&format!("terraform, {count} {name}"), || measure(tool, shape, count, 1))?),
+                Some(tool) => {
+                    let limit = Duration::from_secs(60 * arguments.terraform_minutes);
+                    let rival = Rival { limit, state: &state };
+                    let measured = || measure(tool, shape, count, 1, Some(&rival));
+                    Some(stage(&format!("terraform, {count} {name}"), measured)?.0)
+                }
                 None => None,
             };
             for (step, our) in STEPS.iter().zip(&our) {
@@ -93,28 +113,42 @@ pub fn run(windlass: &Tool, runs: usize, arguments: &Arguments) -> Result<(), Ta
     Ok(())
 }
 
-/// The three steps in a folder of its own: plan from empty and plan again `runs` times each (the median counts), apply once.
-fn measure(tool: &Tool, shape: Shape, count: usize, runs: usize) -> Result<Vec<Figure>, TaskError> {
+/// The three steps in a folder of its own, and the state after them: plan from empty and plan again `runs` times each (the median
+/// counts), apply once.
+fn measure(
+    tool: &Tool,
+    shape: Shape,
+    count: usize,
+    runs: usize,
+    rival: Option<&Rival<'_>>,
+) -> Result<(Vec<Figure>, String), TaskError> {
     let workspace = Workspace::offline()?;
     configure(&workspace, shape, count)?;
     let outcome = workspace.run(tool, &["init", "-no-color", "-input=false"])?;
     if outcome.code != Some(0) {
         return Err(TaskError::Failed { command: "init".to_owned(), status: outcome.text() });
     }
-    let once = |arguments: &[&str]| -> Result<Figure, TaskError> {
+    let once = |arguments: &[&str], limit: Option<Duration>| -> Result<Figure, TaskError> {
         let start = Instant::now();
-        let (status, peak) = memory::watch(workspace.spawn(tool, arguments)?)?;
-        if !status.success() {
+        let (status, peak) = memory::watch(workspace.spawn(tool, arguments)?, limit)?;
+        let (time, ended) = (start.elapsed(), status.success());
+        if !ended && limit.is_none_or(|limit| time < limit) {
             return Err(TaskError::Failed { command: arguments.join(" "), status: status.to_string() });
         }
-        Ok(Figure { seconds: start.elapsed().as_secs_f64(), memory: peak as f64 })
+        Ok(Figure { seconds: time.as_secs_f64(), memory: peak as f64, ended })
     };
     let median = |arguments: &[&str]| -> Result<Figure, TaskError> {
-        let mut figures = (0..runs.max(1)).map(|_| once(arguments)).collect::<Result<Vec<_>, _>>()?;
+        let mut figures = (0..runs.max(1)).map(|_| once(arguments, None)).collect::<Result<Vec<_>, _>>()?;
         figures.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
-        figures.get(figures.len() / 2).copied().map_or_else(|| once(arguments), Ok)
+        figures.get(figures.len() / 2).copied().map_or_else(|| once(arguments, None), Ok)
     };
-    Ok(vec![median(PLAN)?, once(APPLY)?, median(PLAN)?])
+    let plan = median(PLAN)?;
+    let apply = once(APPLY, rival.map(|rival| rival.limit))?;
+    if let Some(rival) = rival.filter(|_| !apply.ended) {
+        workspace.write(STATE, rival.state)?;
+    }
+    let again = median(PLAN)?;
+    Ok((vec![plan, apply, again], workspace.read(STATE)?))
 }
 
 /// Writes a configuration of so many resources.
@@ -159,7 +193,10 @@ pub fn configure(workspace: &Workspace, shape: Shape, count: usize) -> Result<()
 }
 
 fn row(table: &mut String, name: &str, our: Figure, their: Option<&Figure>) {
-    let ratio = |our: f64, their: Option<f64>| their.map_or("–".to_owned(), |t| format!("{:.1}x", t / our.max(1e-9)));
+    let more = if their.is_some_and(|their| !their.ended) { ">" } else { "" };
+    let ratio = |our: f64, their: Option<f64>| {
+        their.map_or("–".to_owned(), |their| format!("{more}{:.1}x", their / our.max(1e-9)))
+    };
     let text = |value: Option<f64>, show: fn(f64) -> String| value.map_or("–".to_owned(), show);
     let (seconds, memory) = (their.map(|t| t.seconds), their.map(|t| t.memory));
     let _ = writeln!(

@@ -86,7 +86,7 @@ fn measure(tool: &Tool, megabytes: u64) -> Result<Vec<Figure>, TaskError> {
     let mut figures = Vec::new();
     for command in COMMANDS {
         let start = Instant::now();
-        let (status, peak) = memory::watch(workspace.spawn(tool, command)?)?;
+        let (status, peak) = memory::watch(workspace.spawn(tool, command)?, None)?;
         if !status.success() {
             return Err(TaskError::Failed { command: command.join(" "), status: status.to_string() });
         }
