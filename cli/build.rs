@@ -13,7 +13,7 @@ fn main() {
         if target("ARCH") == "x86_64" && variable("PROFILE") == "release" {
             // There rustc links with LLD. What is mapped of a binary counts as memory of a run, in pieces of 64 KiB or more: the
             // functions that every run needs are put side by side (`cargo xtask order`), not among those of the SDKs.
-            println!("cargo::rustc-link-arg-bins=-Wl,-T,{}/order.ld", variable("CARGO_MANIFEST_DIR"));
+            println!("cargo::rustc-link-arg-bins=-T{}/order.ld", variable("CARGO_MANIFEST_DIR"));
         }
     }
     let map = variable("WINDLASS_LINK_MAP");

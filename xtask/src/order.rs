@@ -47,7 +47,7 @@ pub fn run(_: &Arguments) -> Result<(), TaskError> {
     let map = folder.path().join("windlass.map");
     let mut build = process::cargo(&["build", "--workspace", "--release"]);
     stage("build", || process::succeed(build.env("WINDLASS_LINK_MAP", &map)))?;
-    let windlass = crate::bench::release()?;
+    let windlass = crate::bench::release_build()?;
     let sections = Sections::read(&map)?;
     let mut functions = Functions::new();
     for (name, shape) in SHAPES {

@@ -155,8 +155,7 @@ fn an_unknown_type_and_a_missing_plan_are_errors() {
 /// A state of `stack` and of more: of other resources in its modules, in a module that is gone, deposed objects, data.
 fn leftovers(folder: &Folder) {
     assert!(folder.run(&["apply", "-auto-approve"]).status.success());
-    let state: serde_json::Value = serde_json::from_str(&folder.read("terraform.tfstate")).unwrap();
-    let mut state = state;
+    let mut state: serde_json::Value = serde_json::from_str(&folder.read("terraform.tfstate")).unwrap();
     state["outputs"]["gone"] = serde_json::json!({"value": "x", "type": "string"});
     let resources = state["resources"].as_array_mut().unwrap();
     let like = |name: &str| resources.iter().find(|resource| resource["name"] == name).unwrap().clone();
