@@ -88,7 +88,13 @@ fn read_file(session: &Session, path: &str) -> Result<state::State, Diagnostics>
         let detail = format!("State read error: Error loading statefile: {what}");
         Diagnostic::error("Failed to read the given file as a state or plan file", detail)
     };
-    let file = File::open(path).map_err(|error| problem(format!("open {path}: {}", crate::io::reason(&error))))?;
+    let file = File::open(path).map_err(|error| {
+        let reason = format!("open {path}: {}", crate::io::reason(&error));
+        problem(format!(
+            "{reason}\n\nPlan read error: couldn't load the provided path as either a local plan file ({reason}) or a saved cloud plan \
+             ({reason})"
+        ))
+    })?;
     match session.encryption()?.state().read_from(file) {
         Ok(state) => Ok(state.unwrap_or_default()),
         Err(error) => Err(problem(crate::session::chain(&error)).into()),

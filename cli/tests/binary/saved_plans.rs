@@ -158,3 +158,16 @@ fn a_plan_whose_configuration_encrypts_needs_that_configuration() {
     assert_eq!(applied.status.code(), Some(1), "{}", text(&applied));
     assert!(!folder.path("terraform.tfstate").exists(), "a state that should be encrypted lies in clear");
 }
+
+#[test]
+fn what_is_shown_but_not_there_is_neither_state_nor_plan() {
+    let output = pair().run(&["show", "-no-color", "nope"]);
+    assert_eq!(output.status.code(), Some(1));
+    let words: Vec<&str> = std::str::from_utf8(&output.stderr).unwrap().split_whitespace().collect();
+    let reason = "open nope: no such file or directory";
+    let expected = format!(
+        "Error: Failed to read the given file as a state or plan file State read error: Error loading statefile: {reason} \
+         Plan read error: couldn't load the provided path as either a local plan file ({reason}) or a saved cloud plan ({reason})"
+    );
+    assert_eq!(words.join(" "), expected);
+}
