@@ -42,6 +42,12 @@ pub struct PlanArgs {
     /// Write a plan file to the given path. This can be used as input to the "apply" command.
     #[arg(long, value_name = "path")]
     pub out: Option<String>,
+    /// Accepted and ignored: a plan writes no state.
+    #[arg(long, value_name = "path")]
+    pub state_out: Option<String>,
+    /// Accepted and ignored: a plan writes no state.
+    #[arg(long, value_name = "path")]
+    pub backup: Option<String>,
     /// If import blocks are present in configuration, writes HCL for resources that are not configured yet to the given path. The path must not exist.
     #[arg(long, value_name = "path")]
     pub generate_config_out: Option<String>,

@@ -26,13 +26,16 @@ pub struct EditArgs {
     pub ignore_remote_version: bool,
 }
 
-/// Whether a backup is kept by the time of the change or in the usual place.
+/// How a changed state is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backup {
-    /// `terraform.tfstate.1700000000.backup`: a new file each time.
+pub enum Writing<'a> {
+    /// In its place, with a new backup each time: `terraform.tfstate.1700000000.backup`.
     Timestamped,
-    /// `terraform.tfstate.backup`
-    Usual,
+    /// As an apply does: to another place if one is named, with the backup `terraform.tfstate.backup`.
+    AsApplied {
+        /// The other place.
+        state_out: Option<&'a str>,
+    },
 }
 
 /// Reads the state under its lock, changes it and stores it if it differs. What `change` returns is handed on.
@@ -42,16 +45,16 @@ pub enum Backup {
 pub async fn edit<T>(
     session: &Session,
     args: &EditArgs,
-    backup: Backup,
+    writing: Writing<'_>,
     change: impl FnOnce(&mut State) -> Result<T, Diagnostics>,
 ) -> Result<T, Diagnostics> {
-    let opened = open(session, &args.state, args.backup.clone(), backup).await?;
+    let opened = open(session, &args.state, args.backup.clone(), writing).await?;
     let result = async {
         let mut snapshots =
             Snapshots::open(opened.store.clone()).await.map_err(|e| failure("Failed to load state", &e))?;
         let stored = snapshots.stored().cloned();
         // What marks objects takes no state for one without objects, as in Terraform.
-        if stored.is_none() && backup == Backup::Timestamped {
+        if stored.is_none() && writing == Writing::Timestamped {
             return Err(no_state(session));
         }
         let is_new = stored.is_none();
@@ -88,9 +91,9 @@ pub async fn edit_both<T>(
     other: Other<'_>,
     change: impl FnOnce(&mut State, &mut State) -> Result<T, Diagnostics>,
 ) -> Result<T, Diagnostics> {
-    let opened = open(session, &args.state, args.backup.clone(), Backup::Timestamped).await?;
+    let opened = open(session, &args.state, args.backup.clone(), Writing::Timestamped).await?;
     let there = StateArgs { state: Some(other.path.to_owned()), ..args.state.clone() };
-    let result = match open(session, &there, other.backup.map(str::to_owned), Backup::Timestamped).await {
+    let result = match open(session, &there, other.backup.map(str::to_owned), Writing::Timestamped).await {
         Err(diagnostics) => Err(diagnostics),
         Ok(other) => {
             let result = change_both(session, &opened, &other, change).await;
@@ -138,11 +141,15 @@ async fn open(
     session: &Session,
     args: &StateArgs,
     backup: Option<String>,
-    kind: Backup,
+    writing: Writing<'_>,
 ) -> Result<Opened, Diagnostics> {
-    let mut out = StateOutArgs { state_out: None, backup };
+    let state_out = match writing {
+        Writing::Timestamped => None,
+        Writing::AsApplied { state_out } => state_out.map(str::to_owned),
+    };
+    let mut out = StateOutArgs { state_out, backup };
     if out.backup.is_none()
-        && kind == Backup::Timestamped
+        && writing == Writing::Timestamped
         && let Some(path) = session.state_path(args.state.as_deref())?
     {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();

@@ -12,7 +12,7 @@ use state::State;
 use state::model::{InstanceState, ResourceState};
 
 use super::Exit;
-use super::state_edit::{Backup, EditArgs, Other, edit, edit_both};
+use super::state_edit::{EditArgs, Other, Writing, edit, edit_both};
 use super::state_mv_between::transfer;
 use crate::session::Session;
 
@@ -63,7 +63,7 @@ pub async fn run(session: &Session, args: &StateMvArgs) -> Exit {
         });
         return report(session, args, result.await);
     }
-    let result = edit(session, &args.edit, Backup::Timestamped, |state| {
+    let result = edit(session, &args.edit, Writing::Timestamped, |state| {
         let (from, to) = parsed()?;
         let mut changed = state.clone();
         let moves = relocate(&mut changed, &from, &to)?;

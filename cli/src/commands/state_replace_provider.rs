@@ -6,7 +6,7 @@ use lang::addr::ProviderSource;
 use lang::{Diagnostic, Diagnostics};
 
 use super::Exit;
-use super::state_edit::{Backup, EditArgs, edit};
+use super::state_edit::{EditArgs, Writing, edit};
 use crate::session::Session;
 
 /// Replace provider for resources in the Terraform state.
@@ -40,7 +40,7 @@ pub async fn run(session: &Session, args: &StateReplaceProviderArgs) -> Exit {
             return Exit::Failure;
         }
     };
-    let result = edit(session, &args.edit, Backup::Timestamped, |state| {
+    let result = edit(session, &args.edit, Writing::Timestamped, |state| {
         let matching: Vec<_> =
             state.resources.iter().filter(|(_, r)| r.provider.source == from).map(|(a, _)| a.clone()).collect();
         if matching.is_empty() {

@@ -4,7 +4,7 @@ use clap::ArgAction;
 use lang::Diagnostic;
 
 use super::Exit;
-use super::state_edit::{Backup, EditArgs, edit};
+use super::state_edit::{EditArgs, Writing, edit};
 use crate::session::Session;
 
 /// Remove one or more items from the Terraform state, causing Terraform to "forget" those items without first destroying
@@ -30,7 +30,7 @@ pub async fn run(session: &Session, args: &StateRmArgs) -> Exit {
         session.ui.print(USAGE);
         return Exit::Failure;
     }
-    let result = edit(session, &args.edit, Backup::Timestamped, |state| {
+    let result = edit(session, &args.edit, Writing::Timestamped, |state| {
         let mut targets = Vec::new();
         for text in &args.address {
             targets.push(crate::targets::parse(text)?);

@@ -8,7 +8,7 @@ use lang::{Diagnostic, Diagnostics};
 use state::model::ObjectStatus;
 
 use super::Exit;
-use super::state_edit::{Backup, EditArgs, edit};
+use super::state_edit::{EditArgs, Writing, edit};
 use crate::session::Session;
 
 /// Terraform uses the term "tainted" to describe a resource instance which may not be fully functional, either because its
@@ -25,6 +25,9 @@ pub struct TaintArgs {
     /// The state.
     #[command(flatten)]
     pub edit: EditArgs,
+    /// Path to write state to that is different than "-state".
+    #[arg(long, value_name = "PATH")]
+    pub state_out: Option<String>,
     /// The instance.
     pub address: Vec<String>,
 }
@@ -51,7 +54,8 @@ pub async fn run(session: &Session, args: &TaintArgs, to: ObjectStatus) -> Exit 
         session.ui.eprint(&format!("Resource instance {address} cannot be {participle}\n"));
         return Exit::Failure;
     }
-    let result = edit(session, &args.edit, Backup::Usual, |state| {
+    let writing = Writing::AsApplied { state_out: args.state_out.as_deref() };
+    let result = edit(session, &args.edit, writing, |state| {
         let resource = state.resource_mut(&address.abs_resource());
         let object = resource.and_then(|r| r.instances.get_mut(&address.key)).and_then(|i| i.current.as_mut()).map(Arc::make_mut);
         let Some(object) = object else {

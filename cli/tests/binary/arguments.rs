@@ -121,3 +121,20 @@ fn a_refresh_of_targets_applies_nothing() {
     assert!(refreshed.contains("Resource targeting is in effect"), "{refreshed}");
     assert!(!refreshed.contains("Applied changes may be incomplete"), "{refreshed}");
 }
+
+#[test]
+fn what_is_tainted_is_written_where_state_out_says() {
+    let folder = Folder::new("resource \"terraform_data\" \"a\" {}\n");
+    assert!(folder.run(&["apply", "-auto-approve"]).status.success());
+    let before = folder.read("terraform.tfstate");
+    assert!(folder.run(&["taint", "-state-out=other", "terraform_data.a"]).status.success());
+    assert_eq!(folder.read("terraform.tfstate"), before);
+    assert!(folder.read("other").contains("\"tainted\""));
+    assert!(folder.run(&["untaint", "-state=other", "-state-out=third", "terraform_data.a"]).status.success());
+    assert!(folder.read("other").contains("\"tainted\""));
+    assert!(!folder.read("third").contains("\"tainted\""));
+    // A plan takes the flags of an apply, and writes nothing.
+    let planned = folder.run(&["plan", "-state-out=fourth", "-backup=fifth", "-detailed-exitcode"]);
+    assert_eq!(planned.status.code(), Some(0), "{}", text(&planned));
+    assert!(!folder.path("fourth").exists() && !folder.path("fifth").exists());
+}
