@@ -65,7 +65,7 @@ impl Drawing {
         }
     }
 
-    /// What the boxes need of each other, by their labels: through whatever is between them, but not through another box.
+    /// What the boxes need of each other, by their labels and through whatever is between them, without what follows from the rest.
     pub fn boxes(&self) -> BTreeMap<&str, BTreeSet<&str>> {
         let label = |name: &String| match self.shapes.get(name) {
             Some((label, Shape::Box)) => Some(label.as_str()),
