@@ -19,9 +19,9 @@ pub struct Requirement {
 }
 
 /// Everything that a module and those it calls ask for.
-pub fn requirements(module: &Module) -> BTreeMap<ProviderSource, Requirement> {
+pub fn requirements(root: &Module) -> BTreeMap<ProviderSource, Requirement> {
     let mut all = BTreeMap::new();
-    collect(module, &mut all);
+    root.tree().into_iter().for_each(|module| collect(module, &mut all));
     all
 }
 
@@ -38,9 +38,6 @@ fn collect(module: &Module, all: &mut BTreeMap<ProviderSource, Requirement>) {
     }
     for resource in module.resources.values() {
         add(resource.provider_source.clone(), resource.range, None);
-    }
-    for child in module.children.values() {
-        collect(child, all);
     }
 }
 

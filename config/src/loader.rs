@@ -317,11 +317,14 @@ impl TreeLoader<'_> {
 }
 
 /// Checks `required_version` of all modules against the version whose language this is.
-pub fn check_core_version(module: &Module) -> Diagnostics {
+pub fn check_core_version(root: &Module) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let version = crate::TERRAFORM_VERSION;
     let Ok(current) = version.parse::<Version>() else { return diagnostics };
-    for required in &module.required_versions {
+    let all = root.tree().into_iter();
+    for (module, required) in
+        all.flat_map(|module| module.required_versions.iter().map(move |version| (module, version)))
+    {
         let Ok(constraints) = required.value.parse::<Constraints>() else { continue };
         if constraints.name_prerelease() {
             let detail = format!(
@@ -343,9 +346,6 @@ pub fn check_core_version(module: &Module) -> Diagnostics {
             );
             diagnostics.push(Diagnostic::error("Unsupported Terraform Core version", detail).at(required.range));
         }
-    }
-    for child in module.children.values() {
-        diagnostics.append(check_core_version(child));
     }
     diagnostics
 }

@@ -1,7 +1,7 @@
 //! Which provider configuration a resource uses: `providers` maps and the inheritance of default configurations are
 //! followed up the module tree.
 
-use lang::addr::{ModulePath, ProviderConfig, ProviderSource};
+use lang::addr::{ConfigResource, ModulePath, ProviderConfig, ProviderSource, Resource};
 use lang::ast::BodySchema;
 use lang::{Diagnostic, Str};
 
@@ -28,6 +28,17 @@ impl Module {
             found.extend(child.tree());
         }
         found
+    }
+
+    /// The resources of all modules of the tree.
+    pub fn resources_of_tree(&self) -> impl Iterator<Item = ConfigResource> {
+        let own = |module: &Module, resource: &Resource| ConfigResource {
+            module: module.path.clone(),
+            resource: resource.clone(),
+        };
+        self.tree()
+            .into_iter()
+            .flat_map(move |module| module.resources.keys().map(move |resource| own(module, resource)))
     }
 
     /// The provider block of a source and alias.

@@ -241,15 +241,19 @@ pub(crate) fn has_conditions(module: &Module, object: &Checkable) -> bool {
     }
 }
 
-/// Names everything in a configuration that has conditions.
-pub(crate) fn declared(module: &Module, found: &mut impl FnMut(&ModulePath, Checkable)) {
-    let variables = module.variables.keys().cloned().map(Checkable::Variable);
-    let resources = module.resources.keys().cloned().map(|resource| Checkable::Resource(resource, InstanceKey::None));
-    let outputs = module.outputs.keys().cloned().map(Checkable::Output);
-    let checks = module.checks.keys().cloned().map(Checkable::Check);
-    let all = variables.chain(resources).chain(outputs).chain(checks);
-    all.filter(|object| has_conditions(module, object)).for_each(|object| found(&module.path, object));
-    module.children.values().for_each(|child| declared(child, found));
+/// Names everything in a configuration that has conditions, by module.
+pub(crate) fn declared(root: &Module) -> impl Iterator<Item = (&ModulePath, Checkable)> {
+    root.tree().into_iter().flat_map(|module| {
+        let variables = module.variables.values().filter(|variable| !variable.validations.is_empty());
+        let resources = module.resources.iter().filter(|(_, block)| block.has_conditions());
+        let outputs = module.outputs.iter().filter(|(_, output)| !output.preconditions.is_empty());
+        let variables = variables.map(|variable| Checkable::Variable(variable.name.clone()));
+        let resources = resources.map(|(resource, _)| Checkable::Resource(resource.clone(), InstanceKey::None));
+        let outputs = outputs.map(|(name, _)| Checkable::Output(name.clone()));
+        let checks = module.checks.keys().cloned().map(Checkable::Check);
+        let all = variables.chain(resources).chain(outputs).chain(checks);
+        all.map(|object| (&module.path, object))
+    })
 }
 
 impl Checkable {
@@ -306,7 +310,7 @@ impl World<'_> {
             checks.outcomes.values().map(|standing| standing.outcome.clone()).collect();
         let seen: HashSet<(ModulePath, Checkable)> =
             outcomes.iter().map(|outcome| (outcome.module.path(), outcome.object.config())).collect();
-        declared(&self.workspace.config, &mut |path, object| {
+        for (path, object) in declared(&self.workspace.config) {
             let seen_as = (path.clone(), object);
             if !seen.contains(&seen_as) {
                 let status = match checks.expanded.contains(&seen_as) {
@@ -316,19 +320,17 @@ impl World<'_> {
                 let outcome = CheckOutcome::new(path.unkeyed(), seen_as.1, status);
                 outcomes.push(CheckOutcome { is_instance: false, ..outcome });
             }
-        });
+        }
         outcomes
     }
 
     /// The outcomes of a destroy, which looks at no conditions: the root's outputs alone are there.
     pub fn check_outcomes_of_destroy(&self) -> Vec<CheckOutcome> {
-        let mut outcomes = Vec::new();
-        declared(&self.workspace.config, &mut |path, object| {
+        let unknown = |(path, object): (&ModulePath, Checkable)| {
             let is_instance = path.is_root() && matches!(object, Checkable::Output(_));
-            let outcome = CheckOutcome::new(path.unkeyed(), object, CheckStatus::Unknown);
-            outcomes.push(CheckOutcome { is_instance, ..outcome });
-        });
-        outcomes
+            CheckOutcome { is_instance, ..CheckOutcome::new(path.unkeyed(), object, CheckStatus::Unknown) }
+        };
+        declared(&self.workspace.config).map(unknown).collect()
     }
 
     /// How many errors were reported so far.

@@ -68,19 +68,25 @@ impl<'w> Outlook<'w> {
         let outlook = Outlook::new(world, workspace, values);
         // Data sources that were read are in the state only.
         if let Ok(read) = Outlook::of_state(workspace, &plan.prior_state, BTreeMap::new()) {
-            outlook.adopt_data(&read, &workspace.config);
+            workspace.config.tree().into_iter().for_each(|module| outlook.adopt_data(&read, module));
         }
         outlook
     }
 
     fn new(world: World<'w>, workspace: &Workspace, values: Instances) -> Outlook<'w> {
-        expand(&world, &workspace.config);
+        let modules = workspace.config.tree();
+        // Callers come first.
+        for module in &modules {
+            for call in module.calls.values() {
+                world.expand_call(&module.path, call);
+            }
+        }
         for (address, instances) in values {
             let Some(module) = world.module(&address.module) else { continue };
             let expansion = Expansion::of_keys(instances.keys());
             world.set_resource(&module, &address.resource, ResourceValues::new(expansion, instances));
         }
-        set_empty(&world, &workspace.config);
+        modules.iter().for_each(|module| set_empty(&world, module));
         world.take_diagnostics();
         let root = world.root();
         Outlook { world, root }
@@ -99,9 +105,6 @@ impl<'w> Outlook<'w> {
                     self.world.set_resource(&instance, resource, values);
                 }
             }
-        }
-        for child in module.children.values() {
-            self.adopt_data(read, child);
         }
     }
 
@@ -161,16 +164,6 @@ fn null_where_unknown(value: &Value) -> Value {
     value.transform(&mut |_, inner| if inner.is_known() { inner } else { Value::null(inner.ty()) })
 }
 
-/// Expands all module calls, callers first.
-fn expand(world: &World<'_>, module: &Module) {
-    for call in module.calls.values() {
-        world.expand_call(&module.path, call);
-    }
-    for child in module.children.values() {
-        expand(world, child);
-    }
-}
-
 /// Resources with a repetition and without instances have none: they are not unknown.
 fn set_empty(world: &World<'_>, module: &Module) {
     for instance in world.instances(&module.path) {
@@ -184,9 +177,6 @@ fn set_empty(world: &World<'_>, module: &Module) {
                 world.set_resource(&instance, resource, ResourceValues::new(expansion, BTreeMap::new()));
             }
         }
-    }
-    for child in module.children.values() {
-        set_empty(world, child);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
-use config::module::{Module, ResourceBlock};
+use config::module::ResourceBlock;
 use lang::addr::{
     AbsResource, ConfigResource, InstanceKey, Mode, ModuleInstance, ModulePath, ProviderConfig, ResourceInstance,
 };
@@ -207,7 +207,7 @@ impl<'w> Planning<'w> {
         options: &'w PlanOptions,
         hooks: Arc<dyn Hooks>,
     ) -> Result<Planning<'w>, Diagnostics> {
-        let refused = crate::removed::check(&workspace.config, &workspace.config);
+        let refused = crate::removed::check(&workspace.config);
         if refused.has_errors() {
             return Err(refused);
         }
@@ -423,14 +423,14 @@ impl<'w> Planning<'w> {
 
     /// Check blocks are there even where what they speak of could not be planned.
     fn expect_check_blocks(&self) {
-        let config = &self.world.workspace.config;
-        crate::checks::declared(config, &mut |path, object| {
-            let Checkable::Check(name) = &object else { return };
-            let node = self.graph.index_of(&Node::Check(path.clone(), name.clone()));
-            if node.is_some_and(|index| self.selection.includes(index)) {
-                self.expect_in_each_module(path, &object);
+        for module in self.world.workspace.config.tree() {
+            for name in module.checks.keys() {
+                let node = self.graph.index_of(&Node::Check(module.path.clone(), name.clone()));
+                if node.is_some_and(|index| self.selection.includes(index)) {
+                    self.expect_in_each_module(&module.path, &Checkable::Check(name.clone()));
+                }
             }
-        });
+        }
     }
 
     fn expect_if_checked(&self, path: &ModulePath, object: &Checkable) {
@@ -511,7 +511,7 @@ impl<'w> Planning<'w> {
                 let node = self.graph.index_of(&Node::Output(path.clone(), name.clone()));
                 node.is_some_and(|index| self.selection.includes(index))
             };
-            outputs_below(&self.world, &workspace.config, &selected, &mut changed);
+            changed.extend(outputs_below(&self.world, &selected));
         }
         let relevant = crate::relevance::relevant_attributes(&self.world, changed);
         let mut generated = self.generated.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -556,19 +556,14 @@ fn managed(state: &State) -> impl Iterator<Item = (&AbsResource, &Arc<ResourceSt
 }
 
 /// The outputs of all modules below: they are stored nowhere, so that each is as good as new.
-fn outputs_below(
-    world: &World<'_>,
-    module: &Module,
-    selected: &impl Fn(&ModulePath, &Str) -> bool,
-    found: &mut Vec<(ModuleInstance, Source)>,
-) {
-    for child in module.children.values() {
-        for instance in world.instances(&child.path) {
-            let names = child.outputs.keys().filter(|name| selected(&child.path, name));
+fn outputs_below(world: &World<'_>, selected: &impl Fn(&ModulePath, &Str) -> bool) -> Vec<(ModuleInstance, Source)> {
+    let mut found = Vec::new();
+    for module in world.workspace.config.tree().into_iter().filter(|module| !module.path.is_root()) {
+        for instance in world.instances(&module.path) {
+            let names = module.outputs.keys().filter(|name| selected(&module.path, name));
             let worth = names.filter(|name| !world.output(&instance, name).is_null());
-            let nodes = worth.map(|name| (instance.address.clone(), Source::Output(name.clone())));
-            found.extend(nodes);
+            found.extend(worth.map(|name| (instance.address.clone(), Source::Output(name.clone()))));
         }
-        outputs_below(world, child, selected, found);
     }
+    found
 }

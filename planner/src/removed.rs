@@ -41,9 +41,10 @@ fn absolute(module: &ModulePath, address: &ConfigAddress) -> ConfigAddress {
 }
 
 /// An error for every block whose resource or module is still configured.
-pub(crate) fn check(root: &Module, module: &Module) -> Diagnostics {
+pub(crate) fn check(root: &Module) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    for removed in &module.removed {
+    let all = root.tree().into_iter();
+    for (module, removed) in all.flat_map(|module| module.removed.iter().map(move |removed| (module, removed))) {
         let (what, name, declared) = match absolute(&module.path, &removed.address) {
             ConfigAddress::Module(path) => {
                 let there = root.descendant(&path).is_some_and(|found| found.path == path);
@@ -63,7 +64,6 @@ pub(crate) fn check(root: &Module, module: &Module) -> Diagnostics {
             diagnostics.push(Diagnostic::error(format!("Removed {what} still exists"), detail).at(place));
         }
     }
-    module.children.values().for_each(|child| diagnostics.append(check(root, child)));
     diagnostics
 }
 

@@ -1,9 +1,8 @@
 //! Which data sources and ephemeral resources wait for the apply, because something that they depend on has changes to come.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
-use config::module::{Module, ResourceBlock};
+use config::module::ResourceBlock;
 use config::references::Reference;
 use lang::addr::{AbsResource, ConfigResource, Mode, ModulePath};
 use lang::ast::Traversal;
@@ -51,7 +50,7 @@ impl Planning<'_> {
                 }
                 (None, Some(call)) => {
                     let called = module_at(&self.world.workspace.config, &path.child(call.clone()));
-                    called.into_iter().for_each(|called| add_resources(called, &mut in_modules));
+                    in_modules.extend(called.into_iter().flat_map(|called| called.resources_of_tree()));
                 }
                 (None, None) => {}
             }
@@ -122,11 +121,4 @@ impl Planning<'_> {
             index
         })
     }
-}
-
-/// All resources in a module and below.
-fn add_resources(module: &Arc<Module>, all: &mut HashSet<ConfigResource>) {
-    let resources = module.resources.keys();
-    all.extend(resources.map(|resource| ConfigResource { module: module.path.clone(), resource: resource.clone() }));
-    module.children.values().for_each(|child| add_resources(child, all));
 }

@@ -34,9 +34,15 @@ struct Statement<'a> {
 
 /// All statements in the order of modules and files.
 fn statements(root: &Module) -> Vec<Statement<'_>> {
-    let mut statements = Vec::new();
-    collect(root, &mut statements);
-    statements
+    let modules = root.tree().into_iter();
+    let all = modules.flat_map(|module| module.moved.iter().map(move |moved| (&module.path, moved)));
+    all.map(|(module, moved)| Statement {
+        module,
+        from: &moved.from_address,
+        to: &moved.to_address,
+        range: moved.range,
+    })
+    .collect()
 }
 
 /// Moves the objects of a state as the configuration says.
@@ -83,17 +89,6 @@ pub(crate) fn apply(workspace: &Workspace, state: &mut State) -> Result<(Previou
         }
     }
     Ok((previous, unresolved(&blocked)))
-}
-
-fn collect<'a>(module: &'a Module, statements: &mut Vec<Statement<'a>>) {
-    let own = module.moved.iter();
-    statements.extend(own.map(|moved| Statement {
-        module: &module.path,
-        from: &moved.from_address,
-        to: &moved.to_address,
-        range: moved.range,
-    }));
-    module.children.values().for_each(|child| collect(child, statements));
 }
 
 impl Statement<'_> {

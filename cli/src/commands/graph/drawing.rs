@@ -66,23 +66,22 @@ impl Drawing {
     }
 
     /// What the boxes need of each other, by their labels and through whatever is between them, without what follows from the rest.
-    pub fn boxes(&self) -> BTreeMap<&str, BTreeSet<&str>> {
-        let label = |name: &String| match self.shapes.get(name) {
+    pub fn boxes<'d>(&'d self) -> BTreeMap<&'d str, BTreeSet<&'d str>> {
+        let label = |name: &'d String| match self.shapes.get(name) {
             Some((label, Shape::Box)) => Some(label.as_str()),
             _ => None,
         };
-        let mut boxes: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let mut boxes: BTreeMap<&'d str, BTreeSet<&'d str>> = BTreeMap::new();
         for name in self.needs.keys() {
             let Some(own) = label(name) else { continue };
             let needed = self.below(name).into_iter().filter_map(label).filter(|needed| *needed != own);
             boxes.entry(own).or_default().extend(needed);
         }
-        let all = boxes.clone();
-        for needs in boxes.values_mut() {
-            let implied: BTreeSet<&str> = needs.iter().filter_map(|via| all.get(via)).flatten().copied().collect();
-            needs.retain(|needed| !implied.contains(needed));
-        }
-        boxes
+        let thinned = |needs: &BTreeSet<&'d str>| -> BTreeSet<&'d str> {
+            let implied: BTreeSet<&str> = needs.iter().filter_map(|via| boxes.get(via)).flatten().copied().collect();
+            needs.difference(&implied).copied().collect()
+        };
+        boxes.iter().map(|(name, needs)| (*name, thinned(needs))).collect()
     }
 
     /// Adds a node that needs all that nothing else needs.

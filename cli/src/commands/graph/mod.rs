@@ -6,8 +6,7 @@ mod operation;
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::ArgAction;
-use config::module::Module;
-use lang::addr::ConfigResource;
+use lang::addr::AbsResource;
 use lang::{Diagnostic, Diagnostics};
 use planner::Workspace;
 use planner::graph::ConfigGraph;
@@ -58,28 +57,29 @@ async fn draw(session: &Session, args: &GraphArgs) -> Result<String, Diagnostics
         }
         let saved = crate::saved_plan::read(session, path)?;
         let workspace = crate::saved_plan::workspace(session, &saved)?;
+        let config = || ConfigGraph::build(&workspace, &BTreeSet::new());
         return Ok(match args.kind.as_deref() {
             Some("plan" | "plan-refresh-only") => {
-                operation::whole(&workspace, &saved.plan.prior_state, Phase::Plan).text()
+                operation::whole(&workspace, &config(), &saved.plan.prior_state, Phase::Plan).text()
             }
-            Some("plan-destroy") => operation::destroy(&workspace, &saved.plan.prior_state).text(),
+            Some("plan-destroy") => operation::destroy(&workspace, &config(), &saved.plan.prior_state).text(),
             _ => operation::apply(&workspace, &saved.plan).text(),
         });
     }
     let (workspace, mut diagnostics) = session.load(false);
     let Some(workspace) = workspace.filter(|_| !diagnostics.has_errors()) else { return Err(diagnostics) };
-    let graph = ConfigGraph::build(&workspace, &BTreeSet::new());
-    diagnostics.append(graph.cycles());
+    let config = ConfigGraph::build(&workspace, &BTreeSet::new());
+    diagnostics.append(config.cycles());
     if diagnostics.has_errors() {
         return Err(diagnostics);
     }
     let state = session.read_state(None).await?.unwrap_or_default();
     match args.kind.as_deref().filter(|kind| !kind.is_empty()) {
-        None => Ok(resources(&workspace, &state)),
+        None => Ok(resources(&workspace, &config, &state)),
         // Nothing is known of changes without a plan: an apply walks what a plan does.
-        Some("apply") => Ok(operation::whole(&workspace, &state, Phase::Apply).text()),
-        Some("plan" | "plan-refresh-only") => Ok(operation::whole(&workspace, &state, Phase::Plan).text()),
-        Some("plan-destroy") => Ok(operation::destroy(&workspace, &state).text()),
+        Some("apply") => Ok(operation::whole(&workspace, &config, &state, Phase::Apply).text()),
+        Some("plan" | "plan-refresh-only") => Ok(operation::whole(&workspace, &config, &state, Phase::Plan).text()),
+        Some("plan-destroy") => Ok(operation::destroy(&workspace, &config, &state).text()),
         Some(_) => {
             let detail = "The -type=... argument must be either \"plan\", \"plan-refresh-only\", \"plan-destroy\", or \"apply\".";
             Err(Diagnostic::error("Unsupported graph type", detail).into())
@@ -88,19 +88,18 @@ async fn draw(session: &Session, args: &GraphArgs) -> Result<String, Diagnostics
 }
 
 /// The resources alone, those of each module in a box.
-fn resources(workspace: &Workspace, state: &State) -> String {
+fn resources(workspace: &Workspace, config: &ConfigGraph, state: &State) -> String {
     let mut text = "digraph G {\n  rankdir = \"RL\";\n  node [shape = rect, fontname = \"sans-serif\"];\n".to_owned();
-    let drawing = operation::whole(workspace, state, Phase::Plan);
+    let drawing = operation::whole(workspace, config, state, Phase::Plan);
     let boxes = drawing.boxes();
     let mut modules: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-    let mut add = |resource: &ConfigResource| {
+    let stored = state.resources.keys().map(AbsResource::config);
+    for resource in workspace.config.resources_of_tree().chain(stored) {
         let address = resource.to_string();
         if boxes.contains_key(address.as_str()) {
             modules.entry(resource.module.to_string()).or_default().insert(resource.resource.to_string(), address);
         }
-    };
-    configured(&workspace.config, &mut add);
-    state.resources.keys().for_each(|resource| add(&resource.config()));
+    }
     if modules.is_empty() {
         text.push_str(
             "  /* This configuration does not contain any resources.         */\n  /* For a more detailed graph, try: \
@@ -126,12 +125,4 @@ fn resources(workspace: &Workspace, state: &State) -> String {
         }
     }
     format!("{text}}}\n")
-}
-
-/// The resources of a module and of those below.
-fn configured(module: &Module, add: &mut impl FnMut(&ConfigResource)) {
-    for resource in module.resources.keys() {
-        add(&ConfigResource { module: module.path.clone(), resource: resource.clone() });
-    }
-    module.children.values().for_each(|child| configured(child, add));
 }

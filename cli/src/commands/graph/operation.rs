@@ -1,6 +1,6 @@
 //! The graphs of operations: what a plan, a destroy or an apply walks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use lang::addr::{ConfigResource, Mode, ModulePath, ProviderConfig, ResourceInstance};
@@ -13,11 +13,10 @@ use state::{DeposedKey, InstanceState, State};
 use super::drawing::{Drawing, Shape};
 
 /// What a plan of the whole configuration walks, or an apply of whose changes nothing is known.
-pub fn whole(workspace: &Workspace, state: &State, phase: Phase) -> Drawing {
-    let config = ConfigGraph::build(workspace, &BTreeSet::new());
+pub fn whole(workspace: &Workspace, config: &ConfigGraph, state: &State, phase: Phase) -> Drawing {
     let mut sketch = Sketch { workspace, drawing: Drawing::default(), phase };
     for node in config.indices().filter_map(|index| config.node(index)) {
-        sketch.object(&config, node);
+        sketch.object(config, node);
     }
     if phase == Phase::Plan {
         sketch.orphans(state);
@@ -28,10 +27,11 @@ pub fn whole(workspace: &Workspace, state: &State, phase: Phase) -> Drawing {
 }
 
 /// What a plan that destroys everything walks: the objects of the state, and what their providers need.
-pub fn destroy(workspace: &Workspace, state: &State) -> Drawing {
-    let config = ConfigGraph::build(workspace, &BTreeSet::new());
+pub fn destroy(workspace: &Workspace, config: &ConfigGraph, state: &State) -> Drawing {
     let mut sketch = Sketch { workspace, drawing: Drawing::default(), phase: Phase::Apply };
     let all: Vec<Doomed> = state.instances().flat_map(doomed).collect();
+    let mut by_resource: HashMap<&ConfigResource, Vec<&Doomed>> = HashMap::new();
+    all.iter().for_each(|object| by_resource.entry(&object.resource).or_default().push(object));
     for object in &all {
         sketch.drawing.node(&object.name, Some((object.resource.to_string(), Shape::Box)));
         if let Some(shown) = &object.shown {
@@ -39,7 +39,7 @@ pub fn destroy(workspace: &Workspace, state: &State) -> Drawing {
         }
         sketch.provider(&object.name, &Node::Provider(object.provider.clone()));
         for needed in object.dependencies {
-            for other in all.iter().filter(|other| other.resource == **needed) {
+            for other in by_resource.get(&**needed).into_iter().flatten() {
                 sketch.drawing.edge(&other.name, &object.name);
             }
         }
@@ -50,7 +50,7 @@ pub fn destroy(workspace: &Workspace, state: &State) -> Drawing {
     let mut seen: BTreeSet<_> = stack.iter().copied().collect();
     while let Some(index) = stack.pop() {
         if let Some(node) = config.node(index) {
-            sketch.object(&config, node);
+            sketch.object(config, node);
         }
         stack.extend(config.dependencies(index).filter(|needed| seen.insert(*needed)));
     }
@@ -122,9 +122,7 @@ pub fn apply(workspace: &Workspace, plan: &Plan) -> Drawing {
         }
     }
     sketch.unwanted_outputs(&plan.prior_state);
-    if plan.mode != PlanMode::Destroy {
-        sketch.unwanted_modules(&plan.prior_state);
-    } else {
+    if plan.mode == PlanMode::Destroy {
         sketch.root_outputs();
         // Data sources only leave the state.
         let data = plan.prior_state.instances().filter(|(address, ..)| address.resource.mode == Mode::Data);
@@ -132,6 +130,8 @@ pub fn apply(workspace: &Workspace, plan: &Plan) -> Drawing {
             let shape = Some((address.config().to_string(), Shape::Box));
             sketch.drawing.node(&format!("{address} (destroy)"), shape);
         }
+    } else {
+        sketch.unwanted_modules(&plan.prior_state);
     }
     sketch.finish()
 }
