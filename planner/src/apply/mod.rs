@@ -7,12 +7,12 @@ mod record;
 mod resources;
 mod steps;
 
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet};
 use std::sync::{Arc, RwLock};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use lang::addr::{Mode, ProviderConfig};
+use lang::addr::{AbsResource, Mode, ProviderConfig, ResourceInstance};
 use lang::{Diagnostic, Diagnostics};
 use petgraph::graph::NodeIndex;
 use sdk::Configured;
@@ -72,7 +72,11 @@ pub(crate) struct Applying<'w> {
     pub provisioners: Arc<dyn Provisioners>,
     pub counts: std::sync::Mutex<ChangeCounts>,
     /// Indices of the plan's changes by address, without deposed objects.
-    pub changes: HashMap<lang::addr::ResourceInstance, usize>,
+    pub changes: HashMap<ResourceInstance, usize>,
+    /// The resources that were looked at, if not everything was planned.
+    pub selected: Option<HashSet<AbsResource>>,
+    /// What is left to the next plan.
+    pub deferred: HashMap<&'w ResourceInstance, &'w ResourceChange>,
     /// Deposed keys that a create-before-destroy made in this run, by change.
     pub deposed: std::sync::Mutex<HashMap<usize, state::DeposedKey>>,
 }
@@ -141,6 +145,8 @@ pub async fn apply(
             .filter(|(_, change)| change.deposed.is_none())
             .map(|(i, change)| (change.address.clone(), i))
             .collect(),
+        selected: plan.is_partial().then(|| plan.changes.iter().map(|change| change.address.abs_resource()).collect()),
+        deferred: plan.deferred.iter().map(|deferred| (&deferred.change.address, &deferred.change)).collect(),
         deposed: std::sync::Mutex::default(),
     };
     applying.begin().await;
@@ -202,25 +208,33 @@ fn estimate(workspace: &Workspace, change: &ResourceChange, removal: bool) -> u3
     provider.map_or(1, |provider| provider.estimate_seconds(&change.address.resource.kind, operation))
 }
 
-/// A node that can start; the one with the longest remaining path is the greatest.
+/// A node that can start. The greatest is the one with the longest remaining path; among equals the one that became ready last,
+/// whose needs are still in the processor's caches.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Ready(u64, std::cmp::Reverse<NodeIndex>);
+struct Ready {
+    remaining: u64,
+    /// How many nodes had ended before.
+    since: usize,
+    index: std::cmp::Reverse<NodeIndex>,
+}
 
 async fn walk(graph: &ApplyGraph, parallelism: usize, applying: &Applying<'_>) {
     let mut waiting = vec![0usize; graph.len()];
     let mut poisoned = vec![false; graph.len()];
     let mut ready = BinaryHeap::new();
+    let node = |index, since| Ready { remaining: graph.remaining(index), since, index: std::cmp::Reverse(index) };
+    let mut ended = 0;
     for index in graph.indices() {
         let count = graph.dependencies(index).count();
         waiting[index.index()] = count;
         if count == 0 {
-            ready.push(Ready(graph.remaining(index), std::cmp::Reverse(index)));
+            ready.push(node(index, ended));
         }
     }
     let mut running = FuturesUnordered::new();
     loop {
         while running.len() < parallelism.max(1)
-            && let Some(Ready(_, std::cmp::Reverse(index))) = ready.pop()
+            && let Some(Ready { index: std::cmp::Reverse(index), .. }) = ready.pop()
         {
             let skip = poisoned[index.index()];
             running.push(async move {
@@ -231,11 +245,12 @@ async fn walk(graph: &ApplyGraph, parallelism: usize, applying: &Applying<'_>) {
             });
         }
         let Some((index, outcome)) = running.next().await else { break };
+        ended += 1;
         for dependent in graph.dependents(index) {
             poisoned[dependent.index()] |= outcome == Visit::Failed;
             waiting[dependent.index()] -= 1;
             if waiting[dependent.index()] == 0 {
-                ready.push(Ready(graph.remaining(dependent), std::cmp::Reverse(dependent)));
+                ready.push(node(dependent, ended));
             }
         }
     }

@@ -157,7 +157,7 @@ impl Applying<'_> {
         if self.plan.mode != PlanMode::Normal {
             return false;
         }
-        !self.plan.is_partial() || self.plan.changes.iter().any(|c| c.address.abs_resource() == *address)
+        self.selected.as_ref().is_none_or(|selected| selected.contains(address))
     }
 
     fn expand_planned(&self, module: &ModuleScope, address: &AbsResource) -> bool {
@@ -192,8 +192,8 @@ impl Applying<'_> {
 
     fn value_so_far(&self, address: &AbsResource, key: &InstanceKey) -> Option<Value> {
         let instance = address.instance(key.clone());
-        if let Some(deferred) = self.plan.deferred.iter().find(|deferred| deferred.change.address == instance) {
-            return Some(deferred.change.after.clone());
+        if let Some(deferred) = self.deferred.get(&instance) {
+            return Some(deferred.after.clone());
         }
         let planned = self.changes.get(&instance).and_then(|i| self.plan.changes.get(*i));
         match planned {

@@ -7,8 +7,9 @@ use lang::Value;
 use lang::addr::{Mode, ProviderSource};
 use lang::functions::{Function, terraform};
 use sdk::{
-    ApplyRequest, ApplyResponse, Configured, DataRequest, ImportedObject, MoveRequest, PlanRequest, PlanResponse,
-    Provider, ProviderDiagnostic, ProviderSchema, ReadRequest, ReadResponse, RecoverRequest, RecoverResponse,
+    ApplyRequest, ApplyResponse, Configured, DataRequest, ImportedObject, MoveRequest, Operation, PlanRequest,
+    PlanResponse, Provider, ProviderDiagnostic, ProviderSchema, ReadRequest, ReadResponse, RecoverRequest,
+    RecoverResponse,
 };
 
 use crate::remote_state::StateReader;
@@ -68,6 +69,11 @@ impl Provider for Builtin {
 
     fn move_state(&self, request: MoveRequest<'_>) -> Result<serde_json::Value, ProviderDiagnostic> {
         terraform_data::moved(&request)
+    }
+
+    fn estimate_seconds(&self, _type_name: &str, _operation: Operation) -> u32 {
+        // Nobody is asked.
+        0
     }
 
     async fn configure(&self, _config: Value) -> Result<Arc<dyn Configured>, Vec<ProviderDiagnostic>> {
