@@ -3,6 +3,7 @@
 //! Its nodes are not instances but what is written once: a resource, a module call, a local, an output, a provider
 //! configuration. Instances appear when a node is visited and its `count` or `for_each` is known.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
@@ -153,51 +154,88 @@ impl ConfigGraph {
 
     /// For every resource the resources that it needs, directly or not: what the state stores as its dependencies.
     ///
-    /// Nodes that are no resources hand their sets on by reference, so that memory grows with the number of distinct sets.
+    /// Resources are numbered in the order of their text, so that sets of numbers need no sorting by it. A set is shared where
+    /// it is the same and dropped with the last node that builds on it; only the lists stay.
     pub fn resource_dependencies(&self) -> HashMap<Arc<ConfigResource>, Dependencies> {
-        let mut sets: HashMap<NodeIndex, Arc<BTreeSet<NodeIndex>>> = HashMap::with_capacity(self.len());
-        let empty: Arc<BTreeSet<NodeIndex>> = Arc::default();
-        let mut addresses: HashMap<NodeIndex, Arc<ConfigResource>> = HashMap::new();
-        let mut lists: HashMap<*const BTreeSet<NodeIndex>, Dependencies> = HashMap::new();
-        let mut result = HashMap::new();
+        let resources = self.indices().filter_map(|index| match self.node(index) {
+            Some(Node::Resource(resource)) => Some((resource.to_string(), index, Arc::new(resource.clone()))),
+            _ => None,
+        });
+        let mut resources: Vec<_> = resources.collect();
+        resources.sort_unstable_by(|(a, ..), (b, ..)| a.cmp(b));
+        let addresses: Vec<Arc<ConfigResource>> = resources.iter().map(|(.., address)| address.clone()).collect();
+        let mut numbers = vec![None; self.len()];
+        for (number, (_, index, _)) in resources.into_iter().enumerate() {
+            numbers[index.index()] = Some(number);
+        }
+        let mut waiting: Vec<usize> = self.indices().map(|index| self.dependents(index).count()).collect();
+        let (seen_for, of) = (vec![None; addresses.len()], vec![None; self.len()]);
+        let mut sets = Sets { graph: self, numbers, seen_for, of, nothing: Arc::default() };
+        let mut result = HashMap::with_capacity(addresses.len());
         for index in self.ordered() {
-            let own = self.merged_dependencies(index, &sets, &empty);
-            if let Some(Node::Resource(resource)) = self.node(index) {
-                let list = lists.entry(Arc::as_ptr(&own)).or_insert_with(|| {
-                    let mut list: Vec<_> = own.iter().filter_map(|index| addresses.get(index).cloned()).collect();
-                    list.sort_by_cached_key(|resource| resource.to_string());
-                    list.into()
-                });
-                let address = Arc::new(resource.clone());
-                result.insert(address.clone(), list.clone());
-                addresses.insert(index, address);
+            let own = sets.merged(index);
+            if let Some(address) = sets.numbers[index.index()].and_then(|number| addresses.get(number)) {
+                result.insert(address.clone(), own.list(&addresses));
             }
-            sets.insert(index, own);
+            for dependency in self.dependencies(index) {
+                waiting[dependency.index()] -= 1;
+                if waiting[dependency.index()] == 0 {
+                    sets.of[dependency.index()] = None;
+                }
+            }
+            sets.of[index.index()] = (waiting[index.index()] > 0).then_some(own);
         }
         result
     }
+}
 
-    fn merged_dependencies(
-        &self,
-        index: NodeIndex,
-        sets: &HashMap<NodeIndex, Arc<BTreeSet<NodeIndex>>>,
-        empty: &Arc<BTreeSet<NodeIndex>>,
-    ) -> Arc<BTreeSet<NodeIndex>> {
-        let mut merged: Option<Arc<BTreeSet<NodeIndex>>> = None;
-        for dependency in self.dependencies(index) {
-            let inherited = sets.get(&dependency).unwrap_or(empty);
-            let itself = matches!(self.node(dependency), Some(Node::Resource(_))).then_some(dependency);
-            match (&mut merged, itself) {
-                (None, None) => merged = Some(inherited.clone()),
-                (Some(known), None) if Arc::ptr_eq(known, inherited) || inherited.is_empty() => {}
-                (known, itself) => {
-                    let set = Arc::make_mut(known.get_or_insert_with(|| empty.clone()));
-                    set.extend(inherited.iter().copied());
-                    set.extend(itself);
-                }
-            }
+/// What nodes need, while [`ConfigGraph::resource_dependencies`] finds it.
+struct Sets<'g> {
+    graph: &'g ConfigGraph,
+    /// The numbers of resources, by node.
+    numbers: Vec<Option<usize>>,
+    /// The node for which a number was last met.
+    seen_for: Vec<Option<NodeIndex>>,
+    /// By node.
+    of: Vec<Option<Arc<Needed>>>,
+    nothing: Arc<Needed>,
+}
+
+impl Sets<'_> {
+    /// What a node needs; one that only hands on what another needs shares its set.
+    fn merged(&mut self, index: NodeIndex) -> Arc<Needed> {
+        let dependencies = || self.graph.dependencies(index);
+        let sets = dependencies().filter_map(|needed| self.of[needed.index()].as_ref());
+        let mut inherited: Vec<&Arc<Needed>> = sets.filter(|set| !set.numbers.is_empty()).collect();
+        inherited.sort_unstable_by_key(|set| Arc::as_ptr(set));
+        inherited.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        let direct: Vec<usize> = dependencies().filter_map(|needed| self.numbers[needed.index()]).collect();
+        match (&direct[..], &inherited[..]) {
+            ([], []) => return self.nothing.clone(),
+            ([], [shared]) => return (*shared).clone(),
+            _ => {}
         }
-        merged.unwrap_or_else(|| empty.clone())
+        let all = inherited.into_iter().flat_map(|set| &set.numbers).chain(&direct).copied();
+        let seen_for = &mut self.seen_for;
+        let mut numbers: Vec<usize> = all.filter(|number| seen_for[*number].replace(index) != Some(index)).collect();
+        numbers.sort_unstable();
+        Arc::new(Needed { numbers, list: OnceCell::new() })
+    }
+}
+
+/// The resources that a node needs.
+#[derive(Default)]
+struct Needed {
+    /// Ascending.
+    numbers: Vec<usize>,
+    /// The same as addresses, once that was asked for.
+    list: OnceCell<Dependencies>,
+}
+
+impl Needed {
+    fn list(&self, addresses: &[Arc<ConfigResource>]) -> Dependencies {
+        let addresses = || self.numbers.iter().filter_map(|number| addresses.get(*number).cloned()).collect();
+        self.list.get_or_init(addresses).clone()
     }
 }
 

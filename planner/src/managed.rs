@@ -1,11 +1,11 @@
 //! Planning of managed resource instances: configuration against the refreshed object, action and reason.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use config::module::ResourceBlock;
 use futures::StreamExt;
-use lang::addr::{AbsResource, InstanceKey, ProviderConfig, ResourceInstance};
+use lang::addr::{AbsResource, ConfigResource, InstanceKey, ProviderConfig, ResourceInstance};
 use lang::quoting::go_quote;
 use lang::values::{Marks, Path, PathStep};
 use lang::{Diagnostic, Diagnostics, Severity, Str, Value};
@@ -226,13 +226,17 @@ impl Planning<'_> {
         }
         let mut state = lock(&self.refreshed);
         let Some(stored) = state.current(&instance.address) else { return };
-        let known = &stored.dependencies;
-        let merged = match (known.is_empty(), instance.dependencies.iter().all(|d| known.contains(d))) {
-            (_, true) => known.clone(),
-            (true, false) => instance.dependencies.clone(),
-            (false, false) => {
-                state::model::sorted_dependencies(known.iter().chain(instance.dependencies.iter()).cloned())
-            }
+        let (known, now) = (&stored.dependencies, &instance.dependencies);
+        let adds = || {
+            let known: HashSet<&ConfigResource> = known.iter().map(AsRef::as_ref).collect();
+            now.iter().any(|needed| !known.contains(&**needed))
+        };
+        let merged = if known.is_empty() {
+            now.clone()
+        } else if known != now && adds() {
+            state::model::sorted_dependencies(known.iter().chain(now.iter()).cloned())
+        } else {
+            known.clone()
         };
         write_dependencies(&mut state, instance, merged);
     }

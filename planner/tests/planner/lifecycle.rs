@@ -27,6 +27,28 @@ fn objects_are_made_after_their_dependencies_and_removed_before_them() {
 }
 
 #[test]
+fn an_object_is_stored_with_all_that_it_was_made_after_in_the_order_of_texts() {
+    let stack = Stack::new();
+    let text = thing("z2", "")
+        + &thing("z10", "value = sim_thing.z2.id")
+        + "locals {\n  id = sim_thing.z10.id\n}\n"
+        + &thing("b", "value = local.id")
+        + &thing("c", "value = local.id")
+        + &thing("d", "value = \"${sim_thing.c.id}${sim_thing.b.id}${sim_thing.z2.id}\"");
+    stack.apply(&text);
+    let state = stack.state();
+    let dependencies = |name: &str| -> Vec<String> {
+        let object = state.current(&format!("sim_thing.{name}").parse().unwrap()).unwrap();
+        object.dependencies.iter().map(|resource| resource.resource.name.to_string()).collect()
+    };
+    assert!(dependencies("z2").is_empty());
+    assert_eq!(dependencies("z10"), ["z2"]);
+    assert_eq!(dependencies("b"), ["z10", "z2"]);
+    assert_eq!(dependencies("c"), ["z10", "z2"]);
+    assert_eq!(dependencies("d"), ["b", "c", "z10", "z2"]);
+}
+
+#[test]
 fn a_replacement_made_first_waits_with_the_removal_for_its_dependents() {
     let stack = Stack::new();
     let dependent = thing("b", "value = sim_thing.a.id");

@@ -1,8 +1,9 @@
 //! Reading: a file is walked through value by value, and each becomes its part of the model before the next one is looked at.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Display;
+use std::hash::{Hash, Hasher};
 use std::io::Read;
 use std::sync::Arc;
 
@@ -277,23 +278,53 @@ fn read_check(result: CheckIn) -> CheckResult {
 #[derive(Default)]
 struct KnownDependencies {
     addresses: HashMap<Box<str>, Arc<ConfigResource>>,
-    /// By their text.
-    lists: HashMap<Box<str>, Dependencies>,
+    lists: HashSet<KnownList>,
+    /// The last list and its text. The texts of all lists would take more memory than anything else.
+    last: (String, Dependencies),
+}
+
+/// A list of addresses of which each is there only once, so that they are the same only if they are one.
+#[derive(Eq)]
+struct KnownList(Dependencies);
+
+impl KnownList {
+    fn pointers(&self) -> impl Iterator<Item = *const ConfigResource> {
+        self.0.iter().map(Arc::as_ptr)
+    }
+}
+
+impl Hash for KnownList {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.pointers().for_each(|pointer| pointer.hash(state));
+    }
+}
+
+impl PartialEq for KnownList {
+    fn eq(&self, other: &KnownList) -> bool {
+        self.pointers().eq(other.pointers())
+    }
 }
 
 impl KnownDependencies {
     fn get(&mut self, list: &RawValue) -> Result<Dependencies, Problem> {
-        if let Some(known) = self.lists.get(list.get()) {
-            return Ok(known.clone());
+        if self.last.0 != list.get() {
+            let texts: Option<Vec<Cow<'_, str>>> = serde_json::from_str(list.get()).map_err(|_| {
+                Problem::Invalid("has an instance whose dependencies are not a list of addresses".to_owned())
+            })?;
+            let texts = texts.unwrap_or_default();
+            let addresses: Result<Dependencies, _> = texts.iter().map(|text| self.address(text)).collect();
+            let addresses = KnownList(addresses.map_err(Problem::Dependency)?);
+            self.last.1 = match self.lists.get(&addresses) {
+                Some(known) => known.0.clone(),
+                None => {
+                    let list = addresses.0.clone();
+                    self.lists.insert(addresses);
+                    list
+                }
+            };
+            list.get().clone_into(&mut self.last.0);
         }
-        let texts: Option<Vec<Cow<'_, str>>> = serde_json::from_str(list.get()).map_err(|_| {
-            Problem::Invalid("has an instance whose dependencies are not a list of addresses".to_owned())
-        })?;
-        let texts = texts.unwrap_or_default();
-        let addresses: Result<Dependencies, _> = texts.iter().map(|text| self.address(text)).collect();
-        let addresses = addresses.map_err(Problem::Dependency)?;
-        self.lists.insert(list.get().into(), addresses.clone());
-        Ok(addresses)
+        Ok(self.last.1.clone())
     }
 
     fn address(&mut self, text: &str) -> Result<Arc<ConfigResource>, AddressError> {

@@ -35,6 +35,31 @@ fn the_model_says_what_the_file_says() {
 }
 
 #[test]
+fn a_list_of_dependencies_is_kept_once_wherever_it_is() {
+    let resource = |name: &str, list: &str| {
+        format!(
+            r#"{{"mode": "managed", "type": "aws_t", "name": "{name}", "provider": "provider[\"a/b\"]", "instances":
+                [{{"schema_version": 0, "attributes": {{}}, "dependencies": {list}}}]}}"#
+        )
+    };
+    let resources = [
+        resource("a", r#"["aws_x.x", "aws_y.y"]"#),
+        resource("b", r#"["aws_x.x"]"#),
+        resource("c", r#"["aws_x.x","aws_y.y"]"#),
+    ];
+    let text = format!(
+        r#"{{"version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "l", "resources": [{}]}}"#,
+        resources.join(",")
+    );
+    let state = read(text.as_bytes()).unwrap().unwrap();
+    let [a, b, c] = ["aws_t.a", "aws_t.b", "aws_t.c"]
+        .map(|address| state.current(&address.parse().unwrap()).unwrap().dependencies.clone());
+    assert!(Arc::ptr_eq(&a, &c));
+    assert!(Arc::ptr_eq(&a[0], &b[0]));
+    assert_eq!(b.iter().map(ToString::to_string).collect::<Vec<_>>(), ["aws_x.x"]);
+}
+
+#[test]
 fn what_later_versions_add_to_objects_is_kept() {
     let mut state = read(EMPTY).unwrap().unwrap();
     let object = InstanceObject {

@@ -1,5 +1,6 @@
 //! Writing: a piece goes to its sink as soon as it is there.
 
+use std::fmt::Write;
 use std::io;
 
 use lang::addr::{AbsResource, InstanceKey, Mode};
@@ -183,9 +184,13 @@ fn write_object(out: &mut Writer<'_>, key: &InstanceKey, deposed: Option<&Depose
     if !object.dependencies.is_empty() {
         out.key("dependencies");
         out.open('[');
+        let mut text = String::new();
         for dependency in object.dependencies.iter() {
             out.element();
-            push_string(&mut out.out, &dependency.to_string());
+            text.clear();
+            // A string takes whatever is written.
+            let _ = write!(text, "{dependency}");
+            push_string(&mut out.out, &text);
         }
         out.close(']');
     }
