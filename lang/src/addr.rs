@@ -264,7 +264,8 @@ impl fmt::Display for Mode {
 impl fmt::Display for ModulePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, name) in self.0.iter().enumerate() {
-            write!(f, "{}module.{name}", if i == 0 { "" } else { "." })?;
+            f.write_str(if i == 0 { "module." } else { ".module." })?;
+            f.write_str(name)?;
         }
         Ok(())
     }
@@ -281,19 +282,25 @@ impl fmt::Display for ModuleInstance {
 
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let prefix = match self.mode {
+        f.write_str(match self.mode {
             Mode::Managed => "",
             Mode::Data => "data.",
             Mode::Ephemeral => "ephemeral.",
-        };
-        write!(f, "{prefix}{}.{}", self.kind, self.name)
+        })?;
+        f.write_str(&self.kind)?;
+        f.write_str(".")?;
+        f.write_str(&self.name)
     }
 }
 
+// A large state names millions of resources, so that these write pieces rather than format them.
 impl fmt::Display for ConfigResource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let dot = if self.module.is_root() { "" } else { "." };
-        write!(f, "{}{dot}{}", self.module, self.resource)
+        if !self.module.is_root() {
+            self.module.fmt(f)?;
+            f.write_str(".")?;
+        }
+        self.resource.fmt(f)
     }
 }
 

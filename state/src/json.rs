@@ -123,19 +123,29 @@ fn push_value(out: &mut String, value: &serde_json::Value) {
 /// A string literal as Go writes it.
 pub(crate) fn push_string(out: &mut String, text: &str) {
     out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            c if c < ' ' => out.push_str(&format!("\\u{:04x}", c as u32)),
-            c => push_escaping_html(out, c),
+    let mut rest = text;
+    // Whole runs are copied, as in `compact`. 0xe2 is how a line separator begins.
+    while let Some(end) =
+        rest.bytes().position(|byte| byte < b' ' || matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2))
+    {
+        let (run, tail) = rest.split_at(end);
+        out.push_str(run);
+        let mut chars = tail.chars();
+        match chars.next() {
+            Some('"') => out.push_str("\\\""),
+            Some('\\') => out.push_str("\\\\"),
+            Some('\n') => out.push_str("\\n"),
+            Some('\r') => out.push_str("\\r"),
+            Some('\t') => out.push_str("\\t"),
+            Some('\u{8}') => out.push_str("\\b"),
+            Some('\u{c}') => out.push_str("\\f"),
+            Some(c) if c < ' ' => out.push_str(&format!("\\u{:04x}", c as u32)),
+            Some(c) => push_escaping_html(out, c),
+            None => {}
         }
+        rest = chars.as_str();
     }
+    out.push_str(rest);
     out.push('"');
 }
 
@@ -233,9 +243,13 @@ pub(crate) fn push_indented(out: &mut String, json: &Json, depth: usize) {
 
 /// A line break and the indentation of a level.
 pub(crate) fn push_line(out: &mut String, depth: usize) {
+    const MARGIN: &str = "                                                                ";
     out.push('\n');
-    for _ in 0..depth {
-        out.push_str("  ");
+    let mut spaces = 2 * depth;
+    while spaces > 0 {
+        let some = spaces.min(MARGIN.len());
+        out.push_str(&MARGIN[..some]);
+        spaces -= some;
     }
 }
 

@@ -13,6 +13,10 @@ use tokio::sync::Notify;
 
 use crate::sync::lock;
 
+/// The longest time between two writes of the state. A shorter one would make the writes of a state of gigabytes a larger part of
+/// an apply than those of a small one.
+const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+
 /// The state in the making, its journal and its store.
 pub(crate) struct Recorder {
     state: Mutex<State>,
@@ -170,7 +174,7 @@ impl Recorder {
             if !self.store().await {
                 return false;
             }
-            let pause = (started.elapsed() * 10).min(Duration::from_secs(20));
+            let pause = (started.elapsed() * 10).min(LONGEST_PAUSE);
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.ended.notified() => return true,

@@ -138,13 +138,13 @@ async fn settle(
 #[async_trait]
 impl<M: Medium> Journal for LinedJournal<M> {
     async fn intend(&self, intent: Intent) -> Result<IntentId, JournalError> {
-        self.append(|records| Ok(records.add(intent)?)).await
+        self.append(|records| Ok(records.add(intent))).await
     }
 
     async fn handed_over(&self, id: IntentId, object: Arc<InstanceObject>) -> Result<(), JournalError> {
         self.append(|records| {
             let record = records.get_mut(id)?;
-            let line = Line::handed_over(id, &object)?;
+            let line = Line::handed_over(id, &object);
             record.handed_over = Some(object);
             Ok((line, ()))
         })
@@ -154,7 +154,7 @@ impl<M: Medium> Journal for LinedJournal<M> {
     async fn outcome(&self, id: IntentId, outcome: Outcome) -> Result<(), JournalError> {
         self.append(|records| {
             let record = records.get_mut(id)?;
-            let line = Line::outcome(id, &outcome)?;
+            let line = Line::outcome(id, &outcome);
             record.outcome = Some(outcome);
             Ok((line, ()))
         })

@@ -38,11 +38,11 @@ pub(super) enum Line {
         deposed: Option<String>,
         provider: String,
         operation: String,
-        planned: serde_json::Value,
+        planned: Json,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         client_token: Option<String>,
-        #[serde(skip_serializing_if = "Vec::is_empty", default)]
-        dependencies: Vec<String>,
+        #[serde(skip_serializing_if = "<[_]>::is_empty", default, with = "addresses")]
+        dependencies: Dependencies,
         #[serde(skip_serializing_if = "std::ops::Not::not", default)]
         create_before_destroy: bool,
         lineage: String,
@@ -50,13 +50,13 @@ pub(super) enum Line {
     },
     HandedOver {
         id: u64,
-        object: serde_json::Value,
+        object: Json,
     },
     Outcome {
         id: u64,
         result: String,
         #[serde(skip_serializing_if = "Option::is_none", default)]
-        object: Option<serde_json::Value>,
+        object: Option<Json>,
     },
 }
 
@@ -65,35 +65,63 @@ impl Line {
         Line::Header { version: FORMAT_VERSION }
     }
 
-    fn intent(record: &JournalRecord) -> Result<Line, serde_json::Error> {
+    fn intent(record: &JournalRecord) -> Line {
         let intent = &record.intent;
-        Ok(Line::Intent {
+        Line::Intent {
             id: record.id.0,
             time: record.time.clone(),
             address: intent.address.to_string(),
             deposed: intent.deposed.as_ref().map(ToString::to_string),
             provider: intent.provider.to_string(),
             operation: intent.operation.as_str().to_owned(),
-            planned: intent.planned.to_value()?,
+            planned: intent.planned.clone(),
             client_token: intent.client_token.clone(),
-            dependencies: intent.dependencies.iter().map(ToString::to_string).collect(),
+            dependencies: intent.dependencies.clone(),
             create_before_destroy: intent.create_before_destroy,
             lineage: intent.lineage.to_string(),
             serial: intent.serial.0,
-        })
+        }
     }
 
-    pub(super) fn handed_over(id: IntentId, object: &InstanceObject) -> Result<Line, serde_json::Error> {
-        Ok(Line::HandedOver { id: id.0, object: v4::object_to_json(object).to_value()? })
+    pub(super) fn handed_over(id: IntentId, object: &InstanceObject) -> Line {
+        Line::HandedOver { id: id.0, object: v4::object_to_json(object) }
     }
 
-    pub(super) fn outcome(id: IntentId, outcome: &Outcome) -> Result<Line, serde_json::Error> {
+    pub(super) fn outcome(id: IntentId, outcome: &Outcome) -> Line {
         let (result, object) = match outcome {
-            Outcome::Object(object) => ("object", Some(v4::object_to_json(object).to_value()?)),
+            Outcome::Object(object) => ("object", Some(v4::object_to_json(object))),
             Outcome::Gone => ("gone", None),
             Outcome::Failed => ("failed", None),
         };
-        Ok(Line::Outcome { id: id.0, result: result.to_owned(), object })
+        Line::Outcome { id: id.0, result: result.to_owned(), object }
+    }
+}
+
+/// Addresses as their texts.
+mod addresses {
+    use std::fmt::Display;
+    use std::sync::Arc;
+
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::model::Dependencies;
+
+    struct Text<T>(T);
+
+    impl<T: Display> Serialize for Text<T> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_str(&self.0)
+        }
+    }
+
+    pub(super) fn serialize<S: Serializer>(addresses: &Dependencies, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(addresses.iter().map(Text))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dependencies, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        texts.iter().map(|text| text.parse().map(Arc::new).map_err(D::Error::custom)).collect()
     }
 }
 
@@ -132,11 +160,16 @@ impl Records {
                 Some(line) => checked(line),
                 None => Err("the line is incomplete".to_owned()),
             };
+            let damaged = |line, problem| JournalError::Damaged { place: place.clone(), line, problem };
             let decoded = match checked {
-                Ok(json) => decode(json, &records.codec).map_err(|source| records.sealed_error("read", source))?,
+                Ok(json) => {
+                    let decoded =
+                        decode(json, &records.codec).map_err(|source| records.sealed_error("read", source))?;
+                    // What was written whole and makes no sense was not cut off.
+                    Ok(decoded.map_err(|problem| damaged(number + 1, problem))?)
+                }
                 Err(problem) => Err(problem),
             };
-            let damaged = |line, problem| JournalError::Damaged { place: place.clone(), line, problem };
             match (decoded, damage.take()) {
                 // Lines that were never synced may reach the disk in any order, so several bad ones can end a file; but a
                 // good one after a bad one means that something was damaged later.
@@ -176,12 +209,12 @@ impl Records {
             if lines.is_empty() {
                 lines = self.encode(&Line::header())?;
             }
-            lines.extend(self.encode(&Line::intent(record)?)?);
+            lines.extend(self.encode(&Line::intent(record))?);
             if let Some(object) = &record.handed_over {
-                lines.extend(self.encode(&Line::handed_over(record.id, object)?)?);
+                lines.extend(self.encode(&Line::handed_over(record.id, object))?);
             }
             if let Some(outcome) = &record.outcome {
-                lines.extend(self.encode(&Line::outcome(record.id, outcome)?)?);
+                lines.extend(self.encode(&Line::outcome(record.id, outcome))?);
             }
         }
         Ok(lines)
@@ -192,13 +225,13 @@ impl Records {
     }
 
     /// Adds an intent; the line that says so.
-    pub(super) fn add(&mut self, intent: Intent) -> Result<(Line, IntentId), serde_json::Error> {
+    pub(super) fn add(&mut self, intent: Intent) -> (Line, IntentId) {
         let id = IntentId(self.next);
         let record = JournalRecord::new(id, intent);
-        let line = Line::intent(&record)?;
+        let line = Line::intent(&record);
         self.next += 1;
         self.records.insert(id, record);
-        Ok((line, id))
+        (line, id)
     }
 
     pub(super) fn get_mut(&mut self, id: IntentId) -> Result<&mut JournalRecord, JournalError> {
@@ -208,7 +241,9 @@ impl Records {
     /// Whether any of them was there.
     pub(super) fn remove(&mut self, settled: &[IntentId]) -> bool {
         let before = self.records.len();
-        self.records.retain(|id, _| !settled.contains(id));
+        for id in settled {
+            self.records.remove(id);
+        }
         self.records.len() != before
     }
 
@@ -229,10 +264,6 @@ impl Records {
                 lineage,
                 serial,
             } => {
-                let dependencies: Result<Dependencies, String> = dependencies
-                    .iter()
-                    .map(|text| text.parse().map(Arc::new).map_err(|error| format!("{error}")))
-                    .collect();
                 let intent = Intent {
                     address: address.parse().map_err(|error| format!("{error}"))?,
                     deposed: deposed
@@ -242,9 +273,9 @@ impl Records {
                     provider: provider.parse().map_err(|error| format!("{error}"))?,
                     operation: Operation::from_name(&operation)
                         .ok_or_else(|| format!("unknown operation {operation:?}"))?,
-                    planned: Json::from_value(&planned),
+                    planned,
                     client_token,
-                    dependencies: dependencies?,
+                    dependencies,
                     create_before_destroy,
                     lineage: Lineage(lineage.into()),
                     serial: Serial(serial),
@@ -291,15 +322,15 @@ pub(crate) mod parts {
     }
 
     pub(crate) fn intent(intent: Intent) -> Result<String, serde_json::Error> {
-        part(Line::intent(&JournalRecord::new(IntentId(0), intent))?)
+        part(Line::intent(&JournalRecord::new(IntentId(0), intent)))
     }
 
     pub(crate) fn handed_over(object: &InstanceObject) -> Result<String, serde_json::Error> {
-        part(Line::handed_over(IntentId(0), object)?)
+        part(Line::handed_over(IntentId(0), object))
     }
 
     pub(crate) fn outcome(outcome: &Outcome) -> Result<String, serde_json::Error> {
-        part(Line::outcome(IntentId(0), outcome)?)
+        part(Line::outcome(IntentId(0), outcome))
     }
 
     /// A record from its parts, each with its kind: `intent`, `handed_over`, `outcome`.
@@ -316,7 +347,6 @@ pub(crate) mod parts {
     }
 }
 
-fn object_of(record: &JournalRecord, object: &serde_json::Value) -> Result<InstanceObject, String> {
-    v4::object_from_json(&Json::from_value(object), &record.intent.address.abs_resource())
-        .map_err(|error| error.to_string())
+fn object_of(record: &JournalRecord, object: &Json) -> Result<InstanceObject, String> {
+    v4::object_from_json(object, &record.intent.address.abs_resource()).map_err(|error| error.to_string())
 }
