@@ -263,6 +263,8 @@ mod tests {
         assert_eq!(json.as_str(), r#"{"b":[1.50,"a\u003cb \" \u003e \u00e9\u2028"],"a":{}}"#);
         let value = serde_json::json!({ "z": "\u{8}\u{1b}&\u{7f}", "a": null });
         assert_eq!(Json::from_value(&value).as_str(), "{\"a\":null,\"z\":\"\\b\\u001b\\u0026\u{7f}\"}");
+        let mixed = serde_json::json!("aé\"b\\c\n\t—<\u{2029}…end");
+        assert_eq!(Json::from_value(&mixed).as_str(), r#""aé\"b\\c\n\t—\u003c\u2029…end""#);
         assert!(Json::parse("{} x").is_err());
     }
 

@@ -61,6 +61,20 @@ async fn damage_in_the_middle_is_told() {
 }
 
 #[tokio::test]
+async fn a_last_line_that_was_written_whole_is_never_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    fill(&LocalJournal::open(&path).unwrap()).await;
+    let mut text = std::fs::read_to_string(&path).unwrap();
+    let json = r#"{"of_a_later_version":{"id":0}}"#;
+    text.push_str(&format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes())));
+    std::fs::write(&path, &text).unwrap();
+    let error = LocalJournal::open(&path).err().unwrap();
+    assert!(matches!(error, JournalError::Damaged { line: 8, .. }), "{error}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+#[tokio::test]
 async fn settled_records_go_and_the_others_stay() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal");
