@@ -334,8 +334,8 @@ async fn dispatch(
             providers_mirror::run(&session(ui), &args)
         }
         "providers" => {
-            prepare(ui, "providers [options]", arguments, |a: &needs::ProvidersArgs| text(a.no_color))?;
-            needs::run(&session(ui)).await
+            let args = prepare(ui, "providers [options]", arguments, |a: &needs::ProvidersArgs| text(a.no_color))?;
+            needs::run(&session(ui), &args).await
         }
         "metadata functions" => {
             let usage = "metadata functions -json";

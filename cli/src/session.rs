@@ -71,6 +71,13 @@ pub struct Tested {
     pub modules: BTreeMap<ModulePath, Arc<Module>>,
 }
 
+impl Tested {
+    /// A configuration whose tests are not looked at.
+    pub fn without_tests(workspace: Workspace) -> Tested {
+        Tested { workspace, files: Vec::new(), modules: BTreeMap::new() }
+    }
+}
+
 impl Session {
     /// A session over the current directory.
     pub fn new(ui: Arc<Ui>, environment: Environment, providers: ProviderRegistry) -> Session {

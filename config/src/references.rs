@@ -132,12 +132,12 @@ pub fn references<'a>(expr: &'a Expr, diagnostics: &mut Diagnostics) -> Vec<Refe
 
 /// `root.name`
 fn attribute<'a>(traversal: &'a Traversal, subject: fn(Str) -> Subject) -> Result<Reference<'a>, Diagnostic> {
-    let (name, range) = attribute_step(traversal)?;
+    let (name, range) = attribute_of(traversal)?;
     Ok(Reference { subject: subject(name.clone()), traversal, consumed: 1, range })
 }
 
-/// The name after the root, and the range of both.
-fn attribute_step(traversal: &Traversal) -> Result<(&Str, Range), Diagnostic> {
+/// The name after the root, and the range of both; an error if there is none.
+pub fn attribute_of(traversal: &Traversal) -> Result<(&Str, Range), Diagnostic> {
     let root = &traversal.root;
     match traversal.steps.first() {
         Some(Step { kind: StepKind::Attribute(name), range }) => Ok((name, traversal.root_range.to(*range))),
@@ -150,7 +150,7 @@ fn attribute_step(traversal: &Traversal) -> Result<(&Str, Range), Diagnostic> {
 }
 
 fn module(traversal: &Traversal) -> Result<Reference<'_>, Diagnostic> {
-    let (call, mut range) = attribute_step(traversal)?;
+    let (call, mut range) = attribute_of(traversal)?;
     let call = call.clone();
     let mut consumed = 1;
     let mut key = InstanceKey::None;

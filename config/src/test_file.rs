@@ -47,8 +47,8 @@ pub struct Run {
     pub providers: Vec<(ProviderRef, ProviderRef)>,
     /// `assert` blocks.
     pub asserts: Vec<CheckRule>,
-    /// `expect_failures`: what must fail its conditions, with its place.
-    pub expected: Vec<(Traversal, Range)>,
+    /// `expect_failures`: what must fail its conditions.
+    pub expected: Vec<Traversal>,
     /// `override_…` blocks of this run.
     pub overrides: Vec<Override>,
     /// `state_key`
@@ -107,6 +107,10 @@ pub struct Override {
     pub kind: OverrideKind,
     /// `target`
     pub target: Target,
+    /// `target` as it is written.
+    pub target_text: String,
+    /// The attribute `target`.
+    pub target_range: Range,
     /// `values` or `outputs`, with the block's header
     pub values: Option<Located<Value>>,
     /// Whether the values are there while planning (`override_during = plan`).
@@ -339,7 +343,7 @@ impl Reader<'_> {
         }
         if let Some(attribute) = content.attribute("expect_failures") {
             let exprs = self.static_list(&attribute.expr);
-            run.expected = exprs.iter().filter_map(|e| Some((self.static_traversal_or_quoted(e)?, e.range))).collect();
+            run.expected = exprs.iter().filter_map(|e| self.static_traversal_or_quoted(e)).collect();
         }
         let (mut variables, mut options, mut module) = (None, None, None);
         let mut targets = BTreeMap::new();
@@ -530,6 +534,8 @@ impl Reader<'_> {
         Some(Override {
             kind,
             target,
+            target_text: text,
+            target_range: attribute.range,
             values,
             during_plan: self.during_plan(&content, during_plan),
             range: block.header,

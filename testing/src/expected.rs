@@ -1,5 +1,6 @@
 //! `expect_failures`: conditions that must not hold.
 
+use config::references::{self, Reference, attribute_of};
 use config::test_file::Run;
 use lang::ast::{StepKind, Traversal};
 use lang::{Diagnostic, Diagnostics, Range, Str};
@@ -10,14 +11,15 @@ pub(crate) struct Expectations {
     all: Vec<Expectation>,
 }
 
-struct Expectation {
+/// One of them.
+pub(crate) struct Expectation {
     text: String,
     range: Range,
     object: Option<Subject>,
     met: bool,
 }
 
-/// A checkable object without instance keys.
+/// A checkable object.
 #[derive(PartialEq, Eq)]
 enum Subject {
     Variable(Str),
@@ -26,13 +28,57 @@ enum Subject {
     Resource(String),
 }
 
-impl Expectations {
-    pub fn new(run: &Run) -> Expectations {
-        let expectation = |(traversal, range): &(Traversal, Range)| {
-            let text = display(traversal);
-            Expectation { object: subject(traversal, &text), text, range: *range, met: false }
+impl Expectation {
+    /// What a traversal names; what follows that is not looked at.
+    pub fn new(traversal: &Traversal) -> Result<Expectation, Diagnostic> {
+        let of_tests = match traversal.root.as_str() {
+            "output" => Some(Subject::Output as fn(Str) -> Subject),
+            "check" => Some(Subject::Check as fn(Str) -> Subject),
+            _ => None,
         };
-        Expectations { all: run.expected.iter().map(expectation).collect() }
+        if let Some(subject) = of_tests {
+            let (name, range) = attribute_of(traversal)?;
+            let text = written(traversal, 1);
+            return Ok(Expectation { text, range, object: Some(subject(name.clone())), met: false });
+        }
+        if traversal.root == "run" {
+            let (_, range) = attribute_of(traversal)?;
+            return Ok(Expectation { text: written(traversal, 1), range, object: None, met: false });
+        }
+        let reference = Reference::parse(traversal)?;
+        let (text, object) = match reference.subject {
+            references::Subject::Variable(name) => (None, Some(Subject::Variable(name))),
+            references::Subject::Resource(resource) => {
+                (Some(resource.to_string()), Some(Subject::Resource(resource.to_string())))
+            }
+            references::Subject::ResourceInstance(resource, key) => {
+                let address = format!("{resource}{key}");
+                (Some(address.clone()), Some(Subject::Resource(address)))
+            }
+            _ => (None, None),
+        };
+        let text = text.unwrap_or_else(|| written(traversal, reference.consumed));
+        Ok(Expectation { text, range: reference.range, object, met: false })
+    }
+
+    /// The error that this cannot be expected.
+    pub fn invalid(&self) -> Option<Diagnostic> {
+        let detail = || {
+            format!(
+                "You cannot expect failures from {}. You can only expect failures from checkable objects such as input \
+                 variables, output values, check blocks, managed resources and data sources.",
+                self.text
+            )
+        };
+        let unfit = self.object.is_none();
+        unfit.then(|| Diagnostic::error("Invalid `expect_failures` reference", detail()).at(self.range))
+    }
+}
+
+impl Expectations {
+    /// The expectations of a run that is valid.
+    pub fn new(run: &Run) -> Expectations {
+        Expectations { all: run.expected.iter().filter_map(|traversal| Expectation::new(traversal).ok()).collect() }
     }
 
     /// Takes what was expected out of the messages and adds the rest to `diagnostics`. A failed `check` that nobody expected
@@ -60,20 +106,6 @@ impl Expectations {
             }
             diagnostics.push(if condition && !problem.is_error() { problem.as_error() } else { problem });
         }
-    }
-
-    /// What cannot be expected.
-    pub fn invalid(&self) -> Diagnostics {
-        let unfit = self.all.iter().filter(|expectation| expectation.object.is_none());
-        let diagnostic = |expectation: &Expectation| {
-            let detail = format!(
-                "You cannot expect failures from {}. You can only expect failures from checkable objects such as input \
-                 variables, output values, check blocks, managed resources and data sources.",
-                expectation.text
-            );
-            Diagnostic::error("Invalid `expect_failures` reference", detail).at(expectation.range)
-        };
-        unfit.map(diagnostic).collect()
     }
 
     /// What was expected and did not happen.
@@ -112,9 +144,10 @@ const CONDITIONS: [&str; 6] = [
     "Check block assertion known after apply",
 ];
 
-fn display(traversal: &Traversal) -> String {
+/// The beginning of a traversal as text.
+fn written(traversal: &Traversal, steps: usize) -> String {
     let mut text = traversal.root.to_string();
-    for step in &traversal.steps {
+    for step in traversal.steps.iter().take(steps) {
         match &step.kind {
             StepKind::Attribute(name) => text.push_str(&format!(".{name}")),
             StepKind::Key(key) => text.push_str(&format!("[{key:?}]")),
@@ -122,20 +155,6 @@ fn display(traversal: &Traversal) -> String {
         }
     }
     text
-}
-
-fn subject(traversal: &Traversal, text: &str) -> Option<Subject> {
-    let name = traversal.steps.first().and_then(|step| match &step.kind {
-        StepKind::Attribute(name) => Some(name.clone()),
-        _ => None,
-    })?;
-    Some(match traversal.root.as_str() {
-        "var" => Subject::Variable(name),
-        "output" => Subject::Output(name),
-        "check" => Subject::Check(name),
-        "module" | "local" | "run" => return None,
-        _ => Subject::Resource(text.to_owned()),
-    })
 }
 
 fn covers(subject: &Subject, outcome: &CheckOutcome) -> bool {

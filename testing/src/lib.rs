@@ -11,9 +11,11 @@ mod names;
 mod overrides;
 mod run;
 mod store;
+mod validation;
 mod variables;
 
 pub use files::{FileError, discover, load_modules};
 pub use mock::{Mock, MockValues, MockedType};
 pub use run::{FileOutcome, Reporter, RunOutcome, Shown, Status, Suite, run_file};
+pub use validation::{validate_file, validate_run};
 pub use variables::Globals;

@@ -21,6 +21,7 @@ use crate::mock::{Mock, MockValues, MockedType};
 use crate::names::{Names, Standing, evaluated};
 use crate::overrides::{Replaced, with_providers};
 use crate::store::{MemoryStore, NoJournal};
+use crate::validation::{validate_file, validate_run};
 use crate::variables::{Globals, RunVariables, Setting};
 
 /// What all test files have in common.
@@ -78,6 +79,8 @@ pub struct RunOutcome {
 pub struct FileOutcome {
     /// How it came out.
     pub status: Status,
+    /// Messages that are of no run.
+    pub diagnostics: Diagnostics,
     /// Its runs.
     pub runs: Vec<RunOutcome>,
 }
@@ -140,7 +143,9 @@ pub async fn run_file(suite: &Suite, file: &TestFile, reporter: &dyn Reporter) -
     reporter.teardown(file);
     let clean = running.clean_up().await;
     let worst = outcomes.iter().map(|outcome| outcome.status).max().unwrap_or(Status::Pass);
-    let outcome = FileOutcome { status: if clean { worst } else { Status::Error }, runs: outcomes };
+    let status = if clean { worst } else { Status::Error };
+    let diagnostics = validate_file(file, &suite.workspace.config);
+    let outcome = FileOutcome { status, diagnostics, runs: outcomes };
     reporter.file_finished(file, &outcome);
     outcome
 }
@@ -157,6 +162,10 @@ impl Running<'_> {
     async fn carry_out(&mut self, index: usize, run: &Run, diagnostics: &mut Diagnostics) -> (Status, Option<Shown>) {
         const FAILED: (Status, Option<Shown>) = (Status::Error, None);
         let Some(config) = self.module(run) else { return FAILED };
+        diagnostics.append(validate_run(run, &config));
+        if diagnostics.has_errors() {
+            return FAILED;
+        }
         let functions = planner::planning_functions(&self.suite.workspace);
         let (workspace, globals) = (&self.suite.workspace, &self.suite.globals);
         let setting = Setting { workspace, globals, runs: &self.outputs, functions: &functions };
@@ -172,10 +181,6 @@ impl Running<'_> {
         let state = self.states.get(&key).map(|kept| kept.state.clone()).unwrap_or_default();
 
         let mut expected = Expectations::new(run);
-        diagnostics.append(expected.invalid());
-        if diagnostics.has_errors() {
-            return FAILED;
-        }
         let problems = planner::validate(&workspace).await;
         if problems.has_errors() {
             diagnostics.append(problems);

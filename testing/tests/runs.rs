@@ -42,6 +42,9 @@ impl Reporter for Heard {
     }
     fn file_finished(&self, _: &TestFile, outcome: &FileOutcome) {
         self.note(format!("file: {:?}", outcome.status));
+        for diagnostic in outcome.diagnostics.iter() {
+            self.note(format!("  {}: {}", diagnostic.summary(), diagnostic.detail()));
+        }
     }
 }
 
@@ -151,6 +154,70 @@ fn failures_that_are_expected_are_none() {
     let missing =
         "  Missing expected failure: The checkable object, var.name, was expected to report an error but did not.";
     assert_eq!(heard, ["refused: Pass", "not_refused: Error", missing, "late: Skip", "file: Error"]);
+}
+
+#[test]
+fn only_what_has_conditions_can_be_expected_to_fail() {
+    let heard = |expected: &str| {
+        let text = format!("run \"r\" {{\n  command = plan\n  expect_failures = [{expected}]\n}}\n");
+        run(CONFIGURATION, &text).get(1).cloned().unwrap_or_default()
+    };
+    let refused = |what: &str| {
+        format!(
+            "  Invalid `expect_failures` reference: You cannot expect failures from {what}. You can only expect failures from \
+             checkable objects such as input variables, output values, check blocks, managed resources and data sources."
+        )
+    };
+    for (expected, named) in [
+        ("local.x", "local.x"),
+        ("path.module", "path.module"),
+        ("self.x", "self"),
+        ("run.x", "run.x"),
+        ("module.m", "module.m"),
+        ("module.m[\"a\"].o.x", "module.m[\"a\"].o"),
+    ] {
+        assert_eq!(heard(expected), refused(named));
+    }
+    let direct = "  Invalid reference: The \"output\" object cannot be accessed directly. Instead, access one of its attributes.";
+    assert_eq!(heard("output"), direct);
+    let missing = |what| {
+        format!(
+            "  Missing expected failure: The checkable object, {what}, was expected to report an error but did not."
+        )
+    };
+    assert_eq!(heard("terraform_data.a.id"), missing("terraform_data.a"));
+    assert_eq!(heard("output.o.x"), missing("output.o"));
+}
+
+#[test]
+fn overrides_of_what_is_not_there_are_told() {
+    let heard = run(
+        CONFIGURATION,
+        r#"
+        override_resource {
+          target = terraform_data.nope
+          values = {}
+        }
+        run "r" {
+          command = plan
+          override_resource {
+            target = terraform_data.a[3]
+            values = {}
+          }
+          override_module {
+            target  = module.m
+            outputs = {}
+          }
+        }
+        "#,
+    );
+    let warning = |target: &str| {
+        format!(
+            "  Invalid override target: The override target {target} does not exist within the configuration under test. This \
+             could indicate a typo in the target address or an unnecessary override."
+        )
+    };
+    assert_eq!(heard, ["r: Pass", &warning("module.m"), "file: Pass", &warning("terraform_data.nope")]);
 }
 
 #[test]

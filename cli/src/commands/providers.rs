@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 
 use clap::ArgAction;
 use config::module::Module;
+use config::test_file::{Run, TestFile};
+use lang::Diagnostics;
 use lang::addr::ProviderSource;
-use planner::Workspace;
 use serde_json::{Map, Value as Json};
 use state::State;
 
 use super::Exit;
 use crate::json_views::schema::provider_schema;
 use crate::requirements::{self, canonical_constraints};
-use crate::session::Session;
+use crate::session::{Session, Tested};
 
 /// Prints out a tree of modules in the referenced configuration annotated with their provider requirements.
 #[derive(Debug, clap::Parser)]
@@ -25,15 +26,17 @@ pub struct ProvidersArgs {
     pub test_directory: String,
 }
 
-/// What names providers: the configuration and the state. `None` after messages.
-async fn configuration_and_state(session: &Session) -> Option<(Workspace, Option<State>)> {
-    let (workspace, diagnostics) = session.load(false);
-    let Some(workspace) = workspace.filter(|_| !diagnostics.has_errors()) else {
+/// What was loaded of a configuration, with the state: both name providers. `None` after messages.
+async fn with_state<T>(
+    session: &Session,
+    (loaded, diagnostics): (Option<T>, Diagnostics),
+) -> Option<(T, Option<State>)> {
+    let Some(loaded) = loaded.filter(|_| !diagnostics.has_errors()) else {
         session.show(&diagnostics);
         return None;
     };
     match session.read_state(None).await {
-        Ok(state) => Some((workspace, state)),
+        Ok(state) => Some((loaded, state)),
         Err(diagnostics) => {
             session.show(&diagnostics);
             None
@@ -42,16 +45,17 @@ async fn configuration_and_state(session: &Session) -> Option<(Workspace, Option
 }
 
 /// Runs the command.
-pub async fn run(session: &Session) -> Exit {
+pub async fn run(session: &Session, args: &ProvidersArgs) -> Exit {
     if session.is_bare() {
         let folder = session.environment.working_directory.display().to_string();
         let detail = format!("The directory {folder} contains no Terraform configuration files.");
         session.ui.error("No configuration files", &detail);
         return Exit::Failure;
     }
-    let Some((workspace, state)) = configuration_and_state(session).await else { return Exit::Failure };
+    let loaded = session.load_with_tests(&args.test_directory);
+    let Some((tested, state)) = with_state(session, loaded).await else { return Exit::Failure };
     let mut text = "\nProviders required by configuration:\n.\n".to_owned();
-    tree(&workspace.config, "", &mut text);
+    Branch::draw(&below(&tested.workspace.config, tests(&tested)), "", &mut text);
     let mut sources: Vec<ProviderSource> =
         state.iter().flat_map(|state| state.resources.values()).map(|r| r.provider.source.clone()).collect();
     sources.sort();
@@ -87,7 +91,7 @@ pub async fn schema(session: &Session, args: &ProvidersSchemaArgs) -> Exit {
             super::HelpGoes::ToStderr,
         );
     }
-    let Some((workspace, state)) = configuration_and_state(session).await else { return Exit::Failure };
+    let Some((workspace, state)) = with_state(session, session.load(false)).await else { return Exit::Failure };
     let stored = state.iter().flat_map(|state| state.resources.values()).map(|r| r.provider.source.clone());
     let sources: BTreeSet<ProviderSource> =
         requirements::requirements(&workspace.config).into_keys().chain(stored).collect();
@@ -104,26 +108,47 @@ pub async fn schema(session: &Session, args: &ProvidersSchemaArgs) -> Exit {
     Exit::Success
 }
 
-/// The lines below a module: its own requirements, then the modules it calls.
-fn tree(module: &Module, margin: &str, text: &mut String) {
+/// A line of the tree and those below it.
+struct Branch {
+    text: String,
+    below: Vec<Branch>,
+}
+
+impl Branch {
+    fn draw(branches: &[Branch], margin: &str, text: &mut String) {
+        for (index, branch) in branches.iter().enumerate() {
+            // Beside a line that goes on Terraform has no-break spaces.
+            let (head, below) =
+                if index + 1 == branches.len() { ("└── ", "    ") } else { ("├── ", "│\u{a0}\u{a0} ") };
+            text.push_str(&format!("{margin}{head}{}\n", branch.text));
+            Branch::draw(&branch.below, &format!("{margin}{below}"), text);
+        }
+    }
+}
+
+/// What is below a module: its own requirements, then its tests, then the modules it calls.
+fn below(module: &Module, tests: Vec<Branch>) -> Vec<Branch> {
     let alone = Module { children: Default::default(), ..module.clone() };
-    let own: Vec<String> = requirements::requirements(&alone)
-        .iter()
-        .map(|(source, requirement)| {
-            let constraints: Vec<&str> = requirement.constraints.iter().map(|c| c.value.as_str()).collect();
-            let constraints = canonical_constraints(&constraints);
-            let gap = if constraints.is_empty() { "" } else { " " };
-            format!("provider[{source}]{gap}{constraints}")
-        })
-        .collect();
-    let total = own.len() + module.children.len();
-    let branch = |index: usize| if index + 1 == total { ("└── ", "    ") } else { ("├── ", "│   ") };
-    for (index, line) in own.iter().enumerate() {
-        text.push_str(&format!("{margin}{}{line}\n", branch(index).0));
-    }
-    for (index, (name, child)) in module.children.iter().enumerate() {
-        let (head, below) = branch(own.len() + index);
-        text.push_str(&format!("{margin}{head}module.{name}\n"));
-        tree(child, &format!("{margin}{below}"), text);
-    }
+    let own = requirements::requirements(&alone).into_iter().map(|(source, requirement)| {
+        let constraints: Vec<&str> = requirement.constraints.iter().map(|c| c.value.as_str()).collect();
+        let constraints = canonical_constraints(&constraints);
+        let gap = if constraints.is_empty() { "" } else { " " };
+        Branch { text: format!("provider[{source}]{gap}{constraints}"), below: Vec::new() }
+    });
+    let called = module.children.iter();
+    let called = called.map(|(name, child)| Branch { text: format!("module.{name}"), below: below(child, Vec::new()) });
+    own.chain(tests).chain(called).collect()
+}
+
+/// The test files with the runs that test other modules.
+fn tests(tested: &Tested) -> Vec<Branch> {
+    let run = |file: &TestFile, run: &Run| {
+        let module = tested.modules.get(&file.module_path(run))?;
+        Some(Branch { text: format!("run.{}", run.name), below: below(module, Vec::new()) })
+    };
+    let file = |file: &TestFile| {
+        let name = file.name.strip_suffix(".tftest.hcl").unwrap_or(&file.name).replace('/', ".");
+        Branch { text: format!("test.{name}"), below: file.runs.iter().filter_map(|found| run(file, found)).collect() }
+    };
+    tested.files.iter().map(file).collect()
 }

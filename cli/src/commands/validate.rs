@@ -1,15 +1,18 @@
 //! `validate`
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use clap::ArgAction;
+use config::module_source::ModuleSource;
 use lang::{Diagnostic, Diagnostics};
+use planner::Workspace;
 
 use super::Exit;
 use crate::json_views::diagnostic::document;
 use crate::render::diagnostic::sorted;
 use crate::render::wrap::word_wrap;
-use crate::session::Session;
+use crate::session::{Session, Tested};
 
 /// Validate the configuration files in a directory, referring only to the configuration and not accessing any remote
 /// services such as remote state, provider APIs, etc.
@@ -50,19 +53,18 @@ pub async fn run(session: &Session, args: &ValidateArgs) -> Exit {
     }
     let root = relative(args.directory.first().map_or(".", String::as_str), session);
     let root = root.as_path();
-    let (workspace, mut diagnostics) = if !root.is_dir() {
+    let (tested, mut diagnostics) = if !root.is_dir() {
         let detail = format!("Module directory {} does not exist or cannot be read.", root.display());
         (None, Diagnostic::error("Failed to read module directory", detail).into())
     } else if args.no_tests {
-        session.load_from(root)
+        let (workspace, diagnostics) = session.load_from(root);
+        (workspace.map(Tested::without_tests), diagnostics)
     } else {
-        let (tested, diagnostics) = session.load_with_tests_from(root, &args.test_directory);
-        (tested.map(|tested| tested.workspace), diagnostics)
+        session.load_with_tests_from(root, &args.test_directory)
     };
-    if let Some(workspace) = workspace
-        && !diagnostics.has_errors()
-    {
-        diagnostics.append(planner::validate(&workspace).await);
+    if let Some(tested) = tested.filter(|_| !diagnostics.has_errors()) {
+        diagnostics.append(planner::validate(&tested.workspace).await);
+        diagnostics.append(validate_tests(&tested).await);
     }
     if args.json {
         report(session, &diagnostics);
@@ -80,6 +82,32 @@ pub async fn run(session: &Session, args: &ValidateArgs) -> Exit {
         }
     }
     if diagnostics.has_errors() { Exit::Failure } else { Exit::Success }
+}
+
+/// The test files, and the modules of runs that the user can mend: those in directories.
+async fn validate_tests(tested: &Tested) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let mut seen = HashSet::new();
+    for file in &tested.files {
+        diagnostics.append(testing::validate_file(file, &tested.workspace.config));
+        for run in &file.runs {
+            let module = match &run.module {
+                Some(call) => {
+                    let Some(module) = tested.modules.get(&file.module_path(run)) else { continue };
+                    if let Some(ModuleSource::Local(_)) = call.address
+                        && seen.insert(call.source.value.as_str())
+                    {
+                        let workspace = Workspace { config: module.clone(), ..tested.workspace.clone() };
+                        diagnostics.append(planner::validate(&workspace).await);
+                    }
+                    module
+                }
+                None => &tested.workspace.config,
+            };
+            diagnostics.append(testing::validate_run(run, module));
+        }
+    }
+    diagnostics
 }
 
 fn report(session: &Session, diagnostics: &Diagnostics) {

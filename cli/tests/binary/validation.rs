@@ -101,3 +101,49 @@ fn files_of_another_directory_are_named_from_here() {
         assert_eq!(document["diagnostics"][0]["range"]["filename"], "sub/main.tf", "{directory}");
     }
 }
+
+#[test]
+fn test_files_are_validated_with_the_directories_that_their_runs_test() {
+    let folder = Folder::new("");
+    std::fs::create_dir(folder.path("bad")).unwrap();
+    folder.write("bad/main.tf", "resource \"terraform_data\" \"b\" {\n  input = var.undeclared\n}\n");
+    let runs =
+        "run \"a\" {\n  expect_failures = [local.x]\n}\nrun \"b\" {\n  module {\n    source = \"./bad\"\n  }\n}\n";
+    folder.write("a.tftest.hcl", &format!("{runs}{}", runs.replace("\"b\"", "\"d\"").replace("\"a\"", "\"c\"")));
+    assert!(folder.run(&["init"]).status.success());
+    let told = text(&folder.run(&["validate", "-no-color"]));
+    assert_eq!(told.matches("Error: Invalid `expect_failures` reference").count(), 2, "{told}");
+    assert_eq!(told.matches("Error: Reference to undeclared input variable").count(), 1, "{told}");
+    assert!(folder.run(&["validate", "-no-tests"]).status.success());
+    let tree = text(&folder.run(&["providers"]));
+    let expected = "\nProviders required by configuration:\n.\n└── test.a\n    ├── run.b\n    │\u{a0}\u{a0} └── provider[terraform.io/builtin/terraform]\n    \
+                    └── run.d\n        └── provider[terraform.io/builtin/terraform]\n\n";
+    assert_eq!(tree, expected);
+}
+
+#[test]
+fn warnings_stand_apart_from_failures_in_reports_of_tests() {
+    let folder = Folder::new("output \"o\" {\n  value = 1\n}\n");
+    let astray = "  override_module {\n    target = module.m\n  }\n";
+    let run = |name: &str, condition: &str| {
+        let assert = format!("  assert {{\n    condition     = {condition}\n    error_message = \"no\"\n  }}\n");
+        format!("run \"{name}\" {{\n  command = plan\n{astray}{assert}}}\n")
+    };
+    folder.write("a.tftest.hcl", &(run("good", "output.o == 1") + &run("bad", "output.o == 2")));
+    assert_eq!(folder.run(&["test", "-junit-xml=report.xml"]).status.code(), Some(1));
+    let report = std::fs::read_to_string(folder.path("report.xml")).unwrap();
+    let (good, bad) = report.split_once("</testcase>").unwrap();
+    assert!(good.contains("<system-err><![CDATA[\nWarning: Invalid override target\n"), "{report}");
+    let (failure, aside) = bad.split_once("</failure>\n      <system-err>").unwrap();
+    assert!(failure.contains("Error: Test assertion failed") && !failure.contains("Warning:"), "{report}");
+    assert!(aside.contains("Warning: Invalid override target") && !aside.contains("Error:"), "{report}");
+}
+
+#[test]
+fn elements_of_collections_have_lines_of_their_own_in_the_text_of_a_type() {
+    let question = "type({ a = tomap({ x = tolist([{ b = 1 }]) }), c = tolist([1]), d = toset([[]]) })\n";
+    let answer = text(&Folder::new("").run_with_input(&["console"], question));
+    let expected = "object({\n    a: map(list(\n        object({\n            b: number,\n        }),\n    )),\n    c: list(number),\n    \
+                    d: set(\n        tuple([]),\n    ),\n})\n";
+    assert_eq!(answer, expected);
+}

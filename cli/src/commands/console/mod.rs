@@ -207,15 +207,26 @@ fn answer(session: &Session, outlook: &Outlook<'_>, line: &str) -> Result<String
     if diagnostics.has_errors() { Err(diagnostics) } else { Ok(text) }
 }
 
+/// The type of a collection's elements: an object or a tuple has lines of its own.
+fn element_text(element: &Type, indent: usize) -> String {
+    match element {
+        Type::Object(_) | Type::Tuple(_) => {
+            let (inner, end) = (" ".repeat(indent + 4), " ".repeat(indent));
+            format!("\n{inner}{},\n{end}", type_text(element, indent + 4))
+        }
+        other => type_text(other, indent),
+    }
+}
+
 /// A type as the console's `type` shows it, `indent` columns deep.
 fn type_text(ty: &Type, indent: usize) -> String {
     let inner = " ".repeat(indent + 4);
     let end = " ".repeat(indent);
     match ty {
         Type::Dynamic => "dynamic".to_owned(),
-        Type::List(element) => format!("list({})", type_text(element, indent)),
-        Type::Set(element) => format!("set({})", type_text(element, indent)),
-        Type::Map(element) => format!("map({})", type_text(element, indent)),
+        Type::List(element) => format!("list({})", element_text(element, indent)),
+        Type::Set(element) => format!("set({})", element_text(element, indent)),
+        Type::Map(element) => format!("map({})", element_text(element, indent)),
         Type::Object(object) if object.attributes.is_empty() => "object({})".to_owned(),
         Type::Object(object) => {
             let items: String = object

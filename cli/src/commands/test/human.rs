@@ -97,6 +97,7 @@ impl Reporter for HumanReporter<'_> {
 
     fn file_finished(&self, file: &TestFile, outcome: &FileOutcome) {
         self.line(&format!("{}... {}", file.name, word(outcome.status, self.session.ui.style)));
+        self.session.show(&outcome.diagnostics);
     }
 }
 

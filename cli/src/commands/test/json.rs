@@ -147,6 +147,10 @@ impl Reporter for JsonReporter<'_> {
     fn file_finished(&self, file: &TestFile, outcome: &FileOutcome) {
         let part = json!({"path": file.name, "progress": "complete", "status": name(outcome.status)});
         self.file_event(file, word(outcome.status), part);
+        for diagnostic in outcome.diagnostics.iter() {
+            let event = Event::diagnostic(document(diagnostic, &self.session.sources));
+            self.session.ui.event(&event.with("@testfile", file.name.as_str()));
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tests as a report in JUnit's XML format, which CI systems show.
 
 use config::test_file::TestFile;
-use lang::Sources;
+use lang::{Severity, Sources};
 use testing::{FileOutcome, RunOutcome, Status};
 
 use crate::json_views::stream::now;
@@ -41,22 +41,36 @@ fn case(file: &str, run: &RunOutcome, asserts: usize, culprit: &str, sources: &S
     let time = now();
     let time = time.split('.').next().unwrap_or_default().trim_end_matches('Z');
     let timed = format!("{head} time=\"{}\" timestamp=\"{time}Z\">", run.elapsed.as_secs_f64());
-    let (start, tag, message, body) = match run.status {
-        Status::Pass => return format!("{timed}</testcase>\n"),
-        Status::Skip => (
-            format!("{head}>"),
-            "skipped",
-            "Testcase skipped due to a previous testcase error".to_owned(),
-            format!(
+    let errors = || section(&texts(run, sources, Severity::Error));
+    let (start, result) = match run.status {
+        Status::Pass => (timed, String::new()),
+        Status::Skip => {
+            let body = format!(
                 "Previous testcase {culprit:?} ended in error, which caused the remaining tests in the file to be skipped"
-            ),
-        ),
-        Status::Fail => (timed, "failure", failure(run, asserts), texts(run, sources)),
-        Status::Error => (timed, "error", "Encountered an error".to_owned(), texts(run, sources)),
+            );
+            let message = "Testcase skipped due to a previous testcase error";
+            (format!("{head}>"), format!("      <skipped message=\"{message}\">{}</skipped>\n", section(&body)))
+        }
+        Status::Fail => {
+            let message = escaped(&failure(run, asserts));
+            (timed, format!("      <failure message=\"{message}\">{}</failure>\n", errors()))
+        }
+        Status::Error => (timed, format!("      <error message=\"Encountered an error\">{}</error>\n", errors())),
     };
+    let warnings = texts(run, sources, Severity::Warning);
+    let aside = match warnings.is_empty() {
+        true => String::new(),
+        false => format!("      <system-err>{}</system-err>\n", section(&warnings)),
+    };
+    match result.is_empty() && aside.is_empty() {
+        true => format!("{start}</testcase>\n"),
+        false => format!("{start}\n{result}{aside}    </testcase>\n"),
+    }
+}
+
+fn section(text: &str) -> String {
     // The one thing that must not stand in such a section is its end.
-    let body = body.replace("]]>", "]]]]><![CDATA[>");
-    format!("{start}\n      <{tag} message=\"{}\"><![CDATA[{body}]]></{tag}>\n    </testcase>\n", escaped(&message))
+    format!("<![CDATA[{}]]>", text.replace("]]>", "]]]]><![CDATA[>"))
 }
 
 fn failure(run: &RunOutcome, asserts: usize) -> String {
@@ -65,9 +79,10 @@ fn failure(run: &RunOutcome, asserts: usize) -> String {
     format!("{} of {asserts} assertions failed: {first}", failed.len())
 }
 
-fn texts(run: &RunOutcome, sources: &Sources) -> String {
+fn texts(run: &RunOutcome, sources: &Sources, severity: Severity) -> String {
     let frame = Frame { style: Style::PLAIN, ruled: false, width: 78 };
-    run.diagnostics.iter().map(|diagnostic| render_diagnostic(diagnostic, sources, frame)).collect()
+    let shown = run.diagnostics.iter().filter(|diagnostic| diagnostic.severity() == severity);
+    shown.map(|diagnostic| render_diagnostic(diagnostic, sources, frame)).collect()
 }
 
 fn escaped(text: &str) -> String {
