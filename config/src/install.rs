@@ -74,9 +74,8 @@ pub async fn install_modules(
         versions: BTreeMap::new(),
         locations: BTreeMap::new(),
     };
-    if let Some(root) = root
-        && !installer.diagnostics.has_errors()
-    {
+    // Mistakes elsewhere in the root or in a called module don't keep those from being installed that can be.
+    if let Some(root) = root {
         let mut line = vec![root];
         installer.children(&mut line).await;
         for (path, call) in installation.tests.iter().flat_map(TestFile::modules) {
@@ -254,9 +253,8 @@ impl Installer<'_> {
             self.unreadable(call, dir);
             return None;
         }
-        let failed = diagnostics.has_errors();
         self.diagnostics.append(diagnostics);
-        child.filter(|_| !failed)
+        child
     }
 
     fn unreadable(&mut self, call: &ModuleCall, dir: &Path) {

@@ -30,9 +30,7 @@ pub struct GetArgs {
 pub async fn run(session: &Session, args: &GetArgs) -> Exit {
     let print = |module: &str| session.ui.print(&format!("{module}\n"));
     let (tests, mut diagnostics) = session.test_files(&args.test_directory);
-    if !diagnostics.has_errors() {
-        diagnostics.append(install(session, args.update, &tests, &print).await);
-    }
+    diagnostics.append(install(session, args.update, &tests, &print).await);
     session.show(&diagnostics);
     if diagnostics.has_errors() { Exit::Failure } else { Exit::Success }
 }

@@ -159,9 +159,7 @@ async fn initialize(session: &Session, args: &InitArgs) -> Result<(), Diagnostic
     }
     let (early, mut early_problems) = load_module(&session.sources, root, root, ModulePath::root());
     let Some(early) = early else { return Err(early_problems) };
-    let is_sound = !early_problems.has_errors();
     let (tests, problems) = session.test_files(&args.test_directory);
-    early_problems.append(problems);
     let has_modules = !early.calls.is_empty() || tests.iter().any(|file| file.modules().next().is_some());
     let backend = if args.backend && args.cloud {
         announce(session, "initializing_backend_message", "Initializing the backend...");
@@ -171,7 +169,7 @@ async fn initialize(session: &Session, args: &InitArgs) -> Result<(), Diagnostic
     };
     let mut warnings = Diagnostics::new();
     let mut version_problems = check_core_version(&early);
-    if args.get && has_modules && is_sound {
+    if args.get && has_modules {
         let (code, text) = if args.upgrade {
             ("upgrading_modules_message", "Upgrading modules...")
         } else {
@@ -179,10 +177,16 @@ async fn initialize(session: &Session, args: &InitArgs) -> Result<(), Diagnostic
         };
         announce(session, code, text);
         warnings.append(get::install(session, args.upgrade, &tests, &|line| log(session, line, line)).await);
-        if warnings.has_errors() {
+        if warnings.has_errors() || problems.has_errors() {
+            // What else is wrong may come from a newer language.
+            if version_problems.has_errors() {
+                return Err(version_problems);
+            }
+            warnings.append(problems);
             return Err(warnings);
         }
     }
+    early_problems.append(problems);
     let manifest = session.manifest();
     let (config, mut problems) = load_config(&session.sources, root, &manifest);
     if !early_problems.has_errors() {

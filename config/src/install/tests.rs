@@ -169,6 +169,25 @@ fn refusals_name_the_module_and_its_place() {
 }
 
 #[test]
+fn mistakes_do_not_keep_modules_from_being_installed() {
+    let mut case = Case::new();
+    for (folder, text) in [("m", "module \"n\" {\n  source = \"../n\"\n}\nnope {}\n"), ("n", "")] {
+        std::fs::create_dir(case.dir.path().join(folder)).unwrap();
+        std::fs::write(case.dir.path().join(folder).join("main.tf"), text).unwrap();
+    }
+    let (_, told) = case.install(&(call("./m", "") + "output \"o\" {}\n"), false);
+    assert_eq!(
+        told,
+        [
+            "Missing required argument: The argument \"value\" is required, but no definition was found.",
+            "Unsupported block type: Blocks of type \"nope\" are not expected here.",
+        ]
+    );
+    let keys: Vec<_> = case.known.records().map(|record| record.key.as_str()).collect();
+    assert_eq!(keys, ["", "m", "m.n"]);
+}
+
+#[test]
 fn a_package_below_itself_is_refused() {
     struct Endless;
 
