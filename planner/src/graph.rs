@@ -6,6 +6,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use config::module::{CheckRule, Import, Module};
@@ -170,7 +171,7 @@ impl ConfigGraph {
         }
         let mut waiting: Vec<usize> = self.indices().map(|index| self.dependents(index).count()).collect();
         let (seen_for, of) = (vec![None; addresses.len()], vec![None; self.len()]);
-        let mut sets = Sets { graph: self, numbers, seen_for, of, nothing: Arc::default() };
+        let mut sets = Sets { graph: self, numbers, seen_for, of, nothing: Rc::default() };
         let mut result = HashMap::with_capacity(addresses.len());
         for index in self.ordered() {
             let own = sets.merged(index);
@@ -197,18 +198,18 @@ struct Sets<'g> {
     /// The node for which a number was last met.
     seen_for: Vec<Option<NodeIndex>>,
     /// By node.
-    of: Vec<Option<Arc<Needed>>>,
-    nothing: Arc<Needed>,
+    of: Vec<Option<Rc<Needed>>>,
+    nothing: Rc<Needed>,
 }
 
 impl Sets<'_> {
     /// What a node needs; one that only hands on what another needs shares its set.
-    fn merged(&mut self, index: NodeIndex) -> Arc<Needed> {
+    fn merged(&mut self, index: NodeIndex) -> Rc<Needed> {
         let dependencies = || self.graph.dependencies(index);
         let sets = dependencies().filter_map(|needed| self.of[needed.index()].as_ref());
-        let mut inherited: Vec<&Arc<Needed>> = sets.filter(|set| !set.numbers.is_empty()).collect();
-        inherited.sort_unstable_by_key(|set| Arc::as_ptr(set));
-        inherited.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        let mut inherited: Vec<&Rc<Needed>> = sets.filter(|set| !set.numbers.is_empty()).collect();
+        inherited.sort_unstable_by_key(|set| Rc::as_ptr(set));
+        inherited.dedup_by(|a, b| Rc::ptr_eq(a, b));
         let direct: Vec<usize> = dependencies().filter_map(|needed| self.numbers[needed.index()]).collect();
         match (&direct[..], &inherited[..]) {
             ([], []) => return self.nothing.clone(),
@@ -219,7 +220,7 @@ impl Sets<'_> {
         let seen_for = &mut self.seen_for;
         let mut numbers: Vec<usize> = all.filter(|number| seen_for[*number].replace(index) != Some(index)).collect();
         numbers.sort_unstable();
-        Arc::new(Needed { numbers, list: OnceCell::new() })
+        Rc::new(Needed { numbers, list: OnceCell::new() })
     }
 }
 
