@@ -135,6 +135,13 @@ pub struct Variable {
     pub range: Range,
 }
 
+impl Variable {
+    /// Whether there are validations.
+    pub fn has_conditions(&self) -> bool {
+        !self.validations.is_empty()
+    }
+}
+
 /// An `output` block.
 #[derive(Clone, Debug)]
 pub struct Output {
@@ -154,6 +161,13 @@ pub struct Output {
     pub preconditions: Vec<CheckRule>,
     /// The block's header.
     pub range: Range,
+}
+
+impl Output {
+    /// Whether there are preconditions.
+    pub fn has_conditions(&self) -> bool {
+        !self.preconditions.is_empty()
+    }
 }
 
 /// A `module` block.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use config::module::{CheckRule, Module};
+use config::module::{CheckRule, Module, Output, ResourceBlock, Variable};
 use lang::addr::{InstanceKey, ModuleInstance, ModulePath};
 use lang::eval::{Scope, evaluate};
 use lang::values::Marks;
@@ -232,11 +232,9 @@ pub(crate) fn error_message(rule: &CheckRule, scope: &dyn Scope, diagnostics: &m
 /// Whether something of a module has conditions.
 pub(crate) fn has_conditions(module: &Module, object: &Checkable) -> bool {
     match object {
-        Checkable::Variable(name) => {
-            module.variables.get(name).is_some_and(|variable| !variable.validations.is_empty())
-        }
-        Checkable::Resource(resource, _) => module.resources.get(resource).is_some_and(|block| block.has_conditions()),
-        Checkable::Output(name) => module.outputs.get(name).is_some_and(|output| !output.preconditions.is_empty()),
+        Checkable::Variable(name) => module.variables.get(name).is_some_and(Variable::has_conditions),
+        Checkable::Resource(resource, _) => module.resources.get(resource).is_some_and(ResourceBlock::has_conditions),
+        Checkable::Output(name) => module.outputs.get(name).is_some_and(Output::has_conditions),
         Checkable::Check(name) => module.checks.contains_key(name),
     }
 }
@@ -244,9 +242,9 @@ pub(crate) fn has_conditions(module: &Module, object: &Checkable) -> bool {
 /// Names everything in a configuration that has conditions, by module.
 pub(crate) fn declared(root: &Module) -> impl Iterator<Item = (&ModulePath, Checkable)> {
     root.tree().into_iter().flat_map(|module| {
-        let variables = module.variables.values().filter(|variable| !variable.validations.is_empty());
+        let variables = module.variables.values().filter(|variable| variable.has_conditions());
         let resources = module.resources.iter().filter(|(_, block)| block.has_conditions());
-        let outputs = module.outputs.iter().filter(|(_, output)| !output.preconditions.is_empty());
+        let outputs = module.outputs.iter().filter(|(_, output)| output.has_conditions());
         let variables = variables.map(|variable| Checkable::Variable(variable.name.clone()));
         let resources = resources.map(|(resource, _)| Checkable::Resource(resource.clone(), InstanceKey::None));
         let outputs = outputs.map(|(name, _)| Checkable::Output(name.clone()));

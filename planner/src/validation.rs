@@ -3,7 +3,7 @@
 use config::module::{CheckRule, Module, ModuleCall, ResourceBlock};
 use config::reference_checks::Place;
 use config::references::Reference;
-use lang::addr::{Mode, ModulePath};
+use lang::addr::{ConfigResource, Mode, ModulePath};
 use lang::ast::{Expr, Traversal};
 use lang::eval::{Locals, Scope, evaluate};
 use lang::functions::FunctionTable;
@@ -250,7 +250,8 @@ fn validate_resource(world: &World<'_>, module: &ModuleScope, block: &ResourceBl
     let mut diagnostics = Diagnostics::new();
     provisioners::validate(&after, block, &scope, world.error_count() > before, &mut diagnostics);
     world.report(diagnostics);
-    imports::validate(&outside, module, block, world);
+    let resource = ConfigResource { module: module.config.path.clone(), resource: block.address.clone() };
+    imports::validate(world, &resource, block);
 }
 
 /// A message for every attribute that is stored, but has an ephemeral value.

@@ -123,35 +123,42 @@ fn push_value(out: &mut String, value: &serde_json::Value) {
 /// A string literal as Go writes it.
 pub(crate) fn push_string(out: &mut String, text: &str) {
     out.push('"');
+    push_escaped(out, text, |byte| byte < b' ' || matches!(byte, b'"' | b'\\') || is_html(byte));
+    out.push('"');
+}
+
+/// Whether a character that begins with this byte may have to be escaped though JSON does not ask for it: 0xe2 is how line
+/// separators begin.
+fn is_html(byte: u8) -> bool {
+    matches!(byte, b'<' | b'>' | b'&' | 0xe2)
+}
+
+/// Text with the characters escaped that begin with a byte that is `special`. Whole runs of others are copied.
+fn push_escaped(out: &mut String, text: &str, special: impl Fn(u8) -> bool) {
     let mut rest = text;
-    // Whole runs are copied, as in `compact`. 0xe2 is how a line separator begins.
-    while let Some(end) =
-        rest.bytes().position(|byte| byte < b' ' || matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2))
-    {
+    while let Some(end) = rest.bytes().position(&special) {
         let (run, tail) = rest.split_at(end);
         out.push_str(run);
         let mut chars = tail.chars();
-        match chars.next() {
-            Some('"') => out.push_str("\\\""),
-            Some('\\') => out.push_str("\\\\"),
-            Some('\n') => out.push_str("\\n"),
-            Some('\r') => out.push_str("\\r"),
-            Some('\t') => out.push_str("\\t"),
-            Some('\u{8}') => out.push_str("\\b"),
-            Some('\u{c}') => out.push_str("\\f"),
-            Some(c) if c < ' ' => out.push_str(&format!("\\u{:04x}", c as u32)),
-            Some(c) => push_escaping_html(out, c),
-            None => {}
+        if let Some(c) = chars.next() {
+            push_escape(out, c);
         }
         rest = chars.as_str();
     }
     out.push_str(rest);
-    out.push('"');
 }
 
-/// What Go escapes beyond JSON's need, so that JSON can stand in HTML and JavaScript.
-fn push_escaping_html(out: &mut String, c: char) {
+/// What Go writes for a character: it escapes more than JSON needs, so that JSON can stand in HTML and JavaScript.
+fn push_escape(out: &mut String, c: char) {
     match c {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        '\u{8}' => out.push_str("\\b"),
+        '\u{c}' => out.push_str("\\f"),
+        c if c < ' ' => out.push_str(&format!("\\u{:04x}", c as u32)),
         '<' => out.push_str("\\u003c"),
         '>' => out.push_str("\\u003e"),
         '&' => out.push_str("\\u0026"),
@@ -185,26 +192,12 @@ fn compact(out: &mut String, text: &str) {
         if let Some(literal) = tail.strip_prefix('"') {
             out.push('"');
             let (literal, tail) = literal.split_at(string_length(literal));
-            push_literal(out, literal);
+            // It is valid: what JSON needs is escaped already.
+            push_escaped(out, literal, is_html);
             rest = tail;
         } else {
             rest = tail.trim_start_matches([' ', '\t', '\n', '\r']);
         }
-    }
-    out.push_str(rest);
-}
-
-/// The inside of a valid string literal, with Go's escapes for what it leaves bare.
-fn push_literal(out: &mut String, literal: &str) {
-    let mut rest = literal;
-    while let Some(end) = rest.bytes().position(|byte| matches!(byte, b'<' | b'>' | b'&' | 0xe2)) {
-        let (run, tail) = rest.split_at(end);
-        out.push_str(run);
-        let mut chars = tail.chars();
-        if let Some(c) = chars.next() {
-            push_escaping_html(out, c);
-        }
-        rest = chars.as_str();
     }
     out.push_str(rest);
 }
@@ -243,14 +236,8 @@ pub(crate) fn push_indented(out: &mut String, json: &Json, depth: usize) {
 
 /// A line break and the indentation of a level.
 pub(crate) fn push_line(out: &mut String, depth: usize) {
-    const MARGIN: &str = "                                                                ";
     out.push('\n');
-    let mut spaces = 2 * depth;
-    while spaces > 0 {
-        let some = spaces.min(MARGIN.len());
-        out.push_str(&MARGIN[..some]);
-        spaces -= some;
-    }
+    (0..depth).for_each(|_| out.push_str("  "));
 }
 
 #[cfg(test)]

@@ -31,33 +31,28 @@ enum Subject {
 impl Expectation {
     /// What a traversal names; what follows that is not looked at.
     pub fn new(traversal: &Traversal) -> Result<Expectation, Diagnostic> {
-        let of_tests = match traversal.root.as_str() {
-            "output" => Some(Subject::Output as fn(Str) -> Subject),
-            "check" => Some(Subject::Check as fn(Str) -> Subject),
+        // Roots that only mean something in tests.
+        let of_tests: Option<fn(Str) -> Option<Subject>> = match traversal.root.as_str() {
+            "output" => Some(|name| Some(Subject::Output(name))),
+            "check" => Some(|name| Some(Subject::Check(name))),
+            "run" => Some(|_| None),
             _ => None,
         };
         if let Some(subject) = of_tests {
             let (name, range) = attribute_of(traversal)?;
-            let text = written(traversal, 1);
-            return Ok(Expectation { text, range, object: Some(subject(name.clone())), met: false });
-        }
-        if traversal.root == "run" {
-            let (_, range) = attribute_of(traversal)?;
-            return Ok(Expectation { text: written(traversal, 1), range, object: None, met: false });
+            return Ok(Expectation { text: written(traversal, 1), range, object: subject(name.clone()), met: false });
         }
         let reference = Reference::parse(traversal)?;
-        let (text, object) = match reference.subject {
-            references::Subject::Variable(name) => (None, Some(Subject::Variable(name))),
-            references::Subject::Resource(resource) => {
-                (Some(resource.to_string()), Some(Subject::Resource(resource.to_string())))
-            }
-            references::Subject::ResourceInstance(resource, key) => {
-                let address = format!("{resource}{key}");
-                (Some(address.clone()), Some(Subject::Resource(address)))
-            }
-            _ => (None, None),
+        let object = match reference.subject {
+            references::Subject::Variable(name) => Some(Subject::Variable(name)),
+            references::Subject::Resource(resource) => Some(Subject::Resource(resource.to_string())),
+            references::Subject::ResourceInstance(resource, key) => Some(Subject::Resource(format!("{resource}{key}"))),
+            _ => None,
         };
-        let text = text.unwrap_or_else(|| written(traversal, reference.consumed));
+        let text = match &object {
+            Some(Subject::Resource(address)) => address.clone(),
+            _ => written(traversal, reference.consumed),
+        };
         Ok(Expectation { text, range: reference.range, object, met: false })
     }
 

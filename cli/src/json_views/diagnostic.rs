@@ -164,7 +164,7 @@ fn snippet(diagnostic: &Diagnostic, source: &Source, start: Point, end: Point) -
     let highlight_start_offset = offset.min(code.len());
     let highlight_end_offset = (offset + (end.byte - start.byte)).min(code.len());
     Snippet {
-        context: crate::context::enclosing_block(source, start.byte),
+        context: crate::context::around(source, start.byte),
         code,
         start_line: first,
         highlight_start_offset,

@@ -92,7 +92,8 @@ pub fn render_diagnostic(diagnostic: &Diagnostic, sources: &Sources, frame: Fram
     };
     let mut out = format!("{}\n", rule("╷"));
     for line in body.trim_end_matches('\n').split('\n') {
-        let space = if line.is_empty() { "" } else { " " };
+        // Terraform asks this of lines with their escape sequences in them.
+        let space = if line.is_empty() && !style.color { "" } else { " " };
         out.push_str(&format!("{}{space}{line}\n", rule("│")));
     }
     out + &rule("╵") + "\n"

@@ -13,8 +13,7 @@ pub fn render_state(state: &State, schemas: &dyn Schemas, style: Style) -> Strin
         return "The state file is empty. No resources are represented.\n".to_owned();
     };
     let mut out = String::new();
-    let mut first = true;
-    render_module(&values.root_module, schemas, style, &mut first, &mut out);
+    render_module(&values.root_module, schemas, style, true, &mut out);
     if !values.outputs.is_empty() {
         out.push_str("\n\nOutputs:\n\n");
         for (name, output) in &values.outputs {
@@ -32,14 +31,19 @@ pub fn render_state(state: &State, schemas: &dyn Schemas, style: Style) -> Strin
     out
 }
 
-fn render_module(module: &Module, schemas: &dyn Schemas, style: Style, first: &mut bool, out: &mut String) {
-    for resource in &module.resources {
-        if !*first {
+/// A blank line is before each object but the first, and one more before each module's objects. As in Terraform, modules whose
+/// caller has no objects each begin as if nothing were before them.
+fn render_module(module: &Module, schemas: &dyn Schemas, style: Style, first: bool, out: &mut String) {
+    if !first && !module.resources.is_empty() {
+        out.push('\n');
+    }
+    for (i, resource) in module.resources.iter().enumerate() {
+        if !first || i > 0 {
             out.push('\n');
         }
-        *first = false;
         out.push_str(&render_resource(resource, schemas, style));
     }
+    let first = first && module.resources.is_empty();
     for child in &module.child_modules {
         render_module(child, schemas, style, first, out);
     }
@@ -61,4 +65,49 @@ pub fn render_resource(resource: &Resource, schemas: &dyn Schemas, style: Style)
     };
     let header = header(&resource.mode, &resource.kind, &resource.name);
     format!("# {}:{mark}\n{header} {}\n", resource.address, render(&diff, 0, Layout::state(style)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct NoSchemas;
+
+    impl Schemas for NoSchemas {
+        fn schema(&self, _: &str, _: bool, _: &str) -> Option<&sdk::Schema> {
+            None
+        }
+    }
+
+    fn module(objects: &[&str], children: Vec<Module>) -> Module {
+        let object = |address: &&str| Resource {
+            address: (*address).to_owned(),
+            mode: "managed".to_owned(),
+            kind: "x".to_owned(),
+            name: "y".to_owned(),
+            ..Resource::default()
+        };
+        Module { resources: objects.iter().map(object).collect(), child_modules: children, ..Module::default() }
+    }
+
+    /// Addresses and the blank lines before them.
+    fn lines(root_module: Module) -> Vec<String> {
+        let values = crate::json_views::document::Values { root_module, ..Default::default() };
+        let state = State { values: Some(values), ..State::default() };
+        let text = render_state(&state, &NoSchemas, Style::PLAIN);
+        text.lines().filter(|line| line.is_empty() || line.starts_with('#')).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn blank_lines_are_between_objects_and_two_before_a_module() {
+        let below = module(&["c"], vec![module(&["d", "e"], Vec::new())]);
+        let root = module(&["a", "b"], vec![below]);
+        assert_eq!(lines(root), ["# a:", "", "# b:", "", "", "# c:", "", "", "# d:", "", "# e:"]);
+    }
+
+    #[test]
+    fn modules_below_one_without_objects_begin_like_the_first() {
+        let root = module(&[], vec![module(&["a"], vec![module(&["b"], Vec::new())]), module(&["c"], Vec::new())]);
+        assert_eq!(lines(root), ["# a:", "", "", "# b:", "# c:"]);
+    }
 }

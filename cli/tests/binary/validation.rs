@@ -147,3 +147,17 @@ fn elements_of_collections_have_lines_of_their_own_in_the_text_of_a_type() {
                     d: set(\n        tuple([]),\n    ),\n})\n";
     assert_eq!(answer, expected);
 }
+
+#[test]
+fn an_import_into_what_is_not_configured_is_told_why_it_cannot_be_generated() {
+    let imports = |to: &str| format!("import {{\n  for_each = [\"p\"]\n  to       = {to}\n  id       = each.key\n}}\n");
+    let target = "Configuration for import target does not exist";
+    // `to` alone tells it …
+    assert_eq!(verdict(&imports("terraform_data.a")), [format!("{target} 3:14")]);
+    let single = "import {\n  to = terraform_data.a[\"x\"]\n  id = \"y\"\n}\n";
+    assert_eq!(verdict(single), [format!("{target} 2:8")]);
+    // … or what it stands for, which Terraform looks at only then.
+    assert_eq!(verdict(&imports("terraform_data.a[each.key]")), ["Invalid import 'to' expression 3:14"]);
+    let both = imports("terraform_data.a[each.key]") + single;
+    assert_eq!(verdict(&both), ["Invalid import 'to' expression 3:14".to_owned(), format!("{target} 7:8")]);
+}

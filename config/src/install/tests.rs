@@ -179,7 +179,7 @@ fn mistakes_do_not_keep_modules_from_being_installed() {
     assert_eq!(
         told,
         [
-            "Missing required argument: The argument \"value\" is required, but it is not set.",
+            "Missing required argument: The argument \"value\" is required, but no definition was found.",
             "Unsupported block type: Blocks of type \"nope\" are not expected here.",
         ]
     );

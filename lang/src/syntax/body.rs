@@ -67,7 +67,7 @@ impl Body {
 
 /// What is said where the argument `name` must be and isn't.
 pub(super) fn missing_argument(name: &str, place: Range) -> Diagnostic {
-    let detail = format!("The argument \"{name}\" is required, but it is not set.");
+    let detail = format!("The argument \"{name}\" is required, but no definition was found.");
     Diagnostic::error("Missing required argument", detail).at(place)
 }
 

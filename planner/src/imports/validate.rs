@@ -11,7 +11,7 @@ use lang::{Diagnostic, Diagnostics, Type, Value};
 use super::resolve::{repetitions, target};
 use crate::expansion::Repetition;
 use crate::reference_check::{ReferenceCheck, References};
-use crate::scope::{BlockScope, ModuleScope, World};
+use crate::scope::{BlockScope, World};
 
 const NO_TARGET: &str = "Configuration for import target does not exist";
 
@@ -34,17 +34,6 @@ pub(crate) fn check_targets(root: &Module) -> Diagnostics {
     lost.collect()
 }
 
-/// Checks the imports into a resource without configuration.
-pub(crate) fn validate_unconfigured(world: &World<'_>, resource: &ConfigResource) {
-    let imports = world.workspace.config.imports.iter().filter(|import| import.resource == *resource);
-    let keyed = |import: &&Import| {
-        let target = import.to.as_traversal().and_then(|traversal| AbsoluteAddress::parse(&traversal).ok());
-        let single = matches!(target, Some(AbsoluteAddress::Resource(target)) if target.key == InstanceKey::None);
-        import.for_each.is_some() || !single
-    };
-    world.report(imports.filter(keyed).map(not_generated).collect());
-}
-
 /// The message for an import whose configuration cannot be generated.
 pub(super) fn not_generated(import: &Import) -> Diagnostic {
     let detail = "The given import block is not compatible with config generation. The -generate-config-out option cannot be \
@@ -53,13 +42,10 @@ pub(super) fn not_generated(import: &Import) -> Diagnostic {
 }
 
 /// Checks the imports into a configured resource, up to the first mistake.
-pub(crate) fn validate(check: &ReferenceCheck<'_>, module: &ModuleScope, block: &ResourceBlock, world: &World<'_>) {
-    let root = &check.workspace.config;
-    let own =
-        |import: &&Import| import.resource.module == module.config.path && import.resource.resource == block.address;
+pub(crate) fn validate(world: &World<'_>, resource: &ConfigResource, block: &ResourceBlock) {
     let mut diagnostics = Diagnostics::new();
-    for import in root.imports.iter().filter(own) {
-        validate_import(check, import, block, world, &mut diagnostics);
+    for import in imports_into(world, resource) {
+        validate_import(import, Some(block), world, &mut diagnostics);
         if diagnostics.has_errors() {
             break;
         }
@@ -67,16 +53,45 @@ pub(crate) fn validate(check: &ReferenceCheck<'_>, module: &ModuleScope, block: 
     world.report(diagnostics);
 }
 
-fn validate_import(
-    check: &ReferenceCheck<'_>,
-    import: &Import,
-    block: &ResourceBlock,
-    world: &World<'_>,
-    diagnostics: &mut Diagnostics,
-) {
-    let module = &*check.workspace.config;
+/// Checks the imports into a resource without configuration, each for itself. Those that refer to the resource stand on the
+/// others, and are not looked at if one of those is wrong.
+pub(crate) fn validate_unconfigured(world: &World<'_>, resource: &ConfigResource) {
+    let root = &world.workspace.config;
+    let mut diagnostics = Diagnostics::new();
+    let (standing, first): (Vec<&Import>, Vec<&Import>) =
+        imports_into(world, resource).partition(|import| refers_to(import, root));
+    for import in first {
+        validate_generated(import, world, &mut diagnostics);
+    }
+    if !diagnostics.has_errors() {
+        standing.into_iter().for_each(|import| validate_generated(import, world, &mut diagnostics));
+    }
+    world.report(diagnostics);
+}
+
+fn validate_generated(import: &Import, world: &World<'_>, diagnostics: &mut Diagnostics) {
+    if names_one_of_many(import) {
+        diagnostics.push(not_generated(import));
+    } else {
+        validate_import(import, None, world, diagnostics);
+    }
+}
+
+fn imports_into<'w>(world: &'w World<'_>, resource: &ConfigResource) -> impl Iterator<Item = &'w Import> {
+    world.workspace.config.imports.iter().filter(move |import| import.resource == *resource)
+}
+
+/// Whether the target is an instance of a resource with `count` or `for_each`, as far as `to` tells that as it is written.
+fn names_one_of_many(import: &Import) -> bool {
+    let target = import.to.as_traversal().and_then(|traversal| AbsoluteAddress::parse(&traversal).ok());
+    let Some(AbsoluteAddress::Resource(target)) = target else { return false };
+    target.key != InstanceKey::None || import.for_each.is_some()
+}
+
+fn validate_import(import: &Import, block: Option<&ResourceBlock>, world: &World<'_>, diagnostics: &mut Diagnostics) {
+    let module = &*world.workspace.config;
     let Some(root) = world.module(&ModuleInstance::root()) else { return };
-    let outside = ReferenceCheck { module, place: Place::default(), ..*check };
+    let outside = ReferenceCheck::new(world.workspace, module, Place::default());
     if let Some(for_each) = &import.for_each
         && outside.expr(for_each, diagnostics) != References::Sound
     {
@@ -146,12 +161,14 @@ fn unsuitable_id(value: &Value) -> Option<&'static str> {
 }
 
 /// A key in `to` needs a resource that is repeated in that way, and such a resource needs a key.
-fn mismatched_key(import: &Import, target: &ResourceInstance, block: &ResourceBlock) -> Option<Diagnostic> {
+fn mismatched_key(import: &Import, target: &ResourceInstance, block: Option<&ResourceBlock>) -> Option<Diagnostic> {
+    let count = block.is_some_and(|block| block.count.is_some());
+    let for_each = block.is_some_and(|block| block.for_each.is_some());
     let detail = match &target.key {
-        InstanceKey::Index(_) if block.count.is_none() => "The target resource does not use count.",
-        InstanceKey::Name(_) if block.for_each.is_none() => "The target resource does not use for_each.",
-        InstanceKey::None if block.count.is_some() => "The target resource is using count.",
-        InstanceKey::None if block.for_each.is_some() => "The target resource is using for_each.",
+        InstanceKey::Index(_) if !count => "The target resource does not use count.",
+        InstanceKey::Name(_) if !for_each => "The target resource does not use for_each.",
+        InstanceKey::None if count => "The target resource is using count.",
+        InstanceKey::None if for_each => "The target resource is using for_each.",
         _ => return None,
     };
     Some(Diagnostic::error("Invalid import 'to' expression", detail).at(import.to.range))

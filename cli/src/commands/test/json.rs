@@ -91,10 +91,15 @@ impl<'a> JsonReporter<'a> {
         self.session.ui.event(&located(event, file, run).with(kind, part));
     }
 
-    fn diagnostics(&self, file: &TestFile, run: &Run, diagnostics: &Diagnostics) {
+    /// Messages about a file, or about one of its runs.
+    fn diagnostics(&self, file: &TestFile, run: Option<&Run>, diagnostics: &Diagnostics) {
         for diagnostic in diagnostics.iter() {
-            let event = Event::diagnostic(document(diagnostic, &self.session.sources));
-            self.session.ui.event(&located(event, file, run));
+            let event = Event::diagnostic(document(diagnostic, &self.session.sources)).with("@testfile", file.name.as_str());
+            let event = match run {
+                Some(run) => event.with("@testrun", run.name.as_str()),
+                None => event,
+            };
+            self.session.ui.event(&event);
         }
     }
 }
@@ -120,7 +125,7 @@ impl Reporter for JsonReporter<'_> {
         if let Some(shown) = outcome.shown.as_ref().filter(|_| self.verbose) {
             self.show(file, run, shown);
         }
-        self.diagnostics(file, run, &outcome.diagnostics);
+        self.diagnostics(file, Some(run), &outcome.diagnostics);
     }
 
     fn teardown(&self, file: &TestFile) {
@@ -133,7 +138,7 @@ impl Reporter for JsonReporter<'_> {
     }
 
     fn left_over(&self, file: &TestFile, run: &Run, state: &State, diagnostics: &Diagnostics) {
-        self.diagnostics(file, run, diagnostics);
+        self.diagnostics(file, Some(run), diagnostics);
         let failed: Vec<Json> =
             state.instances().map(|(address, ..)| json!({"instance": address.to_string()})).collect();
         let message = format!(
@@ -147,10 +152,7 @@ impl Reporter for JsonReporter<'_> {
     fn file_finished(&self, file: &TestFile, outcome: &FileOutcome) {
         let part = json!({"path": file.name, "progress": "complete", "status": name(outcome.status)});
         self.file_event(file, word(outcome.status), part);
-        for diagnostic in outcome.diagnostics.iter() {
-            let event = Event::diagnostic(document(diagnostic, &self.session.sources));
-            self.session.ui.event(&event.with("@testfile", file.name.as_str()));
-        }
+        self.diagnostics(file, None, &outcome.diagnostics);
     }
 }
 
