@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use config::module::{CheckRule, Module, Output, ResourceBlock, Variable};
+use config::module::{CheckRule, Module, Output, Variable};
 use lang::addr::{InstanceKey, ModuleInstance, ModulePath};
 use lang::eval::{Scope, evaluate};
 use lang::values::Marks;
@@ -233,7 +233,7 @@ pub(crate) fn error_message(rule: &CheckRule, scope: &dyn Scope, diagnostics: &m
 pub(crate) fn has_conditions(module: &Module, object: &Checkable) -> bool {
     match object {
         Checkable::Variable(name) => module.variables.get(name).is_some_and(Variable::has_conditions),
-        Checkable::Resource(resource, _) => module.resources.get(resource).is_some_and(ResourceBlock::has_conditions),
+        Checkable::Resource(resource, _) => module.resources.get(resource).is_some_and(|block| block.has_conditions()),
         Checkable::Output(name) => module.outputs.get(name).is_some_and(Output::has_conditions),
         Checkable::Check(name) => module.checks.contains_key(name),
     }

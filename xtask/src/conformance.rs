@@ -3,8 +3,11 @@
 //! The corpora live in a folder `shared` beside the repository, or where `WINDLASS_SHARED` says. Which cases pass is recorded
 //! in `conformance/passing/`, one list a suite.
 
+use std::collections::BTreeSet;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use localstack_tests::emulator::{AWS, Installation, cache_dir};
 use localstack_tests::{HarnessError, Tool, workspace::repository};
@@ -112,14 +115,7 @@ impl Runner<'_> {
             Suite::SwapCheck => self.swap("check", None)?,
             // Slow, most of it Terraform's own time: what isn't listed runs only when it may get listed.
             Suite::SwapSwap if update => self.swap("swap", None)?,
-            Suite::SwapSwap => {
-                let mut verdicts = Verdicts::new();
-                for stack in ratchet.listed() {
-                    let of_stack = self.swap("swap", Some(stack))?;
-                    verdicts.extend(of_stack.into_iter().filter(|(name, _)| name == stack));
-                }
-                verdicts
-            }
+            Suite::SwapSwap => self.swap_each(ratchet.listed())?,
             _ => self.corpus(suite)?,
         };
         let passed = verdicts.values().filter(|reason| reason.is_none()).count();
@@ -154,7 +150,7 @@ impl Runner<'_> {
         let mut command = Command::new("python3");
         command.arg(self.shared.join("conformance/run.py")).arg("--bin").arg(self.windlass);
         command.arg("--suite").arg(self.shared.join("conformance")).args(["--area", suite.name()]);
-        command.arg("--jobs").arg(std::thread::available_parallelism().map_or(2, usize::from).to_string());
+        command.arg("--jobs").arg(processors().to_string());
         command.arg("--json").arg(&report).stdin(Stdio::null()).stdout(Stdio::null());
         // its exit code says whether everything passed; we ask whether what is listed does
         process::status(&mut command)?;
@@ -171,6 +167,26 @@ impl Runner<'_> {
             *verdict = verdict.take().or(failure);
         }
         Ok(verdicts)
+    }
+
+    /// Lets Terraform and windlass take turns on stacks, each with an emulator of its own: on as many at once as there are
+    /// processors, since a stack keeps one of them busy for minutes.
+    fn swap_each(&self, stacks: &BTreeSet<String>) -> Result<Verdicts, TaskError> {
+        let waiting = Mutex::new(stacks.iter());
+        let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let work = || -> Result<Verdicts, TaskError> {
+            let mut verdicts = Verdicts::new();
+            while let Some(stack) = next() {
+                let of_stack = self.swap("swap", Some(stack))?;
+                verdicts.extend(of_stack.into_iter().filter(|(name, _)| name == stack));
+            }
+            Ok(verdicts)
+        };
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..processors()).map(|_| scope.spawn(work)).collect();
+            let joined = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            joined.collect::<Result<Vec<_>, _>>().map(|verdicts| verdicts.into_iter().flatten().collect())
+        })
     }
 
     /// Runs the stacks, or the one whose name is given and those whose names contain it.
@@ -190,6 +206,10 @@ impl Runner<'_> {
         }
         Ok(verdicts)
     }
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
 }
 
 /// Reads lines of the form `ok   NAME` and `FAIL NAME`, the latter followed by indented reasons.

@@ -94,7 +94,8 @@ impl<'a> JsonReporter<'a> {
     /// Messages about a file, or about one of its runs.
     fn diagnostics(&self, file: &TestFile, run: Option<&Run>, diagnostics: &Diagnostics) {
         for diagnostic in diagnostics.iter() {
-            let event = Event::diagnostic(document(diagnostic, &self.session.sources)).with("@testfile", file.name.as_str());
+            let event =
+                Event::diagnostic(document(diagnostic, &self.session.sources)).with("@testfile", file.name.as_str());
             let event = match run {
                 Some(run) => event.with("@testrun", run.name.as_str()),
                 None => event,
