@@ -54,6 +54,7 @@ struct Inner {
     cause: Cause,
     call: Option<FailedCall>,
     attempts: Diagnostics,
+    is_from_check: bool,
 }
 
 impl Diagnostic {
@@ -79,6 +80,7 @@ impl Diagnostic {
             cause: Cause::Other,
             call: None,
             attempts: Diagnostics::new(),
+            is_from_check: false,
         }))
     }
 
@@ -162,6 +164,19 @@ impl Diagnostic {
     pub fn as_error(mut self) -> Diagnostic {
         self.0.severity = Severity::Error;
         self
+    }
+
+    /// The same as a warning of a `check` block: nothing is kept from going on by it, and each is shown, even beside others like it.
+    #[must_use]
+    pub fn as_check_warning(mut self) -> Diagnostic {
+        self.0.severity = Severity::Warning;
+        self.0.is_from_check = true;
+        self
+    }
+
+    /// Whether a `check` block warns of something.
+    pub fn is_from_check(&self) -> bool {
+        self.0.is_from_check
     }
 
     /// How bad it is.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use config::module::{CheckRule, Module, Output, Variable};
+use config::module::{Check, CheckRule, Module, Output, Variable};
 use lang::addr::{InstanceKey, ModuleInstance, ModulePath};
 use lang::eval::{Scope, evaluate};
 use lang::values::Marks;
@@ -152,7 +152,8 @@ fn evaluate_rule(
             diagnostics.push(
                 Diagnostic::warning("Check block assertion known after apply", detail)
                     .at(rule.condition.range)
-                    .with_values(referenced_values(&rule.condition, scope)),
+                    .with_values(referenced_values(&rule.condition, scope))
+                    .as_check_warning(),
             );
         }
         return (CheckStatus::Unknown, None);
@@ -181,7 +182,9 @@ fn evaluate_rule(
     let message = message.unwrap_or_else(|| error_message(rule, scope, diagnostics));
     let values = referenced_values(&rule.condition, scope);
     let diagnostic = match kind {
-        RuleKind::Assertion => Diagnostic::warning(kind.summary(), message.clone()).at(rule.condition.range),
+        RuleKind::Assertion => {
+            Diagnostic::warning(kind.summary(), message.clone()).at(rule.condition.range).as_check_warning()
+        }
         RuleKind::Validation { place } => {
             let by = format!("\n\nThis was checked by the validation rule at {}.", world.workspace.place(rule.range));
             Diagnostic::error(kind.summary(), format!("{message}{by}")).at(place)
@@ -283,6 +286,35 @@ impl World<'_> {
     /// Whether an instance is known to be looked at.
     pub(crate) fn expects_check(&self, module: &ModuleInstance, object: &Checkable) -> bool {
         lock(&self.checks).outcomes.contains_key(&(module.clone(), object.clone()))
+    }
+
+    /// Evaluates the assertions of a check block in one module instance. If its data source could not be read, it has failed
+    /// already.
+    pub(crate) fn evaluate_check(&self, module: &ModuleScope, check: &Check) {
+        let object = Checkable::Check(check.name.clone());
+        let key = (module.address.clone(), object.clone());
+        let failed = |standing: &Standing| standing.is_seen && standing.outcome.status == CheckStatus::Fail;
+        if lock(&self.checks).outcomes.get(&key).is_some_and(failed) {
+            return;
+        }
+        let scope = self.scope(module);
+        evaluate_rules(self, &module.address, object, &check.asserts, &scope, RuleKind::Assertion);
+    }
+
+    /// Takes note that the data source in a check block could not be read: the check has failed, everything else goes on.
+    pub(crate) fn fail_check(&self, module: &ModuleInstance, check: &Str, problems: Diagnostics) {
+        let line = |problem: &Diagnostic| match problem.detail() {
+            "" => problem.summary().to_owned(),
+            detail => format!("{}: {detail}", problem.summary()),
+        };
+        let lines: Vec<String> = problems.iter().map(line).collect();
+        let message = match &lines[..] {
+            [line] => line.clone(),
+            lines => format!("{} problems:\n\n- {}", lines.len(), lines.join("\n- ")),
+        };
+        let outcome = CheckOutcome::new(module.clone(), Checkable::Check(check.clone()), CheckStatus::Fail);
+        self.record_check(CheckOutcome { problems: vec![message], ..outcome });
+        self.report(problems.into_iter().map(Diagnostic::as_check_warning).collect());
     }
 
     /// Records how a checkable object stands; a second recording of the same object keeps the worse status.

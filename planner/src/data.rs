@@ -93,7 +93,19 @@ impl Planning<'_> {
         if let Some(reason) = reason {
             return Some(self.defer_read(&read, config, reason));
         }
-        let value = self.read_now(&read, &plain, &text).await?;
+        let value = match (self.read_now(&read, &plain, &text).await, &block.check) {
+            (Ok(value), _) => value,
+            (Err(problems), Some(check)) => {
+                self.world.fail_check(&module.address, check, problems);
+                let planned = planned_object(&config, &read.schema.block);
+                self.keep_read(&read, &objects::nulls_for_unknown(planned.clone()));
+                return Some(self.read_again(&read, config, planned));
+            }
+            (Err(problems), None) => {
+                self.world.report(problems);
+                return None;
+            }
+        };
         if !value.is_wholly_known() {
             // The provider's own configuration is not known yet: it is asked again while applying.
             return Some(self.defer_read(&read, config, ActionReason::ReadBecauseConfigUnknown));
@@ -101,6 +113,7 @@ impl Planning<'_> {
         let marks: Vec<_> = marks.iter().filter(|(path, _)| value.at_path(path).is_some()).cloned().collect();
         let value = objects::mark_sensitive(value.mark_paths(&marks), &read.schema.block);
         self.keep_read(&read, &value);
+        let value = if block.check.is_some() { self.read_again(&read, config, value) } else { value };
         if block.postconditions.is_empty() {
             return Some(value);
         }
@@ -110,7 +123,7 @@ impl Planning<'_> {
         (!matches!(status, CheckStatus::Fail | CheckStatus::Error)).then_some(value)
     }
 
-    async fn read_now(&self, read: &DataInstance<'_>, config: &Value, text: &str) -> Option<Value> {
+    async fn read_now(&self, read: &DataInstance<'_>, config: &Value, text: &str) -> Result<Value, Diagnostics> {
         self.hooks.data_read_start(&read.address);
         let started = Instant::now();
         let configured = read.configured.clone();
@@ -122,11 +135,10 @@ impl Planning<'_> {
             Ok(value) => {
                 let id = object_id(&value);
                 self.hooks.data_read_complete(&read.address, id.as_deref(), started.elapsed());
-                Some(value)
+                Ok(value)
             }
             Err(problems) => {
-                self.report_problems(problems, &read.address, text);
-                None
+                Err(problems.into_iter().map(|problem| self.place(problem, &read.address, text)).collect())
             }
         }
     }
@@ -147,8 +159,19 @@ impl Planning<'_> {
     }
 
     fn defer_read(&self, read: &DataInstance<'_>, config: Value, reason: ActionReason) -> Value {
-        let after = unknown_where_computed(&config, &read.schema.block);
-        let after = objects::mark_sensitive(after, &read.schema.block);
+        let planned = planned_object(&config, &read.schema.block);
+        self.plan_read(read, config, planned, reason)
+    }
+
+    /// What belongs to a check is read once more while applying: the check is about what is there then.
+    fn read_again(&self, read: &DataInstance<'_>, config: Value, now: Value) -> Value {
+        match self.options.mode {
+            PlanMode::Normal => self.plan_read(read, config, now, ActionReason::ReadBecauseCheckNested),
+            PlanMode::RefreshOnly | PlanMode::Destroy => now,
+        }
+    }
+
+    fn plan_read(&self, read: &DataInstance<'_>, config: Value, after: Value, reason: ActionReason) -> Value {
         let absent = Value::null(read.schema.block.implied_type().clone());
         let dependencies = self.dependencies.get(&read.address.config()).cloned().unwrap_or_else(|| Arc::from([]));
         let change = ResourceChange {
@@ -188,7 +211,12 @@ struct DataInstance<'a> {
     deferral: Option<DeferredReason>,
 }
 
-/// The planned object of a read that comes later: computed attributes that are not configured are unknown.
+/// The object that is planned for a read that comes later.
+fn planned_object(config: &Value, block: &Block) -> Value {
+    objects::mark_sensitive(unknown_where_computed(config, block), block)
+}
+
+/// A configuration whose computed attributes that are not configured are unknown.
 fn unknown_where_computed(config: &Value, block: &Block) -> Value {
     let Some(entries) = config.entries() else { return config.clone() };
     let mut values = entries.clone();

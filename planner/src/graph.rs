@@ -301,6 +301,10 @@ impl Builder<'_> {
         for (name, check) in &module.checks {
             let node = self.enter(Node::Check(path.clone(), name.clone()), inside);
             self.connect_rules(node, module, &check.asserts);
+            if let Some(data) = &check.data {
+                let data = ConfigResource { module: path.clone(), resource: data.clone() };
+                self.edge(node, Node::Resource(data));
+            }
         }
         for resource in module.resources.keys() {
             let node = Node::Resource(ConfigResource { module: path.clone(), resource: resource.clone() });

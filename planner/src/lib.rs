@@ -53,7 +53,7 @@ pub use interrupt::Interrupt;
 pub use planning::{plan, planning_functions, validate};
 pub use selection::{partial_apply_warning, partial_warning};
 pub use static_scope::with_static_scope;
-pub use variables::given as given_value;
+pub use variables::{fitted as fitted_value, given as given_value};
 pub use workspace::{
     GivenVariable, InstanceStandIn, PlanOptions, ProviderRegistry, StandIns, Target, VariableValue, Workspace,
     module_at,

@@ -311,10 +311,7 @@ impl<'w> Planning<'w> {
             Node::Check(..) if self.options.mode == PlanMode::Destroy => Visit::Done,
             Node::Check(path, name) => self.each_instance(path, |module| {
                 if let Some(check) = module.config.checks.get(name) {
-                    let scope = self.world.scope(module);
-                    let object = Checkable::Check(name.clone());
-                    let asserts = &check.asserts;
-                    evaluate_rules(&self.world, &module.address, object, asserts, &scope, RuleKind::Assertion);
+                    self.world.evaluate_check(module, check);
                 }
                 true
             }),

@@ -82,10 +82,15 @@ fn given_value(
     (diagnostics.error_count() == before).then_some(value)
 }
 
-/// What a value given for a root variable is worth, converted to the variable's type. `None` if it cannot be read.
-pub fn given(workspace: &Workspace, variable: &Variable, given: &GivenVariable) -> Option<Value> {
+/// A value given for a root variable, as it is written, or why it cannot be read.
+pub fn given(workspace: &Workspace, variable: &Variable, given: &GivenVariable) -> Result<Value, Diagnostics> {
     let world = World::new(workspace, Phase::Plan, BTreeMap::new(), planning_functions(workspace));
-    let value = given_value(&world, variable, given, &mut Diagnostics::new())?;
+    let mut diagnostics = Diagnostics::new();
+    given_value(&world, variable, given, &mut diagnostics).ok_or(diagnostics)
+}
+
+/// What a value is to a variable that it is given for: of the variable's type, with its defaults. `None` if it does not fit.
+pub fn fitted(variable: &Variable, value: Value) -> Option<Value> {
     variable.defaults.apply(value).convert(&variable.ty).ok()
 }
 

@@ -129,7 +129,8 @@ impl Setting<'_> {
     /// What a value from outside is worth.
     fn global(&self, module: &Module, name: &Str, given: &GivenVariable) -> Option<Value> {
         if let Some(variable) = module.variables.get(name) {
-            return planner::given_value(self.workspace, variable, given);
+            let value = planner::given_value(self.workspace, variable, given).ok()?;
+            return planner::fitted_value(variable, value);
         }
         Some(match &given.value {
             VariableValue::Text(text) => Value::string(text.as_str()),

@@ -218,9 +218,8 @@ impl Run<'_> {
     async fn plan(&self, snapshots: &Snapshots) -> Result<(Plan, Diagnostics), Diagnostics> {
         let mut planned = operation::plan(self.prepared, snapshots, self.hooks.clone()).await;
         if !planned.diagnostics.has_errors() {
-            // The apply evaluates the assertions again, when it knows more.
-            let of_check = |d: &lang::Diagnostic| d.summary().starts_with("Check block assertion");
-            planned.diagnostics = planned.diagnostics.into_iter().filter(|d| !of_check(d)).collect();
+            // The apply looks at the checks again, when it knows more.
+            planned.diagnostics = planned.diagnostics.into_iter().filter(|d| !d.is_from_check()).collect();
             if let Some(mut plan) = planned.plan {
                 if self.verb == Verb::Refresh {
                     // It takes in what is there; it removes nothing.

@@ -140,10 +140,19 @@ fn changed_variables(workspace: &Workspace, saved: &SavedPlan, given: &BTreeMap<
             continue;
         }
         let (planned, _) = planned.clone().unmark_deep();
-        let Some(value) = planner::given_value(workspace, variable, given).filter(|value| !value.raw_equals(&planned))
-        else {
-            continue;
+        let value = match planner::given_value(workspace, variable, given) {
+            Ok(value) => value,
+            Err(problems) => {
+                diagnostics.append(problems);
+                continue;
+            }
         };
+        let fitted = |value: &lang::Value| planner::fitted_value(variable, value.clone());
+        if let (Some(planned), Some(value)) = (fitted(&planned), fitted(&value))
+            && value.raw_equals(&planned)
+        {
+            continue;
+        }
         let (source, forced) = match given.origin.as_str() {
             origin if origin.starts_with("using the TF_VAR_") => ("an environment variable", false),
             origin if origin.starts_with("using -var=") => ("a CLI argument", true),

@@ -30,12 +30,14 @@ pub fn sorted(diagnostics: &Diagnostics, sources: &Sources) -> Vec<Diagnostic> {
     list
 }
 
-/// Terraform shows only the first of many warnings with the same summary, and says how many more there are.
+/// Terraform shows only the first of many warnings with the same summary, and says how many more there are. Those of checks are
+/// all shown.
 pub fn consolidated(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let same = |d: &Diagnostic, summary: &str| !d.is_error() && d.subject().is_some() && d.summary() == summary;
+    let alone = |d: &Diagnostic| d.is_error() || d.is_from_check() || d.subject().is_none();
+    let same = |d: &Diagnostic, summary: &str| !alone(d) && d.summary() == summary;
     let mut out: Vec<Diagnostic> = Vec::with_capacity(diagnostics.len());
     for diagnostic in &diagnostics {
-        if diagnostic.is_error() || diagnostic.subject().is_none() {
+        if alone(diagnostic) {
             out.push(diagnostic.clone());
             continue;
         }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod arguments;
+mod checks;
 mod colors;
 mod deferral;
 mod destroying;

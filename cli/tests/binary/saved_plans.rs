@@ -117,6 +117,27 @@ fn ephemeral_variables_of_a_plan_are_given_again_and_no_others() {
 }
 
 #[test]
+fn a_variable_given_again_has_to_be_what_the_plan_was_made_with() {
+    let folder = Folder::new(
+        "variable \"n\" {\n  type    = number\n  default = 1\n}\nvariable \"l\" {\n  type    = list(string)\n  default = []\n}\nresource \
+         \"terraform_data\" \"a\" {}\n",
+    );
+    assert!(folder.run(&["plan", "-var=n=6", "-var=l=[\"x\"]", "-out=p"]).status.success());
+    for changed in ["-var=n=7", "-var=n=x", "-var=l=[\"y\"]", "-var=l=nope"] {
+        let applied = folder.run(&["apply", "-no-color", changed, "p"]);
+        assert_eq!(applied.status.code(), Some(1), "{changed}: {}", text(&applied));
+    }
+    let told = text(&folder.run(&["apply", "-no-color", "-var=n=7", "p"]));
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        told.contains("The saved plan specifies \"6\" as the value whereas during apply the value \"7\""),
+        "{told}"
+    );
+    let applied = folder.run(&["apply", "-no-color", "-var=n=6", "-var=l=[\"x\"]", "p"]);
+    assert!(applied.status.success(), "{}", text(&applied));
+}
+
+#[test]
 fn a_plan_that_can_not_be_written_leaves_nothing() {
     let folder = pair();
     std::fs::create_dir(folder.path("taken")).unwrap();

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use config::module::Module;
 use lang::addr::{ConfigResource, InstanceKey, ModuleInstance};
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -37,12 +38,18 @@ pub(crate) struct ApplyGraph {
 }
 
 impl ApplyGraph {
-    /// Builds the graph of a plan. `seconds` estimates how long a step takes.
-    pub fn build(plan: &Plan, config: &ConfigGraph, seconds: impl Fn(&ResourceChange, bool) -> u32) -> ApplyGraph {
+    /// Builds the graph of a plan for the configuration `root`. `seconds` estimates how long a step takes.
+    pub fn build(
+        plan: &Plan,
+        root: &Module,
+        config: &ConfigGraph,
+        seconds: impl Fn(&ResourceChange, bool) -> u32,
+    ) -> ApplyGraph {
         let mut builder = Builder { plan, dependents: dependents(plan), graph: DiGraph::new(), index: HashMap::new() };
         builder.add_config(config);
         builder.add_makes(config);
         builder.add_removes();
+        builder.connect_checks(root);
         let graph = builder.graph;
         let remaining = remaining_seconds(&graph, plan, seconds);
         ApplyGraph { graph, remaining }
@@ -223,6 +230,34 @@ impl Builder<'_> {
             self.connect_removes_to_makes(&removes);
             self.connect_makes_to_removes(&by_resource);
             self.connect_deposed(&removes);
+        }
+    }
+
+    /// A check is about what is there in the end: its data source is read after all else is done that does not wait for it.
+    fn connect_checks(&mut self, root: &Module) {
+        let of_check = |change: &ResourceChange| {
+            let module = root.descendant(&change.address.module.path());
+            let block = module.and_then(|module| module.resources.get(&change.address.resource));
+            change.action == Action::Read && block.is_some_and(|block| block.check.is_some())
+        };
+        let reads = self.plan.changes.iter().enumerate().filter(|(_, change)| of_check(change));
+        let reads: Vec<usize> = reads.map(|(i, _)| i).collect();
+        let reads: Vec<NodeIndex> = reads.into_iter().map(|i| self.node(ApplyNode::Make(i))).collect();
+        let mut later: HashSet<NodeIndex> = reads.iter().copied().collect();
+        let mut stack = reads.clone();
+        while let Some(node) = stack.pop() {
+            let dependents = self.graph.neighbors_directed(node, Direction::Incoming);
+            stack.extend(dependents.filter(|dependent| later.insert(*dependent)));
+        }
+        let is_step = |node: &NodeIndex| match self.graph.node_weight(*node) {
+            Some(ApplyNode::Make(i)) => self.plan.changes.get(*i).is_some_and(is_made),
+            Some(ApplyNode::Remove(_)) => true,
+            Some(ApplyNode::Config(_) | ApplyNode::Done(_)) | None => false,
+        };
+        let steps: Vec<NodeIndex> =
+            self.graph.node_indices().filter(|node| !later.contains(node) && is_step(node)).collect();
+        for read in reads {
+            steps.iter().for_each(|step| self.edge(read, *step));
         }
     }
 

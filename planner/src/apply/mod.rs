@@ -87,7 +87,7 @@ pub fn check_order(workspace: &Workspace, plan: &Plan) -> Option<Diagnostic> {
     if !plan.changes.iter().any(removes) {
         return None;
     }
-    cycle(&ApplyGraph::build(plan, &config_graph(workspace, plan), |_, _| 0), plan)
+    cycle(&ApplyGraph::build(plan, &workspace.config, &config_graph(workspace, plan), |_, _| 0), plan)
 }
 
 fn cycle(graph: &ApplyGraph, plan: &Plan) -> Option<Diagnostic> {
@@ -109,7 +109,8 @@ pub async fn apply(
     hooks: Arc<dyn Hooks>,
 ) -> ApplyOutcome {
     let config = config_graph(workspace, plan);
-    let graph = ApplyGraph::build(plan, &config, |change, removal| estimate(workspace, change, removal));
+    let seconds = |change: &ResourceChange, removal| estimate(workspace, change, removal);
+    let graph = ApplyGraph::build(plan, &workspace.config, &config, seconds);
     let mut diagnostics = Diagnostics::new();
     if let Some(problem) = cycle(&graph, plan) {
         diagnostics.push(problem);

@@ -51,13 +51,9 @@ impl Applying<'_> {
     pub(super) fn visit_check(&self, path: &ModulePath, name: &Str) -> bool {
         for module in self.world.instances(path) {
             let Some(check) = module.config.checks.get(name) else { continue };
-            let scope = self.world.scope(&module);
-            let object = Checkable::Check(name.clone());
-            if !self.world.expects_check(&module.address, &object) {
-                continue;
+            if self.world.expects_check(&module.address, &Checkable::Check(name.clone())) {
+                self.world.evaluate_check(&module, check);
             }
-            let kind = RuleKind::Assertion;
-            evaluate_rules(&self.world, &module.address, object, &check.asserts, &scope, kind);
         }
         true
     }

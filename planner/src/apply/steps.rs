@@ -48,6 +48,13 @@ impl Step<'_> {
             None => without_place(problem, &self.text),
         }
     }
+
+    fn invalid_object(&self, detail: String) -> Diagnostic {
+        let detail = format!(
+            "{detail}. This is a bug in windlass's provider: please report it, with the resource's configuration."
+        );
+        Diagnostic::error("Provider produced invalid object", detail).with_address(self.text.as_str())
+    }
 }
 
 impl Applying<'_> {
@@ -82,7 +89,18 @@ impl Applying<'_> {
             return false;
         }
         let value = match step.change.action {
-            Action::Read => self.read_data(&step, &config).await,
+            Action::Read => match (self.read_data(&step, &config).await, &block.check) {
+                (Ok(value), _) => Some(value),
+                (Err(problems), Some(check)) => {
+                    self.world.fail_check(&module.address, check, problems);
+                    // Nothing stands on it but the check.
+                    return true;
+                }
+                (Err(problems), None) => {
+                    self.world.report(problems);
+                    None
+                }
+            },
             _ => self.make_object(&step, &config).await,
         };
         let Some(value) = value else { return false };
@@ -106,7 +124,7 @@ impl Applying<'_> {
         None
     }
 
-    async fn read_data(&self, step: &Step<'_>, config: &Value) -> Option<Value> {
+    async fn read_data(&self, step: &Step<'_>, config: &Value) -> Result<Value, Diagnostics> {
         let (plain, marks) = config.clone().unmark_deep();
         self.hooks.data_read_start(&step.change.address);
         let started = Instant::now();
@@ -116,10 +134,9 @@ impl Applying<'_> {
         let value = match read {
             Ok(value) => value,
             Err(problems) => {
-                self.world.report(problems.into_iter().map(|problem| step.place(problem)).collect());
                 let resource = step.change.address.abs_resource();
                 self.recorder.change(|state| state.note(resource, &step.change.provider));
-                return None;
+                return Err(problems.into_iter().map(|problem| step.place(problem)).collect());
             }
         };
         let marks: Vec<_> = marks.iter().filter(|(path, _)| value.at_path(path).is_some()).cloned().collect();
@@ -127,26 +144,11 @@ impl Applying<'_> {
         let id = object_id(&value);
         self.hooks.data_read_complete(&step.change.address, id.as_deref(), started.elapsed());
         let object = objects::encode(&value, step.schema, None, ObjectStatus::Ready, Arc::from([]), false);
-        match object {
-            Ok(object) => {
-                self.recorder.change(|state| {
-                    state.set_current(&step.change.address, &step.change.provider, Some(Arc::new(object)));
-                });
-                Some(value)
-            }
-            Err(detail) => {
-                self.invalid_object(step, detail);
-                None
-            }
-        }
-    }
-
-    fn invalid_object(&self, step: &Step<'_>, detail: String) {
-        let detail = format!(
-            "{detail}. This is a bug in windlass's provider: please report it, with the resource's configuration."
-        );
-        let diagnostic = Diagnostic::error("Provider produced invalid object", detail).with_address(step.text.as_str());
-        self.world.report(diagnostic.into());
+        let object = object.map_err(|detail| step.invalid_object(detail))?;
+        self.recorder.change(|state| {
+            state.set_current(&step.change.address, &step.change.provider, Some(Arc::new(object)));
+        });
+        Ok(value)
     }
 
     /// Plans once more with what is known now, then creates or updates.
@@ -317,7 +319,7 @@ impl Applying<'_> {
         let outcome = match self.outcome_of(&call, value.as_ref(), response.private.as_deref(), failed) {
             Ok(outcome) => outcome,
             Err(detail) => {
-                self.invalid_object(step, detail);
+                self.world.report(step.invalid_object(detail).into());
                 Outcome::Failed
             }
         };

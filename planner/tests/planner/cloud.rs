@@ -358,6 +358,9 @@ impl Configured for Connection {
             return Ok(with(request.config, "id", Value::unknown(Type::String)));
         }
         self.cloud.log(format!("{} {name}", request.type_name));
+        if name == "nowhere" {
+            return Err(vec![ProviderDiagnostic::error("Nothing has this name", "As ordered.")]);
+        }
         Ok(with(request.config, "id", Value::string(format!("found-{name}"))))
     }
 

@@ -91,7 +91,7 @@ pub fn apply(workspace: &Workspace, plan: &Plan) -> Drawing {
     let providers = plan.changes.iter().map(|change| change.provider.clone()).collect();
     let config = ConfigGraph::build(workspace, &providers);
     let mut sketch = Sketch { workspace, drawing: Drawing::default(), phase: Phase::Apply };
-    let steps = outline(plan, &config);
+    let steps = outline(plan, &workspace.config, &config);
     for (step, needs) in &steps {
         let needed = needs.iter().filter_map(|index| steps.get(*index)).map(|(step, _)| step);
         let change = match step {
