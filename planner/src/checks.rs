@@ -6,11 +6,11 @@ use config::module::{Check, CheckRule, Module, Output, Variable};
 use lang::addr::{InstanceKey, ModuleInstance, ModulePath};
 use lang::eval::{Scope, evaluate};
 use lang::values::Marks;
-use lang::{Diagnostic, Diagnostics, Range, Type};
+use lang::{Diagnostic, Diagnostics, Range, Str, Type};
 
 use crate::decode::referenced_values;
 use crate::plan::{CheckOutcome, CheckStatus, Checkable};
-use crate::scope::{Phase, World};
+use crate::scope::{ModuleScope, Phase, World};
 use crate::sync::lock;
 
 /// How the objects with conditions stand, as far as a walk has come.

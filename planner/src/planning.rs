@@ -12,7 +12,6 @@ use petgraph::graph::NodeIndex;
 use sdk::Configured;
 use state::{Dependencies, InstanceObject, ResourceState, State};
 
-use crate::checks::{RuleKind, evaluate_rules};
 use crate::deferral::Undecided;
 use crate::ephemerals::{Ephemerals, Opening};
 use crate::expansion::{Expansion, expand};
