@@ -281,7 +281,7 @@ fn unsupported(kind: &str) -> Diagnostic {
 /// An unknown kind of backend, mistakes in the block.
 pub fn configured(block: &Backend) -> Result<Record, Diagnostics> {
     let kind = block.kind.as_str();
-    let Some(arguments) = KINDS.arguments(kind) else { return Err(unsupported(kind).at(block.range).into()) };
+    let Some(arguments) = KINDS.arguments(kind) else { return Err(unsupported(kind).at(block.kind_range).into()) };
     let schema = BodySchema {
         attributes: arguments.iter().map(|argument| (Str::from(argument.name), false)).collect(),
         blocks: Vec::new(),

@@ -77,6 +77,8 @@ pub struct RequiredProvider {
 pub struct Backend {
     /// `local`, `s3`, …; `cloud` for a `cloud` block.
     pub kind: Str,
+    /// Where that is written.
+    pub kind_range: Range,
     /// Its arguments.
     pub body: Body,
     /// The block's header.

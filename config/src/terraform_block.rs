@@ -107,10 +107,17 @@ impl Reader<'_> {
     pub fn terraform(&mut self, block: &Block, settings: &mut Settings) {
         let content = self.content(&block.body, &TERRAFORM);
         for inner in &content.blocks {
-            let backend = |kind: &str| Backend { kind: kind.into(), body: inner.body.clone(), range: inner.header };
+            let backend = |kind: &str, kind_range| Backend {
+                kind: kind.into(),
+                kind_range,
+                body: inner.body.clone(),
+                range: inner.header,
+            };
             match inner.kind.as_str() {
-                "backend" => settings.backends.extend(inner.labels.first().map(|label| backend(&label.text))),
-                "cloud" => settings.clouds.push(backend("cloud")),
+                "backend" => {
+                    settings.backends.extend(inner.labels.first().map(|label| backend(&label.text, label.range)));
+                }
+                "cloud" => settings.clouds.push(backend("cloud", inner.kind_range)),
                 "encryption" => {
                     settings.encryptions.push(Encryption { body: inner.body.clone(), range: inner.header });
                 }

@@ -26,6 +26,9 @@ impl Planning<'_> {
     pub(crate) async fn visit_data(&self, module: &ModuleScope, block: &ResourceBlock) -> bool {
         let Some(schema) = self.schema(block) else { return false };
         let Some((resource, expansion)) = self.expand_resource(module, block) else { return false };
+        if self.refers_to_itself(block, schema, &resource, &expansion) {
+            return false;
+        }
         let Some((provider, configured)) = self.configured(module, block) else { return false };
         let waits = self.waits_for_pending(module, block);
         let deferral = self.deferral_of(&resource.config(), &expansion);

@@ -4,7 +4,7 @@
 //! configuration. Instances appear when a node is visited and its `count` or `for_each` is known.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -80,19 +80,27 @@ impl Node {
 pub struct ConfigGraph {
     graph: DiGraph<Node, ()>,
     index: HashMap<Node, NodeIndex>,
+    /// The nodes that name themselves, to which no edge leads.
+    naming_themselves: HashSet<NodeIndex>,
 }
 
 impl ConfigGraph {
     /// Builds the graph of a configuration. `stored_providers` are provider configurations that only the state still needs.
     pub fn build(workspace: &Workspace, stored_providers: &BTreeSet<ProviderConfig>) -> ConfigGraph {
-        let mut builder = Builder { workspace, graph: DiGraph::new(), index: HashMap::new() };
+        let (graph, index, naming_themselves) = Default::default();
+        let mut builder = Builder { workspace, graph, index, naming_themselves };
         builder.add_nodes(&workspace.config);
         for provider in stored_providers {
             builder.refresh(provider.clone());
         }
         builder.add_edges(&workspace.config);
         builder.connect_providers();
-        ConfigGraph { graph: builder.graph, index: builder.index }
+        ConfigGraph { graph: builder.graph, index: builder.index, naming_themselves: builder.naming_themselves }
+    }
+
+    /// Whether what a node is made from names the node itself.
+    pub fn names_itself(&self, node: &Node) -> bool {
+        self.index_of(node).is_some_and(|index| self.naming_themselves.contains(&index))
     }
 
     /// How many nodes there are.
@@ -244,6 +252,7 @@ struct Builder<'w> {
     workspace: &'w Workspace,
     graph: DiGraph<Node, ()>,
     index: HashMap<Node, NodeIndex>,
+    naming_themselves: HashSet<NodeIndex>,
 }
 
 impl Builder<'_> {
@@ -493,9 +502,10 @@ impl Builder<'_> {
 
     /// An edge to a node that is declared; a reference to nothing was refused before. Nothing depends on itself.
     fn edge(&mut self, from: NodeIndex, to: Node) {
-        if let Some(to) = self.index.get(&to).copied()
-            && from != to
-        {
+        let Some(to) = self.index.get(&to).copied() else { return };
+        if from == to {
+            self.naming_themselves.insert(from);
+        } else {
             self.graph.update_edge(from, to, ());
         }
     }

@@ -35,6 +35,7 @@ mod requirements;
 mod schema_path;
 pub mod scope;
 mod selection;
+mod self_references;
 pub mod staleness;
 mod static_scope;
 mod sync;

@@ -57,6 +57,9 @@ impl Planning<'_> {
     pub(crate) async fn visit_managed(&self, module: &ModuleScope, block: &ResourceBlock, imports: &Wanted) -> bool {
         let Some(schema) = self.schema(block) else { return false };
         let Some((resource, expansion)) = self.expand_resource(module, block) else { return false };
+        if self.refers_to_itself(block, schema, &resource, &expansion) {
+            return false;
+        }
         let Some((provider, configured)) = self.configured(module, block) else { return false };
         let config_address = resource.config();
         let dependencies = self.dependencies.get(&config_address).cloned().unwrap_or_else(|| Arc::from([]));

@@ -18,6 +18,7 @@ use lang::{Diagnostic, Diagnostics, Range, Str, Type, Value};
 use crate::checks::Checks;
 use crate::deferral::Undecided;
 use crate::expansion::{Expansion, Repetition, UnknownExpansion, expand};
+use crate::self_references;
 use crate::sync::{lock, read, write};
 use crate::variables;
 use crate::workspace::{GivenVariable, ProviderRegistry, Workspace};
@@ -415,6 +416,11 @@ impl<'w> World<'w> {
     pub fn local(&self, module: &ModuleScope, name: &Str) -> Value {
         module.locals.get_or(name, || {
             let Some(local) = module.config.locals.get(name) else { return Value::dynamic() };
+            let own = self_references::of_local(local);
+            if !own.is_empty() {
+                self.report(own);
+                return Value::dynamic();
+            }
             self.evaluate_in(module, &local.expr)
         })
     }

@@ -161,3 +161,17 @@ fn an_import_into_what_is_not_configured_is_told_why_it_cannot_be_generated() {
     let both = imports("terraform_data.a[each.key]") + single;
     assert_eq!(verdict(&both), ["Invalid import 'to' expression 3:14".to_owned(), format!("{target} 7:8")]);
 }
+
+#[test]
+fn a_local_value_that_refers_to_itself_is_told_where_it_does() {
+    assert_eq!(verdict("locals {\n  a = [1, local.a]\n}\n"), ["Self-referencing local value 2:11"]);
+}
+
+#[test]
+fn a_backend_that_is_not_known_is_told_at_its_name() {
+    let folder = Folder::new("terraform {\n  backend \"nope\" {}\n}\n");
+    let told = text(&folder.run(&["init", "-json"]));
+    let event = told.lines().find(|line| line.contains("Unsupported backend type")).unwrap_or_else(|| panic!("{told}"));
+    let event: serde_json::Value = serde_json::from_str(event).unwrap();
+    assert_eq!(event["diagnostic"]["range"]["start"]["column"], 11);
+}

@@ -81,7 +81,10 @@ impl Planning<'_> {
             }
             diagnostics.extend(self.ambiguous(statement, &mut sources, &mut targets));
         }
-        diagnostics.extend(self.cycle(&absolute));
+        // What else is wrong often is what closes the circle.
+        if !diagnostics.has_errors() {
+            diagnostics.extend(self.cycle(&absolute));
+        }
         diagnostics
     }
 

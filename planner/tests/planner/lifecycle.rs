@@ -211,6 +211,19 @@ fn data_sources_wait_for_what_they_depend_on_unless_they_are_pure() {
 }
 
 #[test]
+fn a_block_that_refers_to_itself_is_refused() {
+    let stack = Stack::new();
+    let refused = |text: &str| assert_eq!(stack.plan(text).problems, ["Self-referential block"], "{text}");
+    refused(&thing("a", "value = sim_thing.a.id"));
+    refused(&thing("a", "count = 2\n value = sim_thing.a[0].id"));
+    refused(&thing("a", "count = 2\n value = sim_thing.a[count.index - 1].id"));
+    refused("data \"sim_lookup\" \"d\" {\n name = data.sim_lookup.d.id\n}\n");
+    // Without instances nothing refers to anything.
+    assert_eq!(stack.plan(&thing("a", "count = 0\n value = sim_thing.a[0].id")).problems, Vec::<String>::new());
+    assert_eq!(stack.plan("locals {\n a = [local.a, 1]\n}\n").problems, ["Self-referencing local value"]);
+}
+
+#[test]
 fn an_instance_that_is_no_longer_wanted_is_protected_too() {
     let stack = Stack::new();
     let counted = |count: u32| {
