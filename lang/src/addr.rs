@@ -18,13 +18,13 @@ pub enum InstanceKey {
     Unknown,
 }
 
-/// Managed resource, data source or ephemeral resource.
+/// Data source, managed resource or ephemeral resource; in lists they come in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Mode {
-    /// `resource`
-    Managed,
     /// `data`
     Data,
+    /// `resource`
+    Managed,
     /// `ephemeral`
     Ephemeral,
 }

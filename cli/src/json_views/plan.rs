@@ -184,13 +184,14 @@ fn planned_values(plan: &Plan, schemas: &dyn Schemas) -> Values {
         };
         (name.to_string(), output)
     });
+    let stays = |change: &&ResourceChange| change.deposed.is_none() && change.action != Action::Delete;
+    let resources = plan.changes.iter().filter(stays);
+    let mut resources: Vec<_> =
+        resources.map(|change| (&change.address.module, planned_resource(change, schemas))).collect();
+    // By their text, as Terraform has them here and nowhere else.
+    resources.sort_unstable_by(|(_, a), (_, b)| a.address.cmp(&b.address));
     let mut tree = ModuleTree::default();
-    for change in &plan.changes {
-        if change.deposed.is_some() || change.action == Action::Delete {
-            continue;
-        }
-        tree.add(&change.address.module, planned_resource(change, schemas));
-    }
+    resources.into_iter().for_each(|(module, resource)| tree.add(module, resource));
     Values { outputs: outputs.collect(), root_module: tree.into_root() }
 }
 

@@ -138,6 +138,25 @@ fn a_variable_given_again_has_to_be_what_the_plan_was_made_with() {
 }
 
 #[test]
+fn changes_are_listed_by_address_and_planned_values_by_its_text() {
+    let folder = Folder::new(
+        "resource \"terraform_data\" \"x\" {\n  count = 11\n}\ndata \"terraform_remote_state\" \"s\" {\n  backend    = \
+         \"local\"\n  depends_on = [terraform_data.x]\n}\n",
+    );
+    assert!(folder.run(&["plan", "-out=p"]).status.success());
+    let document: serde_json::Value = serde_json::from_str(&text(&folder.run(&["show", "-json", "p"]))).unwrap();
+    let addresses = |resources: &serde_json::Value| -> Vec<String> {
+        let resources = resources.as_array().unwrap().iter();
+        resources.map(|resource| resource["address"].as_str().unwrap().replace("terraform_data.", "")).collect()
+    };
+    let data = "data.terraform_remote_state.s";
+    let changes = addresses(&document["resource_changes"]);
+    assert_eq!(changes[..4], [data, "x[0]", "x[1]", "x[2]"]);
+    let values = addresses(&document["planned_values"]["root_module"]["resources"]);
+    assert_eq!(values[..4], [data, "x[0]", "x[10]", "x[1]"]);
+}
+
+#[test]
 fn a_plan_that_can_not_be_written_leaves_nothing() {
     let folder = pair();
     std::fs::create_dir(folder.path("taken")).unwrap();
