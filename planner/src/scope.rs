@@ -425,24 +425,40 @@ impl<'w> World<'w> {
         })
     }
 
-    /// The value of an output, marked sensitive where it is declared so.
+    /// The value of an output. One of the root is marked sensitive where it is declared so; in a called module that is only
+    /// said of it, as in Terraform 1.11: were its callers' objects marked in the state, either program would plan to change
+    /// what the other has applied.
     pub fn output(&self, module: &ModuleScope, name: &Str) -> Value {
         module.outputs.get_or(name, || {
             let Some(output) = module.config.outputs.get(name) else { return Value::dynamic() };
-            let mut marks = Marks::empty();
-            marks.set(Marks::SENSITIVE, output.sensitive);
-            marks.set(Marks::EPHEMERAL, output.ephemeral);
-            self.evaluate_in(module, &output.value).with_marks(marks)
+            let (value, mut diagnostics) = self.evaluated(module, &output.value);
+            if module.address.is_root() {
+                self.report(diagnostics);
+                return if output.sensitive { value.with_marks(Marks::SENSITIVE) } else { value };
+            }
+            if output.ephemeral && !value.marks.contains(Marks::EPHEMERAL) && !diagnostics.has_errors() {
+                let detail = "This output value is declared as returning an ephemeral value, so it can only be set to an \
+                              ephemeral value.";
+                let problem = Diagnostic::error("Value not allowed in ephemeral output", detail);
+                diagnostics.push(problem.at(output.value.range));
+            }
+            self.report(diagnostics);
+            value
         })
     }
 
     fn evaluate_in(&self, module: &ModuleScope, expr: &lang::ast::Expr) -> Value {
+        let (value, diagnostics) = self.evaluated(module, expr);
+        self.report(diagnostics);
+        value
+    }
+
+    fn evaluated(&self, module: &ModuleScope, expr: &lang::ast::Expr) -> (Value, Diagnostics) {
         let mut diagnostics = Diagnostics::new();
         let value = evaluate(expr, &self.scope(module), &mut diagnostics);
         let (value, refused) = self.holdings.keep(value, expr.range);
         diagnostics.extend(refused);
-        self.report(diagnostics);
-        value
+        (value, diagnostics)
     }
 
     /// Sets what a resource's name means in a module instance.

@@ -98,6 +98,8 @@ impl Applying<'_> {
                 }
                 (Err(problems), None) => {
                     self.world.report(problems);
+                    let resource = step.change.address.abs_resource();
+                    self.recorder.change(|state| state.note(resource, &step.change.provider));
                     None
                 }
             },
@@ -133,11 +135,7 @@ impl Applying<'_> {
         let read = step.configured.read_data(request).await;
         let value = match read {
             Ok(value) => value,
-            Err(problems) => {
-                let resource = step.change.address.abs_resource();
-                self.recorder.change(|state| state.note(resource, &step.change.provider));
-                return Err(problems.into_iter().map(|problem| step.place(problem)).collect());
-            }
+            Err(problems) => return Err(problems.into_iter().map(|problem| step.place(problem)).collect()),
         };
         let marks: Vec<_> = marks.iter().filter(|(path, _)| value.at_path(path).is_some()).cloned().collect();
         let value = objects::mark_sensitive(value.mark_paths(&marks), &step.schema.block);
