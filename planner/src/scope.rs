@@ -378,7 +378,7 @@ impl<'w> World<'w> {
                     .map(|(value, place)| {
                         variables::accept(self, &module.address, variable, value, place, &mut diagnostics)
                     })
-                    .unwrap_or_else(|| variables::default_value(variable));
+                    .unwrap_or_else(|| variables::mark(variable, variables::default_value(variable)));
                 // What holds for one call need not hold for another: a module is validated for all values.
                 match self.phase {
                     Phase::Validate => variables::mark(variable, Value::unknown(variable.ty.clone())),
