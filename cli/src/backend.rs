@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use config::module::Backend;
 use lang::ast::BodySchema;
 use lang::eval::{NoScope, evaluate};
-use lang::syntax::parse_expression;
+use lang::syntax::parse_private_expression;
 use lang::{Diagnostic, Diagnostics, Range, Sources, Str, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
@@ -210,7 +210,7 @@ impl Record {
         }
         match KINDS.open(&self.kind, &self.config, &surroundings(environment, codec.clone())) {
             Ok(Some(backend)) => Ok(Place::Remote(backend)),
-            Ok(None) => Err(unsupported(&self.kind).into()),
+            Ok(None) => Err(unsupported(&self.kind, "Invalid backend type").into()),
             Err(error) => {
                 let detail = format!("The backend {:?} cannot be used: {error}.", self.kind);
                 Err(Diagnostic::error("Invalid backend configuration", detail).into())
@@ -258,7 +258,7 @@ fn place(block: Option<&Backend>, argument: Option<&str>) -> Range {
     written.unwrap_or(block.range)
 }
 
-fn unsupported(kind: &str) -> Diagnostic {
+fn unsupported(kind: &str, summary: &str) -> Diagnostic {
     let detail = if kind == "s3" {
         "This build of the program has no backend \"s3\". Use one that was built with the feature \"s3\", which the feature \
          \"aws\" includes."
@@ -272,16 +272,19 @@ fn unsupported(kind: &str) -> Diagnostic {
     } else {
         format!("There is no backend type named {kind:?}.")
     };
-    Diagnostic::error("Unsupported backend type", detail)
+    Diagnostic::error(summary, detail)
 }
 
-/// What a `backend` block asks for, without `-backend-config`.
+/// What a `backend` block asks for, without `-backend-config`. `unknown_kind` is the summary of the error about a kind that there is not:
+/// Terraform has one for `init` and another for every other command.
 ///
 /// # Errors
 /// An unknown kind of backend, mistakes in the block.
-pub fn configured(block: &Backend) -> Result<Record, Diagnostics> {
+pub fn configured(block: &Backend, unknown_kind: &str) -> Result<Record, Diagnostics> {
     let kind = block.kind.as_str();
-    let Some(arguments) = KINDS.arguments(kind) else { return Err(unsupported(kind).at(block.kind_range).into()) };
+    let Some(arguments) = KINDS.arguments(kind) else {
+        return Err(unsupported(kind, unknown_kind).at(block.kind_range).into());
+    };
     let schema = BodySchema {
         attributes: arguments.iter().map(|argument| (Str::from(argument.name), false)).collect(),
         blocks: Vec::new(),
@@ -348,7 +351,7 @@ pub fn override_settings(
             Given::Text(text) if ty.is_primitive() => Value::string(text.as_str()),
             Given::Text(text) => {
                 let file = format!("<value for -backend-config={name}>");
-                let (expr, problems) = parse_expression(sources, file, &text);
+                let (expr, problems) = parse_private_expression(sources, file, &text);
                 let failed = problems.has_errors();
                 diagnostics.extend(problems);
                 if failed {
@@ -384,7 +387,7 @@ pub fn selected(environment: &Environment, block: Option<&Backend>, codec: &Code
             Some(record) => Err(required(&format!("Unsetting the previously set backend {:?}", record.kind)).into()),
         };
     };
-    let wanted = configured(block)?;
+    let wanted = configured(block, "Invalid backend type")?;
     match record {
         None => Err(required(&format!("Initial configuration of the requested backend {:?}", wanted.kind)).into()),
         Some(record) if record.kind != wanted.kind => {

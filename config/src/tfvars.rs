@@ -28,11 +28,9 @@ pub fn parse_tfvars_text(sources: &Sources, file: &Path, text: Vec<u8>) -> (Vec<
         return (Vec::new(), diagnostics);
     }
     // A declaration is a common mistake that deserves better than what is said of blocks in general.
-    if let Body::Native(native) = &body
-        && let Some((block, label)) =
-            native.blocks.iter().filter(|b| b.kind == "variable").find_map(|b| Some((b, b.labels.first()?)))
-    {
-        let name = &label.text;
+    let blocks = if let Body::Native(native) = &body { native.blocks.as_slice() } else { &[] };
+    for block in blocks.iter().filter(|block| block.kind == "variable") {
+        let Some(name) = block.labels.first().map(|label| &label.text) else { continue };
         let detail = format!(
             "A .tfvars file is used to assign values to variables that have already been declared in .tf files, not to \
              declare new variables. To declare variable {name:?}, place this block in one of your .tf files, such as \
@@ -41,6 +39,8 @@ pub fn parse_tfvars_text(sources: &Sources, file: &Path, text: Vec<u8>) -> (Vec<
             file.display()
         );
         diagnostics.push(Diagnostic::error("Variable declaration in .tfvars file", detail).at(block.kind_range));
+    }
+    if diagnostics.has_errors() {
         return (Vec::new(), diagnostics);
     }
     let (attributes, problems) = body.just_attributes();

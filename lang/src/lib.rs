@@ -9,6 +9,7 @@ pub mod ast;
 pub mod diag;
 pub mod eval;
 pub mod functions;
+pub mod go_json;
 pub mod quoting;
 pub mod source;
 pub mod syntax;

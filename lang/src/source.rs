@@ -71,6 +71,8 @@ pub struct Source {
     pub name: PathBuf,
     /// The bytes as read; not necessarily UTF-8.
     pub bytes: Arc<[u8]>,
+    /// Whether diagnostics leave the text out: what comes from a command line or the environment may be a secret.
+    pub is_private: bool,
     line_starts: OnceLock<Vec<u32>>,
 }
 
@@ -138,7 +140,16 @@ impl Sources {
 
     /// Adds a file and returns its id.
     pub fn add(&self, name: impl AsRef<Path>, bytes: impl Into<Arc<[u8]>>) -> FileId {
-        let source = Source { name: name.as_ref().to_owned(), bytes: bytes.into(), line_starts: OnceLock::new() };
+        self.insert(name.as_ref(), bytes.into(), false)
+    }
+
+    /// Adds a text that diagnostics must not show, and returns its id.
+    pub fn add_private(&self, name: impl AsRef<Path>, bytes: impl Into<Arc<[u8]>>) -> FileId {
+        self.insert(name.as_ref(), bytes.into(), true)
+    }
+
+    fn insert(&self, name: &Path, bytes: Arc<[u8]>, is_private: bool) -> FileId {
+        let source = Source { name: name.to_owned(), bytes, is_private, line_starts: OnceLock::new() };
         let mut files = self.files.write().unwrap_or_else(|poisoned| poisoned.into_inner());
         files.push(Arc::new(source));
         FileId(files.len() as u32 - 1)

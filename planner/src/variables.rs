@@ -69,8 +69,7 @@ fn given_value(
         VariableValue::Text(text) if variable.parse_literally => Value::string(text.as_str()),
         VariableValue::Text(text) => {
             let name = format!("<value for var.{}>", variable.name);
-            let (expr, problems) =
-                lang::syntax::parse_expression(&world.workspace.sources, std::path::Path::new(&name), text);
+            let (expr, problems) = lang::syntax::parse_private_expression(&world.workspace.sources, &name, text);
             let failed = problems.has_errors();
             diagnostics.append(problems);
             if failed {
@@ -124,33 +123,26 @@ pub fn accept(
         _ => value,
     };
     let value = variable.defaults.apply(value);
-    let value = match value.convert(&variable.ty) {
-        Ok(value) => value,
-        Err(error) => {
-            let detail = if place == variable.range {
-                let origin = world
-                    .given(&variable.name)
-                    .map_or("from outside of the configuration", |given| given.origin.as_str());
-                format!("Unsuitable value for {name} set {origin}: {error}.")
-            } else {
-                format!(
-                    "The given value is not suitable for {name} declared at {}: {error}.",
-                    world.workspace.place(variable.range)
-                )
-            };
-            diagnostics.push(Diagnostic::error("Invalid value for input variable", detail).at(place));
-            return mark(variable, Value::unknown(variable.ty.clone()));
-        }
+    let refused = |summary: &str, verb: &str, reason: &dyn std::fmt::Display| {
+        let detail = if place == variable.range {
+            let given = world.given(&variable.name);
+            let origin = given.map_or("from outside of the configuration", |given| given.origin.as_str());
+            format!("Unsuitable value for {name} set {origin}: {reason}.")
+        } else {
+            let declared = world.workspace.place(variable.range);
+            format!("The given value is not suitable for {name} {verb} at {declared}: {reason}.")
+        };
+        (Diagnostic::error(summary, detail).at(place), mark(variable, Value::unknown(variable.ty.clone())))
     };
-    if value.is_null() && !variable.nullable {
-        let detail = format!(
-            "The given value is not suitable for {name} declared at {}: required variable may not be set to null.",
-            world.workspace.place(variable.range)
-        );
-        diagnostics.push(Diagnostic::error("Invalid value for input variable", detail).at(place));
-        return mark(variable, Value::unknown(variable.ty.clone()));
-    }
-    mark(variable, value)
+    let (problem, value) = match value.convert(&variable.ty) {
+        Ok(value) if value.is_null() && !variable.nullable => {
+            refused("Required variable not set", "defined", &"required variable may not be set to null")
+        }
+        Ok(value) => return mark(variable, value),
+        Err(error) => refused("Invalid value for input variable", "declared", &error),
+    };
+    diagnostics.push(problem);
+    value
 }
 
 /// Marks a value as its variable is declared.

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use lang::go_json::{push_html_escaped, push_string};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -120,54 +121,6 @@ fn push_value(out: &mut String, value: &serde_json::Value) {
     }
 }
 
-/// A string literal as Go writes it.
-pub(crate) fn push_string(out: &mut String, text: &str) {
-    out.push('"');
-    push_escaped(out, text, |byte| byte < b' ' || matches!(byte, b'"' | b'\\') || is_html(byte));
-    out.push('"');
-}
-
-/// Whether a character that begins with this byte may have to be escaped though JSON does not ask for it: 0xe2 is how line
-/// separators begin.
-fn is_html(byte: u8) -> bool {
-    matches!(byte, b'<' | b'>' | b'&' | 0xe2)
-}
-
-/// Text with the characters escaped that begin with a byte that is `special`. Whole runs of others are copied.
-fn push_escaped(out: &mut String, text: &str, special: impl Fn(u8) -> bool) {
-    let mut rest = text;
-    while let Some(end) = rest.bytes().position(&special) {
-        let (run, tail) = rest.split_at(end);
-        out.push_str(run);
-        let mut chars = tail.chars();
-        if let Some(c) = chars.next() {
-            push_escape(out, c);
-        }
-        rest = chars.as_str();
-    }
-    out.push_str(rest);
-}
-
-/// What Go writes for a character: it escapes more than JSON needs, so that JSON can stand in HTML and JavaScript.
-fn push_escape(out: &mut String, c: char) {
-    match c {
-        '"' => out.push_str("\\\""),
-        '\\' => out.push_str("\\\\"),
-        '\n' => out.push_str("\\n"),
-        '\r' => out.push_str("\\r"),
-        '\t' => out.push_str("\\t"),
-        '\u{8}' => out.push_str("\\b"),
-        '\u{c}' => out.push_str("\\f"),
-        c if c < ' ' => out.push_str(&format!("\\u{:04x}", c as u32)),
-        '<' => out.push_str("\\u003c"),
-        '>' => out.push_str("\\u003e"),
-        '&' => out.push_str("\\u0026"),
-        '\u{2028}' => out.push_str("\\u2028"),
-        '\u{2029}' => out.push_str("\\u2029"),
-        c => out.push(c),
-    }
-}
-
 /// The bytes up to the end of the string literal whose opening quote is before `text`, its closing quote included.
 fn string_length(text: &str) -> usize {
     let mut escaped = false;
@@ -193,7 +146,7 @@ fn compact(out: &mut String, text: &str) {
             out.push('"');
             let (literal, tail) = literal.split_at(string_length(literal));
             // It is valid: what JSON needs is escaped already.
-            push_escaped(out, literal, is_html);
+            push_html_escaped(out, literal);
             rest = tail;
         } else {
             rest = tail.trim_start_matches([' ', '\t', '\n', '\r']);

@@ -318,7 +318,7 @@ async fn set_up_backend(session: &Session, args: &InitArgs, module: &Module) -> 
         output(session, "backend_unset", &text);
         return Ok(warnings);
     };
-    let mut wanted = backend::configured(block)?;
+    let mut wanted = backend::configured(block, "Unsupported backend type")?;
     backend::override_settings(&mut wanted, &session.sources, settings(session, &args.backend_config)?)?;
     warnings.append(wanted.warnings(&session.environment, block));
     let place = wanted.open(&session.environment, Some(block), codec)?;

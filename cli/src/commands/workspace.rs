@@ -160,9 +160,9 @@ async fn create(session: &Session, args: &WorkspaceArgs, name: &str) -> Result<(
     check_name(name)?;
     if is_overridden(session) && session.workspace_name() != name {
         return Err(Problem::Message(
-            "\nThe workspace is currently overridden using the TF_WORKSPACE environment\nvariable.\n\nTo create a new \
-             workspace, either unset this environment variable or match it\nto the workspace name you are trying to \
-             create, and then run this command again.\n"
+            "\nThe workspace is currently overridden using the TF_WORKSPACE environment\nvariable. You cannot create a new \
+             workspace when using this setting.\n\nTo create a new workspace, either unset this environment variable or \
+             update it\nto match the workspace name you are trying to create, and then run this command\nagain.\n"
                 .to_owned(),
         ));
     }

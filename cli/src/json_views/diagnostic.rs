@@ -119,7 +119,7 @@ pub fn document(diagnostic: &Diagnostic, sources: &Sources) -> DiagnosticDocumen
         end.column += 1;
     }
     let filename = source.name.display().to_string();
-    document.snippet = Some(snippet(diagnostic, &source, start, end));
+    document.snippet = (!source.is_private).then(|| snippet(diagnostic, &source, start, end));
     document.range = Some(RangeDocument { filename, start, end });
     document
 }

@@ -170,8 +170,41 @@ fn a_local_value_that_refers_to_itself_is_told_where_it_does() {
 #[test]
 fn a_backend_that_is_not_known_is_told_at_its_name() {
     let folder = Folder::new("terraform {\n  backend \"nope\" {}\n}\n");
-    let told = text(&folder.run(&["init", "-json"]));
-    let event = told.lines().find(|line| line.contains("Unsupported backend type")).unwrap_or_else(|| panic!("{told}"));
-    let event: serde_json::Value = serde_json::from_str(event).unwrap();
-    assert_eq!(event["diagnostic"]["range"]["start"]["column"], 11);
+    for (command, summary) in [("init", "Unsupported backend type"), ("plan", "Invalid backend type")] {
+        let told = text(&folder.run(&[command, "-json"]));
+        let event = told.lines().find(|line| line.contains(summary)).unwrap_or_else(|| panic!("{told}"));
+        let event: serde_json::Value = serde_json::from_str(event).unwrap();
+        assert_eq!(event["diagnostic"]["range"]["start"]["column"], 11);
+    }
+}
+
+#[test]
+fn a_null_for_a_variable_that_takes_none_is_a_variable_not_set() {
+    let folder = Folder::new("variable \"a\" {\n  nullable = false\n}\n");
+    folder.write("null.tfvars", "a = null\n");
+    let told = text(&folder.run(&["plan", "-no-color", "-var-file=null.tfvars"]));
+    assert!(told.contains("Error: Required variable not set\n\n  on null.tfvars line 1:"), "{told}");
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        told.contains("not suitable for var.a defined at main.tf:1,1-13: required variable may not be set to null."),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_value_of_the_command_line_is_not_shown_with_what_is_wrong_with_it() {
+    let folder = Folder::new("variable \"a\" {\n  type = list(string)\n  sensitive = true\n}\n");
+    let runs: [&[&str]; 2] = [&["-no-color", "-var=a=[\"hunter2\""], &["-json", "-var=a=[\"hunter2\", b]"]];
+    for arguments in runs {
+        let told = text(&folder.run(&[&["plan"], arguments].concat()));
+        assert!(told.contains("<value for var.a>") && !told.contains("hunter2"), "{told}");
+    }
+    assert!(text(&folder.run(&["plan", "-var=a=[b"])).contains("(source code not available)"));
+}
+
+#[test]
+fn every_declaration_in_a_variable_file_is_told() {
+    let folder = Folder::new("variable \"a\" {\n  default = 1\n}\nvariable \"b\" {\n  default = 1\n}\n");
+    let told = text(&folder.run(&["plan", "-no-color", "-var-file=main.tf"]));
+    assert_eq!(told.matches("Error: Variable declaration in .tfvars file").count(), 2, "{told}");
 }

@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use super::arguments::{any, string};
 use super::{CallError, Function, FunctionTable, Param, json_decode};
+use crate::go_json::push_string;
 use crate::quoting::go_quote;
 use crate::types::Type;
 use crate::values::{Kind, Refinement, Value, normalize};
@@ -98,7 +99,7 @@ fn write(value: &Value, out: &mut String) -> Result<(), CallError> {
             Ok(())
         }
         Kind::String(text) => {
-            write_string(text, out);
+            push_string(out, text);
             Ok(())
         }
         Kind::List(_, elements) | Kind::Set(_, elements) | Kind::Tuple(elements) => {
@@ -118,7 +119,7 @@ fn write(value: &Value, out: &mut String) -> Result<(), CallError> {
                 if index > 0 {
                     out.push(',');
                 }
-                write_string(key, out);
+                push_string(out, key);
                 out.push(':');
                 write(element, out)?;
             }
@@ -128,29 +129,9 @@ fn write(value: &Value, out: &mut String) -> Result<(), CallError> {
     })
 }
 
-pub(super) fn write_string(text: &str, out: &mut String) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '\0'..='\u{1f}' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                out.push_str(&format!("\\u{:04x}", c as u32));
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-}
-
 /// `text` as a JSON string.
 pub(super) fn encode_string(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
-    write_string(text, &mut out);
+    push_string(&mut out, text);
     out
 }

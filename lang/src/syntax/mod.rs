@@ -54,11 +54,22 @@ pub fn parse_json_file(sources: &Sources, name: &Path, bytes: impl Into<Arc<[u8]
 
 /// Reads an expression; line breaks are white space in it. The text is added to `sources` as `name`.
 pub fn parse_expression(sources: &Sources, name: impl AsRef<Path>, text: &str) -> (Expr, Diagnostics) {
-    let (file, source, diagnostics) = add(sources, name.as_ref(), text.as_bytes().into());
+    let name = name.as_ref();
+    added_expression(sources, name, sources.add(name, text.as_bytes()), text)
+}
+
+/// The same for a text that diagnostics must not show: a value from a command line or the environment.
+pub fn parse_private_expression(sources: &Sources, name: impl AsRef<Path>, text: &str) -> (Expr, Diagnostics) {
+    let name = name.as_ref();
+    added_expression(sources, name, sources.add_private(name, text.as_bytes()), text)
+}
+
+fn added_expression(sources: &Sources, name: &Path, file: FileId, text: &str) -> (Expr, Diagnostics) {
+    let diagnostics = check_size(name, file, text.len());
     if !diagnostics.is_empty() {
         return (Expr::new(Range::new(file, 0, 0), ExprKind::Invalid), diagnostics);
     }
-    whole_expression(Parser::new(&source, Start::Normal, Some(sources), file, 0))
+    whole_expression(Parser::new(text.as_bytes(), Start::Normal, Some(sources), file, 0))
 }
 
 /// Reads a template: text with interpolations and directives, without quotes around it. The text is added to `sources` as
@@ -92,12 +103,18 @@ const MOST_BYTES: usize = u32::MAX as usize / 2;
 /// Adds a text to `sources`; a message if it is larger than ranges can tell.
 fn add(sources: &Sources, name: &Path, bytes: Arc<[u8]>) -> (FileId, Arc<[u8]>, Diagnostics) {
     let file = sources.add(name, bytes.clone());
+    let diagnostics = check_size(name, file, bytes.len());
+    (file, bytes, diagnostics)
+}
+
+/// Places are counted in 32 bits.
+fn check_size(name: &Path, file: FileId, bytes: usize) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    if bytes.len() >= MOST_BYTES {
+    if bytes >= MOST_BYTES {
         let detail = format!("The file {} is too large: it must be smaller than 2 GiB.", name.display());
         diagnostics.push(Diagnostic::error("File too large", detail).at(Range::new(file, 0, 0)));
     }
-    (file, bytes, diagnostics)
+    diagnostics
 }
 
 /// The text of an expression that begins at byte `base` of `file`.

@@ -4,9 +4,10 @@ use std::fmt::Write;
 use std::io;
 
 use lang::addr::{AbsResource, InstanceKey, Mode};
+use lang::go_json::push_string;
 
 use super::FORMAT_VERSION;
-use crate::json::{Json, push_indented, push_line, push_string};
+use crate::json::{Json, push_indented, push_line};
 use crate::model::{
     AttributePath, AttributeStep, CheckObject, CheckResult, DeposedKey, InstanceObject, ObjectStatus, ResourceState,
     State,
