@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use config::module::{CheckRule, Import, Module};
 use config::references::{Reference, Subject};
-use lang::addr::{ConfigResource, Mode, ModulePath, ProviderConfig};
+use lang::addr::{ConfigResource, InstanceKey, Mode, ModulePath, ProviderConfig};
 use lang::ast::{Expr, ExprKind, Traversal};
 use lang::{Diagnostic, Diagnostics, Str};
 use petgraph::Direction;
@@ -82,20 +82,38 @@ pub struct ConfigGraph {
     index: HashMap<Node, NodeIndex>,
     /// The nodes that name themselves, to which no edge leads.
     naming_themselves: HashSet<NodeIndex>,
+    instances: InstancesNamed,
 }
+
+/// By the ends of an edge to a resource: the instances that are named, where nothing else of the resource is.
+type InstancesNamed = HashMap<(NodeIndex, NodeIndex), Vec<InstanceKey>>;
 
 impl ConfigGraph {
     /// Builds the graph of a configuration. `stored_providers` are provider configurations that only the state still needs.
     pub fn build(workspace: &Workspace, stored_providers: &BTreeSet<ProviderConfig>) -> ConfigGraph {
-        let (graph, index, naming_themselves) = Default::default();
-        let mut builder = Builder { workspace, graph, index, naming_themselves };
+        let (graph, index, naming_themselves, instances) = Default::default();
+        let mut builder = Builder { workspace, graph, index, naming_themselves, instances };
         builder.add_nodes(&workspace.config);
         for provider in stored_providers {
             builder.refresh(provider.clone());
         }
         builder.add_edges(&workspace.config);
         builder.connect_providers();
-        ConfigGraph { graph: builder.graph, index: builder.index, naming_themselves: builder.naming_themselves }
+        let Builder { graph, index, naming_themselves, instances, .. } = builder;
+        ConfigGraph { graph, index, naming_themselves, instances }
+    }
+
+    /// The instances that `from` needs of the resource `to`, if it names no more of it than these.
+    pub fn instances_named(&self, from: NodeIndex, to: NodeIndex) -> Option<&[InstanceKey]> {
+        self.instances.get(&(from, to)).map(Vec::as_slice)
+    }
+
+    /// The resources of which some node needs only the instances that it names.
+    pub fn resources_with_instances_named(&self) -> impl Iterator<Item = &ConfigResource> {
+        self.instances.keys().filter_map(|(_, to)| match self.node(*to) {
+            Some(Node::Resource(resource)) => Some(resource),
+            _ => None,
+        })
     }
 
     /// Whether what a node is made from names the node itself.
@@ -253,6 +271,7 @@ struct Builder<'w> {
     graph: DiGraph<Node, ()>,
     index: HashMap<Node, NodeIndex>,
     naming_themselves: HashSet<NodeIndex>,
+    instances: InstancesNamed,
 }
 
 impl Builder<'_> {
@@ -491,12 +510,15 @@ impl Builder<'_> {
                     self.edge(node, Node::Output(path.child(call.clone()), output));
                 }
             }
-            subject => {
-                if let Some(resource) = subject.resource() {
-                    let resource = ConfigResource { module: path.clone(), resource: resource.clone() };
-                    self.edge(node, Node::Resource(resource));
-                }
+            Subject::Resource(resource) => {
+                let resource = ConfigResource { module: path.clone(), resource: resource.clone() };
+                self.edge(node, Node::Resource(resource));
             }
+            Subject::ResourceInstance(resource, key) => {
+                let resource = ConfigResource { module: path.clone(), resource: resource.clone() };
+                self.edge_to_instance(node, &Node::Resource(resource), key);
+            }
+            Subject::Each(_) | Subject::Count(_) | Subject::Path(_) | Subject::Terraform(_) | Subject::SelfObject => {}
         }
     }
 
@@ -507,6 +529,20 @@ impl Builder<'_> {
             self.naming_themselves.insert(from);
         } else {
             self.graph.update_edge(from, to, ());
+            self.instances.remove(&(from, to));
+        }
+    }
+
+    /// The same for one instance of a resource.
+    fn edge_to_instance(&mut self, from: NodeIndex, to: &Node, key: &InstanceKey) {
+        let Some(to) = self.index.get(to).copied() else { return };
+        if from == to {
+            self.naming_themselves.insert(from);
+        } else if self.graph.find_edge(from, to).is_none() {
+            self.graph.add_edge(from, to, ());
+            self.instances.insert((from, to), vec![key.clone()]);
+        } else if let Some(keys) = self.instances.get_mut(&(from, to)).filter(|keys| !keys.contains(key)) {
+            keys.push(key.clone());
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use config::module::Module;
+use config::module::{Module, ResourceBlock};
 use lang::addr::{ConfigResource, InstanceKey, ModuleInstance};
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -23,7 +23,7 @@ pub enum ApplyNode {
     Config(Node),
     /// All creations and changes of a resource are done.
     Done(ConfigResource),
-    /// The creation, change or read of `plan.changes[i]`.
+    /// The creation, change or read of `plan.changes[i]`, with its conditions; if there is nothing to do, they alone.
     Make(usize),
     /// The removal of `plan.changes[i]`: of the current object, the deposed one that it names, or the one that its
     /// replacement deposed.
@@ -45,11 +45,12 @@ impl ApplyGraph {
         config: &ConfigGraph,
         seconds: impl Fn(&ResourceChange, bool) -> u32,
     ) -> ApplyGraph {
-        let mut builder = Builder { plan, dependents: dependents(plan), graph: DiGraph::new(), index: HashMap::new() };
+        let (dependents, graph, index) = (dependents(plan), DiGraph::new(), HashMap::new());
+        let mut builder = Builder { plan, root, dependents, graph, index };
         builder.add_config(config);
         builder.add_makes(config);
         builder.add_removes();
-        builder.connect_checks(root);
+        builder.connect_checks();
         let graph = builder.graph;
         let remaining = remaining_seconds(&graph, plan, seconds);
         ApplyGraph { graph, remaining }
@@ -107,7 +108,10 @@ fn remaining_seconds(
     // Nothing needs the first nodes of this order but those before them.
     for index in petgraph::algo::toposort(graph, None).unwrap_or_default() {
         let own = match graph.node_weight(index) {
-            Some(ApplyNode::Make(i)) => plan.changes.get(*i).map_or(0, |change| seconds(change, false)),
+            Some(ApplyNode::Make(i)) => match plan.changes.get(*i) {
+                Some(change) if change.action != Action::NoOp => seconds(change, false),
+                _ => 0,
+            },
             Some(ApplyNode::Remove(i)) => plan.changes.get(*i).map_or(0, |change| seconds(change, true)),
             _ => 0,
         };
@@ -138,8 +142,13 @@ fn is_made(change: &ResourceChange) -> bool {
     matches!(change.action, Action::Create | Action::Update) || change.action.is_replace()
 }
 
+/// The steps of instances that are in the plan, by resource and key. An instance in several instances of a module has several
+/// steps, one where nothing is to be done may have none.
+type MakesNamed = HashMap<ConfigResource, BTreeMap<InstanceKey, Vec<usize>>>;
+
 struct Builder<'p> {
     plan: &'p Plan,
+    root: &'p Module,
     /// Changed instances by the resources that they depend on; filled only where something is made before it is destroyed.
     dependents: HashMap<Arc<ConfigResource>, Vec<usize>>,
     graph: DiGraph<ApplyNode, ()>,
@@ -173,6 +182,7 @@ impl Builder<'_> {
             }
             PlanMode::Normal | PlanMode::RefreshOnly => config.indices().collect(),
         };
+        let makes = self.makes_named(config);
         for index in config.indices().filter(|index| wanted.contains(index)) {
             let Some(node) = config.node(index) else { continue };
             let from = self.node(ApplyNode::Config(node.clone()));
@@ -182,19 +192,75 @@ impl Builder<'_> {
             }
             let dependencies: Vec<NodeIndex> = config.dependencies(index).collect();
             for dependency in dependencies {
-                let to = match config.node(dependency) {
-                    Some(Node::Resource(resource)) => self.node(ApplyNode::Done(resource.clone())),
-                    Some(node) => self.node(ApplyNode::Config(node.clone())),
-                    None => continue,
-                };
-                self.edge(from, to);
+                let named = config.instances_named(index, dependency);
+                match config.node(dependency) {
+                    Some(Node::Resource(resource)) => self.connect_resource(from, resource, named, &makes),
+                    Some(node) => {
+                        let to = self.node(ApplyNode::Config(node.clone()));
+                        self.edge(from, to);
+                    }
+                    None => {}
+                }
             }
         }
     }
 
+    /// What names instances waits for these alone, so that it goes on where another of the resource fails. If one of them is not
+    /// in the plan, it waits for all.
+    fn connect_resource(
+        &mut self,
+        from: NodeIndex,
+        resource: &ConfigResource,
+        named: Option<&[InstanceKey]>,
+        makes: &MakesNamed,
+    ) {
+        let of = |key: &InstanceKey| makes.get(resource)?.get(key);
+        let Some(steps) = named.and_then(|keys| keys.iter().map(of).collect::<Option<Vec<_>>>()) else {
+            let done = self.node(ApplyNode::Done(resource.clone()));
+            return self.edge(from, done);
+        };
+        let expanded = self.node(ApplyNode::Config(Node::Resource(resource.clone())));
+        self.edge(from, expanded);
+        for i in steps.into_iter().flatten() {
+            let make = self.node(ApplyNode::Make(*i));
+            self.edge(from, make);
+        }
+    }
+
+    /// The steps of the instances that are in the plan, of resources of which some node names single instances.
+    fn makes_named(&self, config: &ConfigGraph) -> MakesNamed {
+        let mut makes: MakesNamed =
+            config.resources_with_instances_named().map(|resource| (resource.clone(), BTreeMap::new())).collect();
+        if makes.is_empty() || self.plan.mode != PlanMode::Normal {
+            return MakesNamed::new();
+        }
+        for (i, change) in self.plan.changes.iter().enumerate() {
+            let is_there = is_made(change) || matches!(change.action, Action::Read | Action::NoOp);
+            if let Some(of_resource) = makes.get_mut(&change.address.config()).filter(|_| is_there) {
+                let steps = of_resource.entry(change.address.key.clone()).or_default();
+                steps.extend(self.has_step(change).then_some(i));
+            }
+        }
+        makes
+    }
+
+    /// Whether an apply visits the change: to make something, to read it, or to look at its conditions.
+    fn has_step(&self, change: &ResourceChange) -> bool {
+        is_made(change)
+            || change.action == Action::Read
+            || (change.action == Action::NoOp
+                && self.plan.mode == PlanMode::Normal
+                && self.block(change).is_some_and(ResourceBlock::has_conditions))
+    }
+
+    fn block(&self, change: &ResourceChange) -> Option<&ResourceBlock> {
+        let module = self.root.descendant(&change.address.module.path())?;
+        module.resources.get(&change.address.resource).map(Arc::as_ref)
+    }
+
     fn add_makes(&mut self, config: &ConfigGraph) {
         for (i, change) in self.plan.changes.iter().enumerate() {
-            if !is_made(change) && change.action != Action::Read {
+            if !self.has_step(change) {
                 continue;
             }
             let make = self.node(ApplyNode::Make(i));
@@ -234,11 +300,9 @@ impl Builder<'_> {
     }
 
     /// A check is about what is there in the end: its data source is read after all else is done that does not wait for it.
-    fn connect_checks(&mut self, root: &Module) {
+    fn connect_checks(&mut self) {
         let of_check = |change: &ResourceChange| {
-            let module = root.descendant(&change.address.module.path());
-            let block = module.and_then(|module| module.resources.get(&change.address.resource));
-            change.action == Action::Read && block.is_some_and(|block| block.check.is_some())
+            change.action == Action::Read && self.block(change).is_some_and(|block| block.check.is_some())
         };
         let reads = self.plan.changes.iter().enumerate().filter(|(_, change)| of_check(change));
         let reads: Vec<usize> = reads.map(|(i, _)| i).collect();

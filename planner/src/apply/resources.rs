@@ -10,7 +10,7 @@ use state::{CheckObject, CheckResult};
 use crate::apply::Applying;
 use crate::checks::{RuleKind, evaluate_rules};
 use crate::ephemerals::Opening;
-use crate::expansion::{Expansion, UnknownExpansion, expand};
+use crate::expansion::{Expansion, Repetition, UnknownExpansion, expand};
 use crate::objects;
 use crate::plan::{Action, CheckOutcome, CheckStatus, Checkable, PlanMode};
 use crate::scope::{BlockScope, ModuleScope, ResourceValues};
@@ -231,7 +231,25 @@ impl Applying<'_> {
         !matches!(status, CheckStatus::Fail | CheckStatus::Error)
     }
 
-    /// Postconditions of a resource, once all its instances are there, and preconditions of those to which nothing was done.
+    /// Postconditions of one instance, when it is as it should be.
+    pub(super) fn check_postconditions(
+        &self,
+        module: &ModuleScope,
+        block: &ResourceBlock,
+        repetition: &Repetition,
+        key: &InstanceKey,
+    ) -> bool {
+        let values = self.world.resource(module, &block.address).filter(|_| !block.postconditions.is_empty());
+        let Some(self_value) = values.and_then(|values| values.instance(key)) else { return true };
+        let scope = BlockScope { world: &self.world, module, repetition, self_value: Some(self_value) };
+        let object = Checkable::Resource(block.address.clone(), key.clone());
+        let (rules, kind) = (&block.postconditions, RuleKind::Postcondition);
+        let status = evaluate_rules(&self.world, &module.address, object, rules, &scope, kind);
+        !matches!(status, CheckStatus::Fail | CheckStatus::Error)
+    }
+
+    /// Postconditions of the instances of a resource that no step is about: data sources that were read while planning, and
+    /// what a run that only refreshes looks at.
     pub(super) fn check_conditions(&self, resource: &ConfigResource) -> bool {
         if self.plan.mode == PlanMode::Destroy {
             return true;
@@ -245,28 +263,18 @@ impl Applying<'_> {
             let Some(values) = self.world.resource(&module, &resource.resource) else { continue };
             for key in values.expansion.keys() {
                 let address = module.address.resource(resource.resource.clone()).instance(key.clone());
-                if self.plan.is_partial() && !self.changes.contains_key(&address) {
+                let change = self.changes.get(&address).and_then(|index| self.plan.changes.get(*index));
+                let has_step = change.is_some() && self.plan.mode == PlanMode::Normal;
+                if has_step || (self.plan.is_partial() && change.is_none()) || values.instance(&key).is_none() {
                     continue;
                 }
                 let repetition = values.expansion.repetition(&key);
-                let self_value = values.instance(&key);
-                if self_value.is_none() {
-                    continue;
-                }
-                let change = self.changes.get(&address).and_then(|index| self.plan.changes.get(*index));
                 if change.is_some_and(|change| change.action == Action::NoOp) {
                     let scope =
                         BlockScope { world: &self.world, module: &module, repetition: &repetition, self_value: None };
                     fine &= self.check_preconditions(&module, block, &scope, &key);
                 }
-                if block.postconditions.is_empty() {
-                    continue;
-                }
-                let scope = BlockScope { world: &self.world, module: &module, repetition: &repetition, self_value };
-                let object = Checkable::Resource(resource.resource.clone(), key);
-                let (rules, kind) = (&block.postconditions, RuleKind::Postcondition);
-                let status = evaluate_rules(&self.world, &module.address, object, rules, &scope, kind);
-                fine &= !matches!(status, CheckStatus::Fail | CheckStatus::Error);
+                fine &= self.check_postconditions(&module, block, &repetition, &key);
             }
         }
         fine

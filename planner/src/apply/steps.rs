@@ -69,7 +69,8 @@ impl Applying<'_> {
         Some(Step { index, change, text: change.address.to_string(), schema, configured, module })
     }
 
-    /// Makes or changes the object of a change, or reads its data source. False if that fails or is not begun.
+    /// Makes or changes the object of a change, or reads its data source, and looks at its conditions. False if that fails or is
+    /// not begun.
     pub(super) async fn make(&self, index: usize) -> bool {
         if self.interrupt.is_requested() {
             return false;
@@ -78,8 +79,12 @@ impl Applying<'_> {
         let (Some(module), Some(block)) = (step.module.clone(), step.block().cloned()) else { return false };
         let Some(repetition) = self.repetition(&module, &step) else { return false };
         let scope = BlockScope { world: &self.world, module: &module, repetition: &repetition, self_value: None };
-        if !self.check_preconditions(&module, &block, &scope, &step.change.address.key) {
+        let key = &step.change.address.key;
+        if !self.check_preconditions(&module, &block, &scope, key) {
             return false;
+        }
+        if step.change.action == Action::NoOp {
+            return self.check_postconditions(&module, &block, &repetition, key);
         }
         let mut diagnostics = Diagnostics::new();
         let config = decode_body(&block.body, &step.schema.block, &scope, &mut diagnostics);
@@ -107,9 +112,9 @@ impl Applying<'_> {
         };
         let Some(value) = value else { return false };
         if let Some(values) = self.world.resource(&module, &step.change.address.resource) {
-            values.set(step.change.address.key.clone(), value);
+            values.set(key.clone(), value);
         }
-        true
+        self.check_postconditions(&module, &block, &repetition, key)
     }
 
     fn repetition(&self, module: &ModuleScope, step: &Step<'_>) -> Option<Repetition> {
