@@ -1,6 +1,6 @@
 //! Addresses that users give: `-target`, `-replace`, arguments of the state commands.
 
-use lang::addr::ResourceInstance;
+use lang::addr::{InstanceKey, ModuleInstance, ResourceInstance};
 use lang::addr_parse::{AddressError, AddressErrorKind};
 use lang::{Diagnostic, Diagnostics, Sources};
 use planner::Target;
@@ -60,10 +60,18 @@ fn worded(error: &AddressError) -> String {
     }
 }
 
+/// Whether a module lies in the one that was named, or is it. A name that ends without a key stands for all instances of its call.
+fn is_below(address: &ModuleInstance, named: &ModuleInstance) -> bool {
+    let Some(((name, key), callers)) = named.0.split_last() else { return true };
+    let of_call =
+        |(step, step_key): &(lang::Str, InstanceKey)| step == name && (*key == InstanceKey::None || key == step_key);
+    address.0.starts_with(callers) && address.0.get(callers.len()).is_some_and(of_call)
+}
+
 /// Whether a target covers an instance.
 pub fn contains(target: &Target, instance: &ResourceInstance) -> bool {
     match target {
-        Target::Module(module) => instance.module.0.starts_with(&module.0),
+        Target::Module(module) => is_below(&instance.module, module),
         Target::Resource(module, resource) => instance.module == *module && instance.resource == *resource,
         Target::Instance(address) => address == instance,
     }

@@ -1,5 +1,6 @@
 //! Addresses: how modules, resources and their instances are named.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -33,9 +34,21 @@ pub enum Mode {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ModulePath(pub Arc<[Str]>);
 
-/// The path of a module instance (`module.a[0].module.b`); empty for the root.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// The path of a module instance (`module.a[0].module.b`); empty for the root. Shorter paths come first, as in Terraform's lists.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ModuleInstance(pub Arc<[(Str, InstanceKey)]>);
+
+impl Ord for ModuleInstance {
+    fn cmp(&self, other: &ModuleInstance) -> Ordering {
+        self.0.len().cmp(&other.0.len()).then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for ModuleInstance {
+    fn partial_cmp(&self, other: &ModuleInstance) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 /// A resource within its module (`aws_vpc.main`, `data.aws_region.current`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -329,5 +342,19 @@ impl fmt::Display for ProviderConfig {
         let dot = if self.module.is_root() { "" } else { "." };
         write!(f, "{}{dot}provider[\"{}\"]", self.module, self.source)?;
         self.alias.as_ref().map_or(Ok(()), |alias| write!(f, ".{alias}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ModuleInstance;
+
+    #[test]
+    fn modules_come_by_depth_then_name_then_key() {
+        let texts =
+            ["module.b", "module.m[2]", "module.m[10]", "module.m[\"a\"]", "module.a.module.x", "module.b.module.a"];
+        let mut modules: Vec<ModuleInstance> = texts.iter().rev().map(|text| text.parse().unwrap()).collect();
+        modules.sort();
+        assert_eq!(modules.iter().map(ModuleInstance::to_string).collect::<Vec<_>>(), texts);
     }
 }

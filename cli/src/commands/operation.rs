@@ -248,7 +248,7 @@ pub fn options(args: &PlanningArgs) -> Result<PlanOptions, Diagnostics> {
     }
     if !args.replace.is_empty() && mode != PlanMode::Normal {
         let detail =
-            "The -replace option is for normal plans: it makes no sense together with -destroy or -refresh-only.";
+            "Forcing resource instance replacement (with -replace=...) is allowed only in normal planning mode.";
         diagnostics.push(Diagnostic::error("Unsupported plan mode", detail));
     }
     let targets = addresses(&args.target, "target", &mut diagnostics);

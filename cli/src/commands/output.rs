@@ -35,18 +35,23 @@ pub async fn run(session: &Session, args: &OutputArgs) -> Exit {
         session.ui.error(summary, detail);
         Exit::Failure
     };
+    let misused = |summary: &str, detail: &str| {
+        let exit = fail(summary, detail);
+        super::misuse::hint(&session.ui, "output");
+        exit
+    };
     if args.json && args.raw {
-        return fail("Invalid output format", "The -raw and -json options are mutually-exclusive.");
+        return misused("Invalid output format", "The -raw and -json options are mutually-exclusive.");
     }
     if args.name.len() > 1 {
-        return fail(
+        return misused(
             "Unexpected argument",
             "The output command expects exactly one argument with the name of an output variable or no arguments to show \
              all outputs.",
         );
     }
     if args.raw && args.name.is_empty() {
-        return fail(
+        return misused(
             "Output name required",
             "You must give the name of a single output value when using the -raw option.",
         );
@@ -119,7 +124,7 @@ fn plain(output: &OutputValue) -> Json {
 fn one(session: &Session, args: &OutputArgs, name: &str, output: &OutputValue) -> Exit {
     let value = value(output);
     if args.json {
-        session.ui.print(&format!("{}\n", plain(output)));
+        session.ui.print(&format!("{}\n", state::Json::from_value(&plain(output))));
         return Exit::Success;
     }
     if !args.raw {
@@ -136,13 +141,12 @@ fn one(session: &Session, args: &OutputArgs, name: &str, output: &OutputValue) -
             session.ui.error("Unsupported value for raw output", &detail);
             Exit::Failure
         }
-        Err(error) => {
+        Err(_) => {
             let detail = format!(
                 "The -raw option only supports strings, numbers, and boolean values, but output value \"{name}\" is {}.\n\n\
                  Use the -json option for machine-readable representations of output values that have complex types.",
                 value.ty()
             );
-            let _ = error;
             session.ui.error("Unsupported value for raw output", &detail);
             Exit::Failure
         }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use clap::ArgAction;
-use lang::addr::{AbsResource, ConfigResource, InstanceKey, ModuleInstance, ResourceInstance};
+use lang::addr::{AbsResource, ConfigResource, InstanceKey, Mode, ModuleInstance, ResourceInstance};
 use lang::quoting::go_quote;
 use lang::{Diagnostic, Diagnostics};
 use planner::Target;
@@ -108,10 +108,6 @@ pub(super) fn occupied(to: &dyn Display, what: &str) -> Diagnostics {
     Diagnostic::error("Invalid target address", detail).into()
 }
 
-fn mismatch(detail: String) -> Diagnostics {
-    Diagnostic::error("Invalid state move request", detail).into()
-}
-
 /// Moves within a state. Returns what was moved where.
 fn relocate(state: &mut State, from: &Target, to: &Target) -> Result<Moves, Diagnostics> {
     let moves = rename(state, from, to)?;
@@ -143,9 +139,13 @@ pub(super) fn forget_dependencies(state: &mut State, from: &Target) {
     }
 }
 
+const A_MODULE: &str = "the target must also be a module";
+const A_RESOURCE: &str =
+    "the source is a whole resource (not a resource instance) so the target must also be a whole resource";
+
 pub(super) fn rename(state: &mut State, from: &Target, to: &Target) -> Result<Moves, Diagnostics> {
-    let unfit = |from: &dyn Display, to: &dyn Display, what: &str| {
-        let detail = format!("Cannot move {from} to {to}: the source is {what}, so the target must be one as well.");
+    let unfit = |from: &dyn Display, to: &dyn Display, why: &str| {
+        let detail = format!("Cannot move {from} to {to}: {why}.");
         Diagnostics::from(Diagnostic::error("Invalid target address", detail))
     };
     match from {
@@ -155,8 +155,8 @@ pub(super) fn rename(state: &mut State, from: &Target, to: &Target) -> Result<Mo
             }
             match to {
                 Target::Module(to) => move_module(state, from, to),
-                Target::Resource(module, to) => Err(unfit(from, &module.resource(to.clone()), "a module")),
-                Target::Instance(to) => Err(unfit(from, to, "a module")),
+                Target::Resource(module, to) => Err(unfit(from, &module.resource(to.clone()), A_MODULE)),
+                Target::Instance(to) => Err(unfit(from, to, A_MODULE)),
             }
         }
         Target::Resource(module, from) => {
@@ -171,8 +171,8 @@ pub(super) fn rename(state: &mut State, from: &Target, to: &Target) -> Result<Mo
                 }
                 Target::Resource(module, to) => move_resource(state, &from, &module.resource(to.clone())),
                 Target::Instance(to) if single => move_instance(state, &from.instance(InstanceKey::None), to),
-                Target::Instance(to) => Err(unfit(&from, to, "a whole resource")),
-                Target::Module(to) => Err(unfit(&from, to, "a resource")),
+                Target::Instance(to) => Err(unfit(&from, to, A_RESOURCE)),
+                Target::Module(to) => Err(unfit(&from, to, A_RESOURCE)),
             }
         }
         Target::Instance(from) => match to {
@@ -180,7 +180,7 @@ pub(super) fn rename(state: &mut State, from: &Target, to: &Target) -> Result<Mo
             Target::Resource(module, to) => {
                 move_instance(state, from, &module.resource(to.clone()).instance(InstanceKey::None))
             }
-            Target::Module(to) => Err(unfit(from, to, "a resource instance")),
+            Target::Module(to) => Err(unfit(from, to, "the target must also be a resource instance")),
         },
     }
 }
@@ -195,13 +195,20 @@ fn check_kinds(
     shown: (String, String),
 ) -> Result<(), Diagnostics> {
     let (shown_from, shown_to) = shown;
-    if from.mode != to.mode {
-        return Err(mismatch(format!("Cannot move {shown_from} to {shown_to}: resource modes don't match.")));
+    let mut problems = Diagnostics::new();
+    let mut refuse = |why: &str| {
+        let detail = format!("Cannot move {shown_from} to {shown_to}: {why}.");
+        problems.push(Diagnostic::error("Invalid state move request", detail));
+    };
+    match (from.mode, to.mode) {
+        (Mode::Managed, Mode::Managed) | (Mode::Data, Mode::Data) | (Mode::Ephemeral, _) => {}
+        (Mode::Managed, _) => refuse("a managed resource can be moved only to another managed resource address"),
+        (Mode::Data, _) => refuse("a data resource can be moved only to another data resource address"),
     }
     if from.kind != to.kind {
-        return Err(mismatch(format!("Cannot move {shown_from} to {shown_to}: resource types don't match.")));
+        refuse("resource types don't match");
     }
-    Ok(())
+    if problems.has_errors() { Err(problems) } else { Ok(()) }
 }
 
 fn move_module(state: &mut State, from: &ModuleInstance, to: &ModuleInstance) -> Result<Moves, Diagnostics> {
@@ -210,13 +217,19 @@ fn move_module(state: &mut State, from: &ModuleInstance, to: &ModuleInstance) ->
     if state.resources.keys().any(|address| is_inside(address, to)) {
         return Err(occupied(to, "module"));
     }
+    // Each module that has resources is told by itself.
+    let mut moves = Moves::new();
     for address in sources {
         let Some(resource) = state.resources.remove(&address) else { continue };
         let below = address.module.0.iter().skip(from.0.len()).cloned();
         let module = ModuleInstance(to.0.iter().cloned().chain(below).collect());
+        let step = (address.module.to_string(), module.to_string());
         state.resources.insert(module.resource(address.resource), resource);
+        if moves.last() != Some(&step) {
+            moves.push(step);
+        }
     }
-    Ok(vec![(from.to_string(), to.to_string())])
+    Ok(moves)
 }
 
 fn move_resource(state: &mut State, from: &AbsResource, to: &AbsResource) -> Result<Moves, Diagnostics> {
@@ -234,7 +247,10 @@ fn move_instance(state: &mut State, from: &ResourceInstance, to: &ResourceInstan
     // All that is wrong is told at once.
     let unlike = check_kinds(&from.resource, &to.resource, (from.to_string(), to.to_string())).err();
     let taken = state.instance(to).map(|_| occupied(to, "resource instance"));
-    let absent = state.instance(from).is_none().then(|| missing(from));
+    let absent = state.instance(from).is_none().then(|| {
+        let detail = format!("The current state does not contain {from}.");
+        Diagnostic::error("Invalid source address", detail).into()
+    });
     let problems: Diagnostics = [unlike, taken, absent].into_iter().flatten().flatten().collect();
     if problems.has_errors() {
         return Err(problems);

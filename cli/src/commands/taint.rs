@@ -73,7 +73,7 @@ pub async fn run(session: &Session, args: &TaintArgs, to: ObjectStatus) -> Exit 
             let detail = format!(
                 "There is no resource instance in the state with the address {address}. If the resource configuration has \
                  just been added, you must run \"terraform apply\" once to create the corresponding instance(s) before they \
-                 can be {participle}."
+                 can be tainted."
             );
             return Err(Diagnostic::error("No such resource instance", detail).into());
         };

@@ -138,3 +138,36 @@ fn what_is_tainted_is_written_where_state_out_says() {
     assert_eq!(planned.status.code(), Some(0), "{}", text(&planned));
     assert!(!folder.path("fourth").exists() && !folder.path("fifth").exists());
 }
+
+#[test]
+fn a_module_stands_for_all_instances_of_its_call() {
+    let folder =
+        Folder::new("module \"m\" {\n  source = \"./m\"\n  count = 2\n}\nmodule \"a\" {\n  source = \"./m\"\n}\n");
+    std::fs::create_dir_all(folder.path("m/n")).unwrap();
+    folder.write("m/main.tf", "resource \"terraform_data\" \"c\" {}\nmodule \"n\" {\n  source = \"./n\"\n}\n");
+    folder.write("m/n/main.tf", "resource \"terraform_data\" \"d\" {}\n");
+    assert!(folder.run(&["init"]).status.success());
+    assert!(folder.run(&["apply", "-auto-approve"]).status.success());
+    let lines = |arguments: &[&str]| text(&folder.run(arguments)).lines().map(str::to_owned).collect::<Vec<_>>();
+    let of_m = [
+        "module.m[0].terraform_data.c",
+        "module.m[1].terraform_data.c",
+        "module.m[0].module.n.terraform_data.d",
+        "module.m[1].module.n.terraform_data.d",
+    ];
+    assert_eq!(lines(&["state", "list", "module.m"]), of_m);
+    assert_eq!(lines(&["state", "list", "module.m[0]"]), [of_m[0], of_m[2]]);
+    // What lies less deep comes first.
+    let all = lines(&["state", "list"]);
+    assert_eq!(all[..2], ["module.a.terraform_data.c", of_m[0]]);
+    assert_eq!(
+        lines(&["state", "mv", "module.a", "module.b"]),
+        [
+            "Move \"module.a\" to \"module.b\"",
+            "Move \"module.a.module.n\" to \"module.b.module.n\"",
+            "Successfully moved 2 object(s)."
+        ]
+    );
+    assert_eq!(lines(&["state", "rm", "module.m"]).last().unwrap(), "Successfully removed 4 resource instance(s).");
+    assert_eq!(lines(&["state", "list"]), ["module.b.terraform_data.c", "module.b.module.n.terraform_data.d"]);
+}

@@ -1,6 +1,7 @@
 //! What is planned, and in which order it is done.
 
 use sdk::provider::Operation;
+use state::CheckStatus;
 
 use crate::cloud::Fault;
 use crate::run::Stack;
@@ -163,6 +164,37 @@ fn a_failed_create_does_not_hold_up_the_rest_and_what_was_made_is_tainted() {
     let ran = stack.apply(&text);
     assert_eq!(ran.planned, ["sim_thing.a DeleteThenCreate replace_because_tainted", "sim_thing.b Create"]);
     stack.assert_settled(&["a", "b", "c"]);
+}
+
+#[test]
+fn what_names_an_instance_goes_on_where_another_fails() {
+    let stack = Stack::new();
+    let conditions = "lifecycle {\n  postcondition {\n   condition = self.name != \"bad\" || self.serial == 0\n   error_message = \"bad\"\n  }\n }";
+    let text = |names: &str| {
+        format!(
+            "resource \"sim_thing\" \"n\" {{\n for_each = {{ {names} }}\n name = each.value\n {conditions}\n}}\n\
+             locals {{\n first = sim_thing.n[\"a\"].id\n}}\n"
+        ) + &thing("one", "value = sim_thing.n[\"a\"].id")
+            + &thing("local", "value = local.first")
+            + &thing("ordered", "depends_on = [sim_thing.n[\"a\"]]")
+            + &thing("both", "value = \"${sim_thing.n[\"a\"].id}${sim_thing.n[\"b\"].id}\"")
+            + &thing("all", "value = length(sim_thing.n)")
+    };
+    stack.cloud.order(Operation::Create, "y", Fault::Refused);
+    assert_eq!(stack.apply(&text("a = \"x\", b = \"y\"")).problems, ["refused y"]);
+    assert_eq!(stack.cloud.names(), ["local", "one", "ordered", "x"]);
+    stack.apply(&text("a = \"x\", b = \"y\""));
+    stack.assert_settled(&["all", "both", "local", "one", "ordered", "x", "y"]);
+
+    // The condition of one instance is the business of those that stand on it; that of the others is looked at all the same.
+    let more = text("a = \"x\", b = \"bad\"") + &thing("new", "value = sim_thing.n[\"a\"].id");
+    let ran = stack.apply(&(more + &thing("not", "value = sim_thing.n[\"b\"].id")));
+    assert_eq!(ran.problems, ["Resource postcondition failed"]);
+    assert_eq!(stack.cloud.names(), ["all", "bad", "both", "local", "new", "one", "ordered", "x"]);
+    let results = stack.state().check_results.unwrap();
+    let told = results[0].objects.iter().flatten().map(|object| (object.object_addr.to_string(), object.status));
+    let expected = [("sim_thing.n[\"a\"]", CheckStatus::Pass), ("sim_thing.n[\"b\"]", CheckStatus::Fail)];
+    assert_eq!(told.collect::<Vec<_>>(), expected.map(|(address, status)| (address.to_owned(), status)));
 }
 
 #[test]
