@@ -1,8 +1,8 @@
 //! `output` blocks.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use lang::ast::{Block, BodySchema};
+use lang::ast::{Block, BodySchema, Expr, ExprKind};
 
 use crate::module::Output;
 use crate::reader::{Reader, schema};
@@ -15,7 +15,7 @@ static OUTPUT: LazyLock<BodySchema> = LazyLock::new(|| {
 });
 
 impl Reader<'_> {
-    /// An `output` block; `None` without a value.
+    /// An `output` block; `None` without a name.
     pub fn output(&mut self, block: &Block) -> Option<Output> {
         let name = block.labels.first()?.text.clone();
         let content = self.content(&block.body, &OUTPUT);
@@ -36,7 +36,9 @@ impl Reader<'_> {
                 preconditions.extend(self.check_rule(rule));
             }
         }
-        let value = content.attribute("value")?.expr.clone();
+        // An output without a value is one all the same: there may be another of its name.
+        let missing = || Arc::new(Expr::new(block.header, ExprKind::Invalid));
+        let value = content.attribute("value").map_or_else(missing, |attribute| attribute.expr.clone());
         Some(Output { name, value, description, sensitive, ephemeral, depends_on, preconditions, range: block.header })
     }
 }

@@ -352,9 +352,9 @@ const NO_EQUALS: &str = "Only arguments and blocks can stand here. To set an arg
 const UNCLOSED_DETAIL: &str = "The file ends before the brace that closes this block. Perhaps braces are unbalanced elsewhere \
                                in the file.";
 
-/// A block whose header could not be read to its end.
+/// A block whose header could not be read to its end; like in HCL, it reaches no further than its type.
 fn empty_block(kind: Str, kind_range: Range, labels: Vec<Label>) -> Block {
     let body = NativeBody { range: kind_range, attributes: Vec::new(), blocks: Vec::new(), merged: None };
     let header = labels.last().map_or(kind_range, |label| kind_range.to(label.range));
-    Block { kind, kind_range, labels, header, range: header, body: Body::Native(Arc::new(body)) }
+    Block { kind, kind_range, labels, header, range: kind_range, body: Body::Native(Arc::new(body)) }
 }

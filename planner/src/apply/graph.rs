@@ -142,8 +142,7 @@ fn is_made(change: &ResourceChange) -> bool {
     matches!(change.action, Action::Create | Action::Update) || change.action.is_replace()
 }
 
-/// The steps of instances that are in the plan, by resource and key. An instance in several instances of a module has several
-/// steps, one where nothing is to be done may have none.
+/// The steps of instances by resource and key; of an instance in several instances of a module there are several.
 type MakesNamed = HashMap<ConfigResource, BTreeMap<InstanceKey, Vec<usize>>>;
 
 struct Builder<'p> {
@@ -205,8 +204,8 @@ impl Builder<'_> {
         }
     }
 
-    /// What names instances waits for these alone, so that it goes on where another of the resource fails. If one of them is not
-    /// in the plan, it waits for all.
+    /// What names instances waits for these alone, so that it goes on where another of the resource fails. Like in Terraform, it
+    /// waits for all if nothing is to be done to one of them.
     fn connect_resource(
         &mut self,
         from: NodeIndex,
@@ -219,15 +218,13 @@ impl Builder<'_> {
             let done = self.node(ApplyNode::Done(resource.clone()));
             return self.edge(from, done);
         };
-        let expanded = self.node(ApplyNode::Config(Node::Resource(resource.clone())));
-        self.edge(from, expanded);
         for i in steps.into_iter().flatten() {
             let make = self.node(ApplyNode::Make(*i));
             self.edge(from, make);
         }
     }
 
-    /// The steps of the instances that are in the plan, of resources of which some node names single instances.
+    /// The steps of instances, of resources of which some node names single instances.
     fn makes_named(&self, config: &ConfigGraph) -> MakesNamed {
         let mut makes: MakesNamed =
             config.resources_with_instances_named().map(|resource| (resource.clone(), BTreeMap::new())).collect();
@@ -235,10 +232,8 @@ impl Builder<'_> {
             return MakesNamed::new();
         }
         for (i, change) in self.plan.changes.iter().enumerate() {
-            let is_there = is_made(change) || matches!(change.action, Action::Read | Action::NoOp);
-            if let Some(of_resource) = makes.get_mut(&change.address.config()).filter(|_| is_there) {
-                let steps = of_resource.entry(change.address.key.clone()).or_default();
-                steps.extend(self.has_step(change).then_some(i));
+            if let Some(of_resource) = makes.get_mut(&change.address.config()).filter(|_| self.has_step(change)) {
+                of_resource.entry(change.address.key.clone()).or_default().push(i);
             }
         }
         makes
@@ -418,7 +413,7 @@ impl Builder<'_> {
         dependents.into_iter().map(|i| self.node(ApplyNode::Make(i))).collect()
     }
 
-    /// A changed object that stands on a removed one waits for the removal, unless that is made before it is destroyed:
+    /// A made or changed object that stands on a removed one waits for the removal, unless that is made before it is destroyed:
     /// then the removal waits.
     fn connect_makes_to_removes(&mut self, by_resource: &BTreeMap<ConfigResource, Vec<usize>>) {
         for (i, change) in self.plan.changes.iter().enumerate() {
@@ -442,9 +437,10 @@ impl Builder<'_> {
         }
     }
 
+    /// What the object that is there was made after; of one that is yet to be made, what it will be made after.
     fn stored_dependencies(&self, change: &ResourceChange) -> Dependencies {
         let stored = self.plan.prior_state.current(&change.address);
-        stored.map_or_else(|| Arc::from([]), |object| object.dependencies.clone())
+        stored.map_or_else(|| change.dependencies.clone(), |object| object.dependencies.clone())
     }
 }
 

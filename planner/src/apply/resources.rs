@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use config::module::ResourceBlock;
-use lang::addr::{AbsResource, ConfigResource, InstanceKey, ModulePath};
+use lang::addr::{AbsResource, ConfigResource, InstanceKey, Mode, ModulePath};
 use lang::{Diagnostics, Str, Value};
 use state::{CheckObject, CheckResult};
 
@@ -81,18 +81,18 @@ impl Applying<'_> {
         fine
     }
 
-    /// After a destroy the root outputs are gone; outputs that are no longer configured go in any case.
+    /// After a destroy the root outputs and data sources are gone, like in Terraform even if objects are still there; outputs that
+    /// are no longer configured go in any case.
     pub(super) fn finish_outputs(&self) {
         let declared = &self.world.workspace.config.outputs;
-        let everything = self.plan.mode == PlanMode::Destroy
-            && self.recorder.with_state(|state| {
-                state.resources.keys().all(|address| address.resource.mode != lang::addr::Mode::Managed)
-            });
         let targeted = self.plan.is_partial();
+        let is_managed = |address: &AbsResource| address.resource.mode == Mode::Managed;
+        let everything = self.plan.mode == PlanMode::Destroy
+            && (!targeted || !self.recorder.with_state(|state| state.resources.keys().any(is_managed)));
         self.recorder.change(|state| {
             if everything {
                 state.outputs.clear();
-                state.resources.clear();
+                state.resources.retain(|address, _| is_managed(address));
             } else if !targeted && self.plan.mode == PlanMode::Normal {
                 state.outputs.retain(|name, _| declared.contains_key(name));
             } else if self.plan.mode == PlanMode::RefreshOnly {

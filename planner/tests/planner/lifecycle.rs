@@ -198,6 +198,22 @@ fn what_names_an_instance_goes_on_where_another_fails() {
 }
 
 #[test]
+fn what_is_new_is_made_after_the_removals_of_the_resources_that_it_stands_on() {
+    let stack = Stack::new();
+    let text =
+        |names: &str| format!("resource \"sim_thing\" \"n\" {{\n for_each = toset([{names}])\n name = each.key\n}}\n");
+    stack.apply(&text("\"a\", \"b\""));
+    stack.cloud.take_log();
+    let new = thing("new", "value = sim_thing.n[\"a\"].id");
+    stack.cloud.order(Operation::Delete, "b", Fault::Refused);
+    assert_eq!(stack.apply(&(text("\"a\"") + &new)).problems, ["refused b"]);
+    assert_eq!(stack.cloud.names(), ["a", "b"]);
+    stack.cloud.take_log();
+    stack.apply(&(text("\"a\"") + &new));
+    assert_eq!(calls(&stack), ["delete b", "create new"]);
+}
+
+#[test]
 fn instances_beyond_count_and_for_each_are_removed_for_that_reason() {
     let stack = Stack::new();
     let text = |count: &str, keys: &str| {
