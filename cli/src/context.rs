@@ -75,6 +75,8 @@ mod tests {
         assert_eq!(around_text("main.tf", text, "2").unwrap(), "resource \"x\" \"y\"");
         assert_eq!(around_text("main.tf", text, "resource"), None);
         assert_eq!(around_text("<value for x>", text, "2"), None);
+        // A header that breaks off encloses nothing.
+        assert_eq!(around_text("main.tf", "removed in\n  from = a.b\n}\n", "in"), None);
     }
 
     #[test]

@@ -114,19 +114,33 @@ impl Expectations {
         unmet.map(diagnostic).collect()
     }
 
-    /// What was expected of an apply, and happened already while planning it.
-    pub fn failed_too_early(&self) -> Diagnostics {
-        let met = self.all.iter().filter(|expectation| expectation.met);
-        let diagnostic = |expectation: &Expectation| {
-            let detail = format!(
-                "A custom condition within {} failed during the planning stage and prevented the requested apply operation. \
-                 While this was an expected failure, the apply operation could not be executed and so the overall test case \
-                 will be marked as a failure and the original diagnostic included in the test report.",
-                expectation.text
-            );
-            Diagnostic::error("Expected failure while planning", detail).at(expectation.range)
-        };
-        met.map(diagnostic).collect()
+    /// Adds what is wrong with the plan of an apply. What was expected of the apply is told with why it fails the run all the same.
+    pub fn explain(&self, checks: &[CheckOutcome], problems: Diagnostics, diagnostics: &mut Diagnostics) {
+        for problem in problems {
+            let is_condition = problem.is_error() && CONDITIONS.contains(&problem.summary());
+            let tells_of = |outcome: &&CheckOutcome| {
+                let of_outcome = |message: &String| problem.detail().starts_with(message.as_str());
+                matches!(outcome.status, CheckStatus::Fail) && outcome.problems.iter().any(of_outcome)
+            };
+            let expected = checks.iter().filter(|_| is_condition).filter(tells_of).find_map(|outcome| {
+                let of_outcome = |e: &&Expectation| e.object.as_ref().is_some_and(|object| covers(object, outcome));
+                Some((outcome, self.all.iter().find(of_outcome)?))
+            });
+            if let Some((outcome, expectation)) = expected {
+                let object = match &outcome.object {
+                    Checkable::Resource(resource, key) => format!("{resource}{key}"),
+                    _ => expectation.text.clone(),
+                };
+                let detail = format!(
+                    "A custom condition within {object} failed during the planning stage and prevented the requested apply \
+                     operation. While this was an expected failure, the apply operation could not be executed and so the \
+                     overall test case will be marked as a failure and the original diagnostic included in the test report."
+                );
+                let warning = Diagnostic::warning("Expected failure while planning", detail);
+                diagnostics.push(warning.at(expectation.range));
+            }
+            diagnostics.push(problem);
+        }
     }
 }
 

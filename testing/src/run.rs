@@ -192,13 +192,14 @@ impl Running<'_> {
         let checks = plan.as_ref().map(|plan| plan.checks.clone()).unwrap_or_default();
         let failed = problems.has_errors();
         let plan = plan.filter(|_| !failed);
-        if !run.applies || failed {
+        if run.applies && failed {
+            expected.explain(&checks, problems, diagnostics);
+            return FAILED;
+        }
+        if !run.applies {
             expected.settle(&checks, problems, diagnostics);
-            if run.applies && !diagnostics.has_errors() {
-                diagnostics.append(expected.failed_too_early());
-            }
             diagnostics.append(expected.missing());
-            let Some(plan) = plan.filter(|_| !run.applies && !diagnostics.has_errors()) else {
+            let Some(plan) = plan.filter(|_| !diagnostics.has_errors()) else {
                 // What was to fail while planning has failed: that is all there is to see.
                 let status = if diagnostics.has_errors() { Status::Error } else { Status::Pass };
                 return (status, None);
@@ -231,16 +232,19 @@ impl Running<'_> {
         }
         expected.settle(&outcome.checks, problems, diagnostics);
         diagnostics.append(expected.missing());
-        let status = match Outlook::of_state(&workspace, &outcome.state, given.clone()) {
-            Ok(outlook) if !diagnostics.has_errors() => self.judge(run, &outlook, &extra, diagnostics),
-            Ok(_) => Status::Error,
+        let done = match Outlook::of_state(&workspace, &outcome.state, given.clone()) {
+            Ok(outlook) if !diagnostics.has_errors() => {
+                let status = self.judge(run, &outlook, &extra, diagnostics);
+                (status, Some(Shown::State(Box::new(outcome.state.clone()))))
+            }
+            Ok(_) => FAILED,
             Err(problems) => {
                 diagnostics.append(problems);
-                Status::Error
+                FAILED
             }
         };
-        self.states.insert(key, Kept { state: outcome.state.clone(), run: index, workspace, given });
-        (status, Some(Shown::State(Box::new(outcome.state))))
+        self.states.insert(key, Kept { state: outcome.state, run: index, workspace, given });
+        done
     }
 
     /// Checks the assertions and keeps the outputs for later runs.

@@ -157,6 +157,18 @@ fn failures_that_are_expected_are_none() {
 }
 
 #[test]
+fn what_an_apply_was_to_fail_of_may_not_fail_while_planning() {
+    let configuration = "variable \"a\" {}\nresource \"terraform_data\" \"a\" {\n  count = 1\n  lifecycle {\n    precondition {\n      \
+                         condition = var.a != \"bad\"\n      error_message = \"is bad\"\n    }\n  }\n}\n";
+    let tests = "run \"apply\" {\n  variables {\n    a = \"bad\"\n  }\n  expect_failures = [terraform_data.a]\n}\n";
+    let heard = run(configuration, tests);
+    assert_eq!(heard[0], "apply: Error");
+    let warning = "  Expected failure while planning: A custom condition within terraform_data.a[0] failed during the";
+    assert!(heard[1].starts_with(warning), "{heard:?}");
+    assert_eq!(heard[2..], ["  Resource precondition failed: is bad", "file: Error"]);
+}
+
+#[test]
 fn only_what_has_conditions_can_be_expected_to_fail() {
     let heard = |expected: &str| {
         let text = format!("run \"r\" {{\n  command = plan\n  expect_failures = [{expected}]\n}}\n");

@@ -208,3 +208,19 @@ fn every_declaration_in_a_variable_file_is_told() {
     let told = text(&folder.run(&["plan", "-no-color", "-var-file=main.tf"]));
     assert_eq!(told.matches("Error: Variable declaration in .tfvars file").count(), 2, "{told}");
 }
+
+#[test]
+fn blocks_that_break_off_are_looked_at_all_the_same() {
+    assert_eq!(
+        verdict("output \"o\" {\n  value = 1\n}\noutput \"o\" {\n}\n"),
+        ["Duplicate output definition 4:1", "Missing required argument 4:12"]
+    );
+    let mut mistakes = verdict("resource \"terraform_data\" , {\n}\n");
+    mistakes.sort();
+    assert_eq!(mistakes[1..], ["Missing name for resource 1:1"]);
+    let folder = Folder::new("resource \"terraform_data\" , {\n}\n");
+    let document: serde_json::Value = serde_json::from_str(&text(&folder.run(&["validate", "-json"]))).unwrap();
+    let named =
+        document["diagnostics"].as_array().unwrap().iter().find(|told| told["summary"] == "Missing name for resource");
+    assert_eq!(named.unwrap()["range"]["end"]["column"], 9);
+}

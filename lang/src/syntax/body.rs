@@ -105,7 +105,11 @@ fn check_labels(block: &Block, names: &[Str]) -> Option<Diagnostic> {
     let kind = &block.kind;
     let list = names.join(", ");
     let body = block.body.range();
-    let brace = Range { end: body.start.saturating_add(1).min(body.end), ..body };
+    let brace = match body == block.kind_range {
+        // The header was not read to its end.
+        true => body,
+        false => Range { end: body.start.saturating_add(1).min(body.end), ..body },
+    };
     let header = block.kind_range.to(brace);
     if let Some(extra) = block.labels.get(names.len()) {
         let detail = match names.len() {
