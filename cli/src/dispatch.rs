@@ -13,6 +13,9 @@ use crate::ui::{Settings, Ui};
 
 /// Runs a command line (without the program's name) and returns the exit code.
 pub async fn run(arguments: Vec<String>, environment: Environment, io: Io, providers: ProviderRegistry) -> u8 {
+    tracing::info!("Terraform version: {}", state::model::TERRAFORM_VERSION);
+    tracing::info!("windlass version: {}", env!("CARGO_PKG_VERSION"));
+    tracing::info!("CLI args: {:?}", crate::logging::public_arguments(&arguments));
     let ui = Ui::new(io, &environment, Settings::default());
     if let Some(line) = environment.variables.get("COMP_LINE") {
         // A shell asks what may follow.
@@ -108,6 +111,7 @@ async fn command(arguments: Vec<String>, environment: Environment, mut ui: Ui, p
         }
     }
     arguments.extend(tail.iter().cloned());
+    tracing::info!("CLI command args: {name} {:?}", crate::logging::public_arguments(&arguments));
     dispatch(&name, &arguments, &mut ui, environment, providers).await.unwrap_or_else(|exit| exit)
 }
 

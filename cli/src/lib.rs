@@ -16,6 +16,7 @@ pub mod encryption;
 mod interrupts;
 pub mod io;
 pub mod json_views;
+pub mod logging;
 pub mod providers;
 pub mod remote_states;
 pub mod render;

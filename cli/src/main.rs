@@ -18,6 +18,9 @@ fn main() -> ExitCode {
         }
     };
     let environment = environment();
+    for warning in windlass::logging::start(&environment) {
+        eprintln!("{warning}");
+    }
     let providers = providers(&environment);
     let code = runtime.block_on(windlass::run(arguments, environment, streams(), providers));
     ExitCode::from(code)

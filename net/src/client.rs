@@ -83,6 +83,9 @@ impl Client {
             sender.send_request(message).await.map_err(http)
         };
         let (parts, body) = self.timed(answer).await?.into_parts();
+        // Neither the user's part nor the query: they may hold secrets.
+        let place = format!("{}{}", url.origin().ascii_serialization(), url.path());
+        tracing::debug!(status = parts.status.as_u16(), "{} {place}", request.method);
         Ok(Response {
             status: parts.status.as_u16(),
             url: url.clone(),

@@ -285,6 +285,7 @@ impl<'w> Planning<'w> {
         if !self.selection.includes(index) {
             return Visit::Done;
         }
+        tracing::trace!("plan: visiting {node}");
         match node {
             Node::Variable(path, name) => {
                 self.expect_if_checked(path, &Checkable::Variable(name.clone()));

@@ -12,6 +12,7 @@ mod formatting;
 mod graphs;
 mod interrupts;
 mod logins;
+mod logs;
 mod outputs;
 mod planning;
 mod providers;

@@ -30,6 +30,20 @@ pub enum ApplyNode {
     Remove(usize),
 }
 
+impl ApplyNode {
+    /// How messages name it.
+    pub fn text(&self, plan: &Plan) -> String {
+        match self {
+            ApplyNode::Config(node) => node.to_string(),
+            ApplyNode::Done(resource) => resource.to_string(),
+            ApplyNode::Make(i) => plan.changes.get(*i).map(|c| c.address.to_string()).unwrap_or_default(),
+            ApplyNode::Remove(i) => {
+                plan.changes.get(*i).map(|c| format!("{} (destroy)", c.address)).unwrap_or_default()
+            }
+        }
+    }
+}
+
 /// The graph; an edge leads from a node to what it needs.
 pub(crate) struct ApplyGraph {
     graph: DiGraph<ApplyNode, ()>,
@@ -84,16 +98,8 @@ impl ApplyGraph {
     /// A cycle, if there is one: the steps in it as text.
     pub fn cycle(&self, plan: &Plan) -> Option<Vec<String>> {
         let component = petgraph::algo::tarjan_scc(&self.graph).into_iter().find(|component| component.len() > 1)?;
-        let name = |index: &NodeIndex| match self.node(*index) {
-            Some(ApplyNode::Config(node)) => node.to_string(),
-            Some(ApplyNode::Done(resource)) => resource.to_string(),
-            Some(ApplyNode::Make(i)) => plan.changes.get(*i).map(|c| c.address.to_string()).unwrap_or_default(),
-            Some(ApplyNode::Remove(i)) => {
-                plan.changes.get(*i).map(|c| format!("{} (destroy)", c.address)).unwrap_or_default()
-            }
-            None => String::new(),
-        };
-        let mut names: Vec<String> = component.iter().map(name).collect();
+        let nodes = component.iter().filter_map(|index| self.node(*index));
+        let mut names: Vec<String> = nodes.map(|node| node.text(plan)).collect();
         names.sort();
         Some(names)
     }

@@ -259,6 +259,7 @@ async fn walk(graph: &ApplyGraph, parallelism: usize, applying: &Applying<'_>) {
 
 impl Applying<'_> {
     async fn visit(&self, node: &ApplyNode) -> Visit {
+        tracing::trace!("apply: visiting {}", node.text(self.plan));
         let fine = match node {
             ApplyNode::Config(node) => self.visit_config(node).await,
             ApplyNode::Done(resource) => self.check_conditions(resource),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
@@ -49,15 +50,51 @@ pub(crate) fn client(settings: &Settings, endpoints: Endpoints) -> Result<Shared
         builder.set_connector_settings(limits.cloned());
         builder.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
         if !endpoints.tls {
-            return builder.build_http();
+            return Told(SharedHttpConnector::new(builder.build_http()));
         }
         let builder = builder.tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc));
-        match &context {
+        Told(SharedHttpConnector::new(match &context {
             Some(context) => builder.tls_context(context.clone()).build(),
             None => builder.build(),
-        }
+        }))
     };
     Ok(Builder::new().build_with_connector_fn(connector))
+}
+
+/// Tells the log of each request: where it goes, what it asks for and how it ended. Headers, queries and bodies may hold secrets.
+#[derive(Debug)]
+struct Told(SharedHttpConnector);
+
+impl HttpConnector for Told {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if !tracing::enabled!(tracing::Level::DEBUG) {
+            return self.0.call(request);
+        }
+        let place = request.uri().split('?').next().unwrap_or_default().to_owned();
+        let what = format!("{} {place} {}", request.method(), operation(&request).unwrap_or_default());
+        let started = Instant::now();
+        let answer = self.0.call(request);
+        HttpConnectorFuture::new(async move {
+            let answer = answer.await;
+            let took = started.elapsed().as_millis();
+            match &answer {
+                Ok(response) => {
+                    tracing::debug!(status = response.status().as_u16(), ms = took, "{}", what.trim_end());
+                }
+                Err(_) => tracing::debug!(ms = took, "{}: no answer", what.trim_end()),
+            }
+            answer
+        })
+    }
+}
+
+/// The operation of the protocols that don't have it in the path: in a header, or first in a form.
+fn operation(request: &HttpRequest) -> Option<String> {
+    if let Some(target) = request.headers().get("x-amz-target") {
+        return Some(target.to_owned());
+    }
+    let form = std::str::from_utf8(request.body().bytes()?).ok()?;
+    form.strip_prefix("Action=").map(|rest| rest.split('&').next().unwrap_or_default().to_owned())
 }
 
 /// The client of the chain that looks for credentials, which asks whom it finds configured. What a scheme needs is made at the
