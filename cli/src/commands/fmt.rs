@@ -64,7 +64,8 @@ pub fn run(session: &Session, args: &FmtArgs) -> Exit {
             }
         }
     }
-    if !args.check || show || args.diff {
+    // Like Terraform, a check says nothing of what it found beside an error.
+    if !args.check || (show && !run.diagnostics.has_errors()) {
         session.ui.print(&run.output);
     }
     session.show(&run.diagnostics);

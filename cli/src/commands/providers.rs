@@ -52,7 +52,8 @@ pub async fn run(session: &Session, args: &ProvidersArgs) -> Exit {
         session.ui.error("No configuration files", &detail);
         return Exit::Failure;
     }
-    let loaded = session.load_with_tests(&args.test_directory);
+    let (loaded, warnings) = session.load_with_tests(&args.test_directory);
+    let loaded = (loaded, warnings.clone());
     let Some((tested, state)) = with_state(session, loaded).await else { return Exit::Failure };
     let mut text = "\nProviders required by configuration:\n.\n".to_owned();
     Branch::draw(&below(&tested.workspace.config, tests(&tested)), "", &mut text);
@@ -67,6 +68,7 @@ pub async fn run(session: &Session, args: &ProvidersArgs) -> Exit {
         }
     }
     session.ui.print(&format!("{text}\n"));
+    session.show(&warnings);
     Exit::Success
 }
 

@@ -27,7 +27,7 @@ pub struct JsonProgress {
 
 /// `[id=…]` from an object, with a leading space; empty without an id.
 fn id_suffix(id: Option<&str>) -> String {
-    id.map_or(String::new(), |id| format!(" [id={id}]"))
+    id.filter(|id| !id.is_empty()).map_or(String::new(), |id| format!(" [id={id}]"))
 }
 
 fn id_of(object: &Value) -> Option<&str> {

@@ -23,3 +23,15 @@ fn files_that_are_printed_end_with_a_line_break_each() {
     let output = folder.run(&["fmt", "-list=false", "-write=false", "other.tf", "main.tf"]);
     assert_eq!(text(&output), "a = 1\n\n");
 }
+
+/// As by Terraform: the list and the differences are only there if all could be read and a list is wanted.
+#[test]
+fn a_check_that_fails_lists_nothing() {
+    let folder = Folder::new("a=1\n");
+    let stdout = |arguments: &[&str]| String::from_utf8(folder.run(arguments).stdout).unwrap();
+    assert_eq!(stdout(&["fmt", "-check"]), "main.tf\n");
+    assert_eq!(stdout(&["fmt", "-check", "-list=false", "-diff"]), "");
+    folder.write("z.tf", "b={\n");
+    assert_eq!(stdout(&["fmt", "-check"]), "");
+    assert_eq!(folder.run(&["fmt", "-check"]).status.code(), Some(2));
+}
