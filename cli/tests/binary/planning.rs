@@ -179,6 +179,26 @@ fn a_refresh_keeps_what_became_of_conditions() {
 }
 
 #[test]
+fn a_refresh_only_warns_of_conditions() {
+    let config = |bad: u8| {
+        format!(
+            "resource \"terraform_data\" \"a\" {{\n  input = 1\n  lifecycle {{\n    postcondition {{\n      condition = self.output \
+             != {bad}\n      error_message = \"no\"\n    }}\n  }}\n}}\n"
+        )
+    };
+    let folder = Folder::new(&config(2));
+    assert!(folder.run(&["apply", "-auto-approve"]).status.success());
+    folder.write("main.tf", &config(1));
+    let applied = folder.run(&["apply", "-refresh-only", "-auto-approve"]);
+    assert!(
+        applied.status.success() && text(&applied).contains("Warning: Resource postcondition failed"),
+        "{}",
+        text(&applied)
+    );
+    assert!(!folder.run(&["apply", "-auto-approve"]).status.success());
+}
+
+#[test]
 fn a_destroy_does_not_tell_what_has_moved() {
     let before = "resource \"terraform_data\" \"a\" {}\n";
     let after =

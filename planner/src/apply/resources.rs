@@ -248,33 +248,24 @@ impl Applying<'_> {
         !matches!(status, CheckStatus::Fail | CheckStatus::Error)
     }
 
-    /// Postconditions of the instances of a resource that no step is about: data sources that were read while planning, and
-    /// what a run that only refreshes looks at.
+    /// Postconditions of the instances of a resource that no step is about: data sources that were read while planning. A run that
+    /// only refreshes has warned of all of them in its plan.
     pub(super) fn check_conditions(&self, resource: &ConfigResource) -> bool {
-        if self.plan.mode == PlanMode::Destroy {
+        if self.plan.mode != PlanMode::Normal || self.plan.is_partial() {
             return true;
         }
         let mut fine = true;
         for module in self.world.instances(&resource.module) {
             let Some(block) = module.config.resources.get(&resource.resource) else { continue };
-            if !block.has_conditions() {
+            if block.postconditions.is_empty() {
                 continue;
             }
             let Some(values) = self.world.resource(&module, &resource.resource) else { continue };
             for key in values.expansion.keys() {
                 let address = module.address.resource(resource.resource.clone()).instance(key.clone());
-                let change = self.changes.get(&address).and_then(|index| self.plan.changes.get(*index));
-                let has_step = change.is_some() && self.plan.mode == PlanMode::Normal;
-                if has_step || (self.plan.is_partial() && change.is_none()) || values.instance(&key).is_none() {
-                    continue;
+                if !self.changes.contains_key(&address) {
+                    fine &= self.check_postconditions(&module, block, &values.expansion.repetition(&key), &key);
                 }
-                let repetition = values.expansion.repetition(&key);
-                if change.is_some_and(|change| change.action == Action::NoOp) {
-                    let scope =
-                        BlockScope { world: &self.world, module: &module, repetition: &repetition, self_value: None };
-                    fine &= self.check_preconditions(&module, block, &scope, &key);
-                }
-                fine &= self.check_postconditions(&module, block, &repetition, &key);
             }
         }
         fine
