@@ -115,7 +115,7 @@ struct Log {
 
 impl<S: Subscriber> Layer<S> for Log {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        metadata.is_event() && *metadata.level() <= self.levels.of_target(metadata.target())
+        !metadata.is_span() && *metadata.level() <= self.levels.of_target(metadata.target())
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {

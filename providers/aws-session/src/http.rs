@@ -50,15 +50,18 @@ pub(crate) fn client(settings: &Settings, endpoints: Endpoints) -> Result<Shared
         builder.set_connector_settings(limits.cloned());
         builder.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
         if !endpoints.tls {
-            return Told(SharedHttpConnector::new(builder.build_http()));
+            return builder.build_http();
         }
         let builder = builder.tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc));
-        Told(SharedHttpConnector::new(match &context {
+        match &context {
             Some(context) => builder.tls_context(context.clone()).build(),
             None => builder.build(),
-        }))
+        }
     };
-    Ok(Builder::new().build_with_connector_fn(connector))
+    let client = Builder::new().build_with_connector_fn(connector);
+    Ok(http_client_fn(move |limits, components| {
+        SharedHttpConnector::new(Told(client.http_connector(limits, components)))
+    }))
 }
 
 /// Tells the log of each request: where it goes, what it asks for and how it ended. Headers, queries and bodies may hold secrets.
