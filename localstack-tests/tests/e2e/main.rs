@@ -17,6 +17,7 @@ mod gcs_states;
 mod harness;
 mod lifecycle;
 mod locks;
+mod logs;
 mod many_at_once;
 mod readme;
 mod recovery;
