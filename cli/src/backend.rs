@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use config::module::Backend;
-use lang::ast::BodySchema;
+use lang::ast::{Body, BodySchema};
 use lang::eval::{NoScope, evaluate};
 use lang::syntax::parse_private_expression;
 use lang::{Diagnostic, Diagnostics, Range, Sources, Str, Value};
@@ -285,18 +285,26 @@ pub fn configured(block: &Backend, unknown_kind: &str) -> Result<Record, Diagnos
     let Some(arguments) = KINDS.arguments(kind) else {
         return Err(unsupported(kind, unknown_kind).at(block.kind_range).into());
     };
+    let mut diagnostics = Diagnostics::new();
+    let mut config: Map<String, Json> =
+        arguments.iter().map(|argument| (argument.name.to_owned(), Json::Null)).collect();
+    decode(&block.body, arguments, &mut config, &mut diagnostics);
+    let (config, _) = diagnostics.ok_or_errors(config)?;
+    let hash = hash(kind, arguments, &config);
+    Ok(Record { kind: kind.to_owned(), config, hash })
+}
+
+/// Sets what a body sets.
+fn decode(body: &Body, arguments: &[Argument], config: &mut Map<String, Json>, diagnostics: &mut Diagnostics) {
     let schema = BodySchema {
         attributes: arguments.iter().map(|argument| (Str::from(argument.name), false)).collect(),
         blocks: Vec::new(),
     };
-    let (content, mut diagnostics) = block.body.content(&schema);
-    let mut config = Map::new();
+    let (content, problems) = body.content(&schema);
+    diagnostics.append(problems);
     for Argument { name, ty, .. } in arguments {
-        let Some(attribute) = content.attribute(name) else {
-            config.insert((*name).to_owned(), Json::Null);
-            continue;
-        };
-        match evaluate(&attribute.expr, &NoScope, &mut diagnostics).convert(&ty.value_type()) {
+        let Some(attribute) = content.attribute(name) else { continue };
+        match evaluate(&attribute.expr, &NoScope, diagnostics).convert(&ty.value_type()) {
             Ok(value) => {
                 config.insert((*name).to_owned(), json(&value));
             }
@@ -306,9 +314,6 @@ pub fn configured(block: &Backend, unknown_kind: &str) -> Result<Record, Diagnos
             }
         }
     }
-    let (config, _) = diagnostics.ok_or_errors(config)?;
-    let hash = hash(kind, arguments, &config);
-    Ok(Record { kind: kind.to_owned(), config, hash })
 }
 
 /// A known value, as the record has it.
@@ -316,49 +321,49 @@ fn json(value: &Value) -> Json {
     value.to_json().unwrap_or_default()
 }
 
-/// A value of `-backend-config`.
+/// What one `-backend-config` gives.
 pub enum Given {
-    /// Text of the command line: a string, or an expression where the argument's type isn't a primitive one.
-    Text(String),
-    /// A value that a file holds.
-    Value(Value, Range),
+    /// An argument's name and text: a string, or an expression where the argument's type isn't a primitive one.
+    Argument(String, String),
+    /// What a file holds.
+    File(Body),
 }
 
 /// Lays `-backend-config` settings over the arguments of a block.
 ///
 /// # Errors
 /// Settings that the backend does not have, values of another type.
-pub fn override_settings(
-    record: &mut Record,
-    sources: &Sources,
-    settings: Vec<(String, Given)>,
-) -> Result<(), Diagnostics> {
+pub fn override_settings(record: &mut Record, sources: &Sources, settings: Vec<Given>) -> Result<(), Diagnostics> {
     let mut diagnostics = Diagnostics::new();
     let arguments = KINDS.arguments(&record.kind).unwrap_or_default();
-    for (name, given) in settings {
-        let range = if let Given::Value(_, range) = &given { *range } else { Range::NONE };
+    for given in settings {
+        let (name, text) = match given {
+            Given::Argument(name, text) => (name, text),
+            Given::File(body) => {
+                decode(&body, arguments, &mut record.config, &mut diagnostics);
+                continue;
+            }
+        };
         let Some(argument) = arguments.iter().find(|argument| argument.name == name) else {
             let detail = format!(
                 "The backend configuration argument {name:?} given on the command line is not expected for the selected \
                  backend type."
             );
-            diagnostics.push(Diagnostic::error("Invalid backend configuration argument", detail).at(range));
+            diagnostics.push(Diagnostic::error("Invalid backend configuration argument", detail));
             continue;
         };
         let ty = argument.ty.value_type();
-        let value = match given {
-            Given::Value(value, _) => value,
-            Given::Text(text) if ty.is_primitive() => Value::string(text.as_str()),
-            Given::Text(text) => {
-                let file = format!("<value for -backend-config={name}>");
-                let (expr, problems) = parse_private_expression(sources, file, &text);
-                let failed = problems.has_errors();
-                diagnostics.extend(problems);
-                if failed {
-                    continue;
-                }
-                evaluate(&expr, &NoScope, &mut diagnostics)
+        let value = if ty.is_primitive() {
+            Value::string(text.as_str())
+        } else {
+            let file = format!("<value for -backend-config={name}>");
+            let (expr, problems) = parse_private_expression(sources, file, &text);
+            let failed = problems.has_errors();
+            diagnostics.extend(problems);
+            if failed {
+                continue;
             }
+            evaluate(&expr, &NoScope, &mut diagnostics)
         };
         match value.convert(&ty) {
             Ok(value) => {
@@ -368,7 +373,7 @@ pub fn override_settings(
                 let detail = format!(
                     "The backend configuration argument {name:?} given on the command line has an invalid value: {error}."
                 );
-                diagnostics.push(Diagnostic::error("Invalid backend configuration argument", detail).at(range));
+                diagnostics.push(Diagnostic::error("Invalid backend configuration argument", detail));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What stands around a place in a file.
 
+use config::loader::parse_named_file;
 use lang::Sources;
 use lang::ast::{Body, JsonKind, JsonNode, NativeBody};
 use lang::source::{Range, Source};
@@ -11,9 +12,7 @@ pub fn around(source: &Source, byte: usize) -> Option<String> {
     if source.name.to_string_lossy().starts_with('<') {
         return None;
     }
-    let is_json = source.name.extension().is_some_and(|extension| extension == "json");
-    let parse = if is_json { lang::syntax::parse_json_file } else { lang::syntax::parse_file };
-    let (body, ..) = parse(&Sources::new(), &source.name, source.bytes.clone());
+    let (body, ..) = parse_named_file(&Sources::new(), &source.name, source.bytes.clone());
     let byte = byte as u32;
     match body {
         Body::Native(body) => enclosing_block(&body, byte),

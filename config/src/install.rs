@@ -13,7 +13,7 @@ use std::pin::Pin;
 use lang::addr::ModulePath;
 use lang::{Diagnostic, Diagnostics, Sources};
 
-use crate::loader::load_module;
+use crate::loader::{load_module, version_or};
 use crate::manifest::{ModuleManifest, ModuleRecord};
 use crate::module::{Module, ModuleCall};
 use crate::module_source::{ModuleSource, clean_path};
@@ -49,17 +49,16 @@ pub struct Installation<'a> {
     pub tests: &'a [TestFile],
 }
 
-/// Installs all modules below the root, and those that its tests name.
+/// Installs all modules below the root, and those that its tests name. Tells what is wrong in them, not what is in the root.
 ///
 /// The manifest holds what could be installed also when there are errors. Records of calls that are not there any more
 /// stay in it, as Terraform leaves them.
 pub async fn install_modules(
     installation: Installation<'_>,
+    root: Module,
     progress: &mut dyn InstallProgress,
 ) -> (ModuleManifest, Diagnostics) {
-    let Installation { sources, root_dir, known, .. } = &installation;
-    let mut manifest = known.clone();
-    let (root, diagnostics) = load_module(sources, root_dir, Path::new("."), ModulePath::root());
+    let mut manifest = installation.known.clone();
     manifest.insert(ModuleRecord {
         key: String::new(),
         source: String::new(),
@@ -70,17 +69,14 @@ pub async fn install_modules(
         setup: &installation,
         progress,
         manifest,
-        diagnostics,
+        diagnostics: Diagnostics::new(),
         versions: BTreeMap::new(),
         locations: BTreeMap::new(),
     };
-    // Mistakes elsewhere in the root or in a called module don't keep those from being installed that can be.
-    if let Some(root) = root {
-        let mut line = vec![root];
-        installer.children(&mut line).await;
-        for (path, call) in installation.tests.iter().flat_map(TestFile::modules) {
-            installer.call(&mut line, path, call).await;
-        }
+    let mut line = vec![root];
+    installer.children(&mut line).await;
+    for (path, call) in installation.tests.iter().flat_map(TestFile::modules) {
+        installer.call(&mut line, path, call).await;
     }
     (installer.manifest, installer.diagnostics)
 }
@@ -249,12 +245,13 @@ impl Installer<'_> {
     /// Reads an installed module.
     fn load(&mut self, call: &ModuleCall, path: ModulePath, dir: &Path) -> Option<Module> {
         let (child, diagnostics) = load_module(self.setup.sources, self.setup.root_dir, dir, path);
-        if child.is_none() {
+        let Some(child) = child else {
             self.unreadable(call, dir);
             return None;
-        }
-        self.diagnostics.append(diagnostics);
-        child
+        };
+        // Mistakes in a module don't keep those that it calls from being installed.
+        self.diagnostics.append(version_or(&child, Some(call), diagnostics));
+        Some(child)
     }
 
     fn unreadable(&mut self, call: &ModuleCall, dir: &Path) {

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use lang::addr::ModulePath;
-use lang::ast::{Block, BodySchema};
+use lang::ast::{Block, Body, BodySchema};
 use lang::syntax::{parse_file, parse_json_file};
-use lang::{Diagnostic, Diagnostics, Sources};
+use lang::{Diagnostic, Diagnostics, FileId, Sources};
 
 use crate::assembly::assemble;
 use crate::manifest::ModuleManifest;
@@ -106,17 +106,45 @@ pub(crate) struct ModuleFiles {
     pub overrides: Vec<Settings>,
 }
 
+/// What is to be said of a module's files.
+#[derive(Clone, Debug, Default)]
+pub struct ModuleProblems {
+    /// Files that are no HCL, or no JSON.
+    pub syntax: Diagnostics,
+    /// All else.
+    pub content: Diagnostics,
+}
+
+impl ModuleProblems {
+    /// All in one list.
+    pub fn all(self) -> Diagnostics {
+        self.syntax.into_iter().chain(self.content).collect()
+    }
+}
+
 /// Reads the module in `root_dir/dir` without the modules it calls. Diagnostics name files by `dir`.
 ///
 /// The module is there, as far as it could be read, also when there are errors; it is `None` when the directory cannot be
 /// read at all.
 pub fn load_module(sources: &Sources, root_dir: &Path, dir: &Path, path: ModulePath) -> (Option<Module>, Diagnostics) {
+    let (module, problems) = read_module(sources, root_dir, dir, path);
+    (module, problems.all())
+}
+
+/// The same, with the problems apart.
+pub fn read_module(
+    sources: &Sources,
+    root_dir: &Path,
+    dir: &Path,
+    path: ModulePath,
+) -> (Option<Module>, ModuleProblems) {
     let dir = clean_path(dir);
     let files = match ConfigFiles::list(&root_dir.join(&dir)) {
         Ok(files) => files,
         Err(_) => {
             let detail = format!("Module directory {} does not exist or cannot be read.", dir.display());
-            return (None, Diagnostic::error("Failed to read module directory", detail).into());
+            let content = Diagnostic::error("Failed to read module directory", detail).into();
+            return (None, ModuleProblems { content, ..ModuleProblems::default() });
         }
     };
     let mut reader = Reader::new(sources);
@@ -134,7 +162,7 @@ pub fn load_module(sources: &Sources, root_dir: &Path, dir: &Path, path: ModuleP
         }
     }
     let module = assemble(&mut reader, module, dir, path);
-    (Some(module), reader.diagnostics)
+    (Some(module), ModuleProblems { syntax: reader.syntax, content: reader.diagnostics })
 }
 
 impl Reader<'_> {
@@ -146,9 +174,8 @@ impl Reader<'_> {
             self.diagnostics.push(Diagnostic::error("Failed to read file", detail));
             return (settings, Vec::new());
         };
-        let parse = if name.extension().is_some_and(|e| e == "json") { parse_json_file } else { parse_file };
-        let (body, _, diagnostics) = parse(self.sources, name, bytes);
-        self.diagnostics.append(diagnostics);
+        let (body, _, diagnostics) = parse_named_file(self.sources, name, bytes);
+        self.syntax.append(diagnostics);
         settings.required_versions = self.early_settings(&body);
         let mut blocks = Vec::new();
         for block in self.content(&body, &FILE).blocks {
@@ -164,6 +191,13 @@ impl Reader<'_> {
         }
         (settings, blocks)
     }
+}
+
+/// Reads a file in the syntax that its name tells: JSON if it ends in `.json`, else the native one.
+pub fn parse_named_file(sources: &Sources, name: &Path, bytes: impl Into<Arc<[u8]>>) -> (Body, FileId, Diagnostics) {
+    let parse =
+        if name.extension().is_some_and(|extension| extension == "json") { parse_json_file } else { parse_file };
+    parse(sources, name, bytes.into())
 }
 
 /// Reads the configuration in `root_dir` with all modules that `installed` knows.
@@ -318,13 +352,24 @@ impl TreeLoader<'_> {
 
 /// Checks `required_version` of all modules against the version whose language this is.
 pub fn check_core_version(root: &Module) -> Diagnostics {
+    let mut diagnostics = check_module_version(root, None);
+    check_called_versions(root, &mut diagnostics);
+    diagnostics
+}
+
+fn check_called_versions(caller: &Module, diagnostics: &mut Diagnostics) {
+    for (name, module) in &caller.children {
+        diagnostics.append(check_module_version(module, caller.calls.get(name)));
+        check_called_versions(module, diagnostics);
+    }
+}
+
+/// The same of one module; a call is there of all but the root.
+pub(crate) fn check_module_version(module: &Module, call: Option<&ModuleCall>) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let version = crate::TERRAFORM_VERSION;
     let Ok(current) = version.parse::<Version>() else { return diagnostics };
-    let all = root.tree().into_iter();
-    for (module, required) in
-        all.flat_map(|module| module.required_versions.iter().map(move |version| (module, version)))
-    {
+    for required in &module.required_versions {
         let Ok(constraints) = required.value.parse::<Constraints>() else { continue };
         if constraints.name_prerelease() {
             let detail = format!(
@@ -334,10 +379,10 @@ pub fn check_core_version(root: &Module) -> Diagnostics {
             );
             diagnostics.push(Diagnostic::error("Invalid required_version constraint", detail).at(required.range));
         } else if !constraints.allow(&current) {
-            let who = if module.path.is_root() {
-                "This configuration".to_owned()
-            } else {
-                format!("Module {} (from {})", module.path, module.dir.display())
+            let source = call.and_then(|call| call.address.as_ref());
+            let who = match source {
+                Some(source) => format!("Module {} (from {source})", module.path),
+                None => "This configuration".to_owned(),
             };
             let detail = format!(
                 "{who} does not support Terraform version {version}. To proceed, either choose another supported \
@@ -348,6 +393,12 @@ pub fn check_core_version(root: &Module) -> Diagnostics {
         }
     }
     diagnostics
+}
+
+/// The problems of a module, or only that this is not the version it is for: they may come from a newer language.
+pub fn version_or(module: &Module, call: Option<&ModuleCall>, problems: Diagnostics) -> Diagnostics {
+    let versions = check_module_version(module, call);
+    if versions.has_errors() { versions } else { problems }
 }
 
 /// Inserts under a key; what is there already is given back.
@@ -391,6 +442,8 @@ mod tests {
             std::fs::write(file, text).expect("a file");
         }
         let sources = Sources::new();
+        let (root, _) = load_module(&sources, dir.path(), Path::new("."), ModulePath::root());
+        let root = root.expect("a root module");
         let installation = Installation {
             sources: &sources,
             root_dir: dir.path(),
@@ -400,7 +453,7 @@ mod tests {
             packages: &NoPackages,
             tests: &[],
         };
-        let (manifest, _) = futures::executor::block_on(install_modules(installation, &mut Silent));
+        let (manifest, _) = futures::executor::block_on(install_modules(installation, root, &mut Silent));
         let (module, diagnostics) = load_config(&sources, dir.path(), &manifest);
         let summaries = diagnostics.iter().map(|d| d.summary().to_owned()).collect();
         (module.expect("a module"), summaries)

@@ -18,7 +18,10 @@ const NO_STATIC_REFERENCE: &str = "A single static variable reference is require
 /// Reads blocks into the module model. Mistakes are collected, and reading goes on.
 pub(crate) struct Reader<'a> {
     pub sources: &'a Sources,
+    /// Mistakes in what blocks hold.
     pub diagnostics: Diagnostics,
+    /// What the parser says of the files.
+    pub syntax: Diagnostics,
     /// Whether blocks of an override file are read, in which no argument is required and no condition may stand.
     pub overriding: bool,
 }
@@ -46,7 +49,7 @@ pub(crate) enum Quoted {
 
 impl<'a> Reader<'a> {
     pub fn new(sources: &'a Sources) -> Reader<'a> {
-        Reader { sources, diagnostics: Diagnostics::new(), overriding: false }
+        Reader { sources, diagnostics: Diagnostics::new(), syntax: Diagnostics::new(), overriding: false }
     }
 
     pub fn error(&mut self, summary: impl Into<String>, detail: impl Into<String>, at: Range) {

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use lang::ast::{Attribute, Body};
-use lang::syntax::{parse_file, parse_json_file};
 use lang::{Diagnostic, Diagnostics, Sources};
 
+use crate::loader::parse_named_file;
 use crate::reader::constant;
 
 /// Reads a variable file from `dir`. Diagnostics name it by `file`; names that end in `.json` are read as JSON.
@@ -22,8 +22,7 @@ pub fn parse_tfvars(sources: &Sources, dir: &Path, file: &Path) -> (Vec<Attribut
 
 /// Reads the text of a variable file.
 pub fn parse_tfvars_text(sources: &Sources, file: &Path, text: Vec<u8>) -> (Vec<Attribute>, Diagnostics) {
-    let is_json = file.extension().is_some_and(|extension| extension == "json");
-    let (body, _, mut diagnostics) = (if is_json { parse_json_file } else { parse_file })(sources, file, text);
+    let (body, _, mut diagnostics) = parse_named_file(sources, file, text);
     if diagnostics.has_errors() {
         return (Vec::new(), diagnostics);
     }

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use clap::ArgAction;
 use config::install::{InstallProgress, Installation, install_modules};
-use config::loader::manifest_path;
+use config::loader::{load_module, manifest_path, version_or};
+use config::module::Module;
 use config::test_file::TestFile;
+use lang::addr::ModulePath;
 use lang::{Diagnostic, Diagnostics};
 
 use super::Exit;
@@ -29,15 +31,27 @@ pub struct GetArgs {
 /// Runs the command.
 pub async fn run(session: &Session, args: &GetArgs) -> Exit {
     let print = |module: &str| session.ui.print(&format!("{module}\n"));
-    let (tests, mut diagnostics) = session.test_files(&args.test_directory);
-    diagnostics.append(install(session, args.update, &tests, &print).await);
+    let here = Path::new(".");
+    let (root, mut diagnostics) = load_module(&session.sources, here, here, ModulePath::root());
+    let (tests, problems) = session.test_files(&args.test_directory);
+    diagnostics.append(problems);
+    if let Some(root) = root {
+        diagnostics = version_or(&root, None, diagnostics);
+        diagnostics.append(install(session, root, args.update, &tests, &print).await);
+    }
     session.show(&diagnostics);
     if diagnostics.has_errors() { Exit::Failure } else { Exit::Success }
 }
 
-/// Installs the modules of the working directory and of its tests, and tells `print` of each new one: `- net.sub in modules/sub`.
-/// `upgrade`: all are downloaded again, in the newest version allowed.
-pub async fn install(session: &Session, upgrade: bool, tests: &[TestFile], print: &dyn Fn(&str)) -> Diagnostics {
+/// Installs the modules that the one of the working directory and its tests call, and tells `print` of each new one:
+/// `- net.sub in modules/sub`. `upgrade`: all are downloaded again, in the newest version allowed.
+pub async fn install(
+    session: &Session,
+    root: Module,
+    upgrade: bool,
+    tests: &[TestFile],
+    print: &dyn Fn(&str),
+) -> Diagnostics {
     let data_dir = session.environment.data_dir();
     let file = manifest_path(&data_dir);
     let fetcher = downloads::fetcher(&session.environment);
@@ -50,7 +64,7 @@ pub async fn install(session: &Session, upgrade: bool, tests: &[TestFile], print
         packages: &fetcher,
         tests,
     };
-    let (manifest, mut diagnostics) = install_modules(installation, &mut Printed { print }).await;
+    let (manifest, mut diagnostics) = install_modules(installation, root, &mut Printed { print }).await;
     if let Err(error) = manifest.write(&file) {
         let detail = format!("Unable to write the module manifest file {}: {error}", file.display());
         diagnostics.push(Diagnostic::error("Failed to update module manifest", detail));

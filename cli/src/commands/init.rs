@@ -4,13 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::ArgAction;
-use config::loader::{ConfigFiles, check_core_version, load_config, load_module};
+use config::loader::{ConfigFiles, check_core_version, load_config, parse_named_file, read_module, version_or};
 use config::lock_file::LockFile;
 use config::module::Module;
 use config::provider_source::display_source;
-use config::tfvars::parse_tfvars;
 use lang::addr::{ModulePath, ProviderSource};
-use lang::eval::{NoScope, evaluate};
 use lang::{Diagnostic, Diagnostics};
 use state::backend::local::DEFAULT_WORKSPACE;
 use state::{StoreError, WriteCondition};
@@ -157,9 +155,10 @@ async fn initialize(session: &Session, args: &InitArgs) -> Result<(), Diagnostic
         }
         return Ok(());
     }
-    let (early, mut early_problems) = load_module(&session.sources, root, root, ModulePath::root());
-    let Some(early) = early else { return Err(early_problems) };
+    let (early, mut early_problems) = read_module(&session.sources, root, root, ModulePath::root());
+    let Some(early) = early else { return Err(early_problems.all()) };
     let (tests, problems) = session.test_files(&args.test_directory);
+    early_problems.content.append(problems);
     let has_modules = !early.calls.is_empty() || tests.iter().any(|file| file.modules().next().is_some());
     let backend = if args.backend && args.cloud {
         announce(session, "initializing_backend_message", "Initializing the backend...");
@@ -168,7 +167,6 @@ async fn initialize(session: &Session, args: &InitArgs) -> Result<(), Diagnostic
         Ok(Diagnostics::new())
     };
     let mut warnings = Diagnostics::new();
-    let mut version_problems = check_core_version(&early);
     if args.get && has_modules {
         let (code, text) = if args.upgrade {
             ("upgrading_modules_message", "Upgrading modules...")
@@ -176,38 +174,35 @@ async fn initialize(session: &Session, args: &InitArgs) -> Result<(), Diagnostic
             ("initializing_modules_message", "Initializing modules...")
         };
         announce(session, code, text);
-        warnings.append(get::install(session, args.upgrade, &tests, &|line| log(session, line, line)).await);
-        if warnings.has_errors() || problems.has_errors() {
-            // What else is wrong may come from a newer language.
-            if version_problems.has_errors() {
-                return Err(version_problems);
-            }
-            warnings.append(problems);
-            return Err(warnings);
+        // That a file of the root is none of HCL is told later.
+        let mut found = version_or(&early, None, early_problems.content.clone());
+        found.append(get::install(session, early, args.upgrade, &tests, &|line| log(session, line, line)).await);
+        if found.has_errors() {
+            return Err(found);
         }
+        warnings.append(found);
     }
-    early_problems.append(problems);
+    let early_problems = early_problems.all();
     let manifest = session.manifest();
     let (config, mut problems) = load_config(&session.sources, root, &manifest);
     if !early_problems.has_errors() {
         problems.append(testing::load_modules(&session.sources, root, &manifest, &tests).1);
     }
-    if let Some(config) = &config {
-        version_problems = check_core_version(config);
-    }
-    if version_problems.has_errors() {
-        return Err(version_problems);
+    let versions = config.as_deref().map(check_core_version).unwrap_or_default();
+    if versions.has_errors() {
+        // What else is wrong may come from a newer language.
+        return Err(versions);
     }
     if early_problems.has_errors() {
-        let mut all: Diagnostics = Diagnostic::error(INVALID, "").into();
-        all.append(early_problems);
+        let mut all = early_problems;
+        all.append(backend.unwrap_or_else(|problems| problems));
+        all.push(Diagnostic::error(INVALID, ""));
         return Err(all);
     }
     warnings.append(backend?);
     if problems.has_errors() {
-        let mut all: Diagnostics = Diagnostic::error(INVALID, "").into();
-        all.append(problems);
-        return Err(all);
+        problems.push(Diagnostic::error(INVALID, ""));
+        return Err(problems);
     }
     warnings.append(std::mem::take(&mut problems));
     if let Some(config) = &config {
@@ -371,26 +366,21 @@ fn write_record(record: Option<&Record>, data_dir: &Path) -> Result<(), Diagnost
 }
 
 /// The settings of `-backend-config`: each a `name=value` or a file of assignments.
-fn settings(session: &Session, given: &[String]) -> Result<Vec<(String, Given)>, Diagnostics> {
+fn settings(session: &Session, given: &[String]) -> Result<Vec<Given>, Diagnostics> {
     let mut all = Vec::new();
     for item in given.iter().filter(|item| !item.is_empty()) {
         if let Some((name, value)) = item.split_once('=') {
-            all.push((name.trim().to_owned(), Given::Text(value.to_owned())));
+            all.push(Given::Argument(name.trim().to_owned(), value.to_owned()));
             continue;
         }
-        if !Path::new(item).is_file() {
+        let file = Path::new(item);
+        let Ok(bytes) = std::fs::read(file) else {
             return Err(
                 Diagnostic::error("Failed to read file", format!("The file {item:?} could not be read.")).into()
             );
-        }
-        let (attributes, mut diagnostics) = parse_tfvars(&session.sources, Path::new(""), Path::new(item));
-        for attribute in &attributes {
-            let value = evaluate(&attribute.expr, &NoScope, &mut diagnostics);
-            all.push((attribute.name.to_string(), Given::Value(value, attribute.expr.range)));
-        }
-        if diagnostics.has_errors() {
-            return Err(diagnostics);
-        }
+        };
+        let (body, _, diagnostics) = parse_named_file(&session.sources, file, bytes);
+        all.push(Given::File(diagnostics.ok_or_errors(body)?.0));
     }
     Ok(all)
 }

@@ -10,6 +10,7 @@ mod encryption;
 mod faults;
 mod formatting;
 mod graphs;
+mod initializing;
 mod interrupts;
 mod logins;
 mod logs;
@@ -41,6 +42,7 @@ impl Folder {
     }
 
     fn write(&self, name: &str, text: &str) {
+        std::fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
         std::fs::write(self.path(name), text).unwrap();
     }
 
