@@ -153,8 +153,8 @@ fn snippet(diagnostic: &Diagnostic, source: &Source, start: Point, end: Point) -
         first = first.min(source.position(context.start).line);
         last = last.max(source.position(context.end).line);
     }
-    // A place that ends with a line break ends on its own line.
-    if end.column == 1 && last == end.line && last > first {
+    // Like Terraform, a place that ends with a line break takes the line behind it along, if something is on it.
+    if end.column == 1 && last == end.line && last > first && source.line(last).is_empty() {
         last -= 1;
     }
     let lines: Vec<String> = (first..=last).map(|line| source.line(line)).collect();

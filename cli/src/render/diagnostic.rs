@@ -17,13 +17,14 @@ pub struct Frame {
     pub width: usize,
 }
 
-/// The order in which diagnostics are shown: warnings first, those without a place before those with one, then by place.
+/// The order in which diagnostics are shown: warnings first, those without a place before those with one, then by place, with
+/// files of folders below others last.
 pub fn sorted(diagnostics: &Diagnostics, sources: &Sources) -> Vec<Diagnostic> {
     let mut list: Vec<Diagnostic> = diagnostics.iter().cloned().collect();
     list.sort_by_cached_key(|d| {
         let place = d.subject().map(|s| {
             let name = sources.get(s.file).map(|f| f.name.clone()).unwrap_or_default();
-            (name, s.start, s.end)
+            (name.components().count(), name, s.start, s.end)
         });
         (d.severity(), place)
     });
