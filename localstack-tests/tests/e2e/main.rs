@@ -15,6 +15,7 @@ mod crash;
 mod drift;
 mod gcs_states;
 mod harness;
+mod left_values;
 mod lifecycle;
 mod locks;
 mod logs;

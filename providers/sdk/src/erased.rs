@@ -411,8 +411,12 @@ where
     }
 
     async fn read(&self, cx: &Cx<D::Context>, config: &Value) -> Result<Value> {
-        let object = D::read(cx, model(config)?).await?.to_value();
-        Ok(if D::SEMANTICS == Semantics::Legacy { nulls_for_no_blocks(&D::block(), object) } else { object })
+        if D::SEMANTICS == Semantics::Framework {
+            return Ok(D::read(cx, model(config)?).await?.to_value());
+        }
+        let block = D::block();
+        let object = D::read(cx, model(&defaults_for_nulls(&block, config))?).await?.to_value();
+        Ok(nulls_for_no_blocks(&block, object))
     }
 }
 
@@ -439,6 +443,16 @@ fn get(object: &Value, name: &str) -> Value {
 fn with<const N: usize>(object: Value, attributes: [(Str, Value); N]) -> Value {
     let Some(entries) = object.entries() else { return object };
     Value::object(entries.with(attributes))
+}
+
+/// A configuration of terraform-plugin-sdk v2 with the defaults of what is not configured.
+fn defaults_for_nulls(block: &Block, config: &Value) -> Value {
+    let Some(entries) = config.entries() else { return config.clone() };
+    let entries = entries.iter().map(|(name, value)| {
+        let default = block.attributes.get(name).and_then(|attribute| attribute.default.as_ref());
+        (name.clone(), default.filter(|_| value.is_null()).unwrap_or(value).clone())
+    });
+    Value::object(entries)
 }
 
 /// terraform-plugin-sdk v2 stores null for blocks of a data source that aren't there.

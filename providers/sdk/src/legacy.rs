@@ -208,7 +208,8 @@ impl Planner {
             if priors.is_empty() {
                 return match nested.computed && self.create {
                     true if !emptied => Value::unknown(ty),
-                    _ if self.create => config.clone(),
+                    // An element of a set is planned anew, without a prior one.
+                    _ if self.create || in_set => config.clone(),
                     _ => prior.clone(),
                 };
             }
@@ -249,23 +250,20 @@ impl Planner {
     ) -> Value {
         let null = Value::null(nested.block.implied_type().clone());
         let before = self.replace.len();
-        let mut left: Vec<&Value> = priors.iter().collect();
-        let mut planned = Vec::with_capacity(configs.len());
-        for config in configs {
-            let fresh = self.object(&nested.block, &null, config, path, true);
-            match left.iter().position(|prior| same_element(&nested.block, prior, &fresh)) {
-                Some(index) => planned.push(left.swap_remove(index).clone()),
-                None => planned.push(fresh),
-            }
-        }
+        let fresh: Vec<Value> =
+            configs.iter().map(|config| self.object(&nested.block, &null, config, path, true)).collect();
         // Elements of a set have no path of their own.
         self.replace.truncate(before);
-        let value = Value::set(nested.block.implied_type().clone(), planned);
-        if value.raw_equals(prior) {
+        let (known, all) = matched(&nested.block, priors, &fresh);
+        if all {
             return prior.clone();
         }
         self.replaced(nested.force_new || forces_new(&nested.block), path);
-        value
+        let planned = configs.iter().zip(fresh).zip(known).map(|((config, fresh), known)| match known {
+            Some(prior) => kept(&nested.block, prior, config, &fresh),
+            None => fresh,
+        });
+        Value::set(nested.block.implied_type().clone(), planned)
     }
 
     fn replaced(&mut self, force_new: bool, path: &Path) {
@@ -305,6 +303,67 @@ fn is_zero(value: &Value) -> bool {
 fn forces_new(block: &Block) -> bool {
     block.attributes.values().any(|attribute| attribute.force_new)
         || block.blocks.values().any(|nested| nested.force_new || forces_new(&nested.block))
+}
+
+/// The prior elements of a set that are the planned ones, and whether these are all of both.
+fn matched<'v>(block: &Block, priors: &'v [Value], fresh: &[Value]) -> (Vec<Option<&'v Value>>, bool) {
+    let mut left: Vec<&Value> = priors.iter().collect();
+    let of = |fresh: &Value| {
+        let index = left.iter().position(|prior| same_element(block, prior, fresh))?;
+        Some(left.swap_remove(index))
+    };
+    let known: Vec<Option<&Value>> = fresh.iter().map(of).collect();
+    let all = left.is_empty() && known.iter().all(Option::is_some);
+    (known, all)
+}
+
+/// An element that stays in a set that changes. Its computed values stay; other single values that are not configured get lost.
+fn kept(block: &Block, prior: &Value, config: &Value, fresh: &Value) -> Value {
+    let mut planned = BTreeMap::new();
+    for (name, attribute) in &block.attributes {
+        let ty = &attribute.ty;
+        let (prior, config, fresh) = (part(prior, name, ty), part(config, name, ty), part(fresh, name, ty));
+        let value = match () {
+            () if !config.is_null() || attribute.default.is_some() => match attribute.equivalent {
+                Some(_) => prior,
+                None => fresh,
+            },
+            () if attribute.computed || !ty.is_primitive() => prior,
+            () if prior.is_null() => fresh,
+            () => Value::null(ty.clone()),
+        };
+        planned.insert(name.clone(), value);
+    }
+    for (name, nested) in &block.blocks {
+        let ty = nested.implied_type();
+        let (prior, config, fresh) = (part(prior, name, &ty), part(config, name, &ty), part(fresh, name, &ty));
+        planned.insert(name.clone(), kept_blocks(nested, prior, &config, &fresh));
+    }
+    Value::object(planned)
+}
+
+fn kept_blocks(nested: &NestedBlock, prior: Value, config: &Value, fresh: &Value) -> Value {
+    let (Some(priors), Some(configs), Some(fresh)) = (prior.elements(), config.elements(), fresh.elements()) else {
+        return prior;
+    };
+    if priors.len() != configs.len() || configs.len() != fresh.len() {
+        return prior;
+    }
+    let element = nested.block.implied_type().clone();
+    // Each set has an order of its own.
+    let in_order = |elements| match nested.nesting {
+        Nesting::Set => matched(&nested.block, elements, fresh).0,
+        _ => elements.iter().map(Some).collect(),
+    };
+    let kept = fresh.iter().zip(in_order(configs)).zip(in_order(priors)).map(|found| match found {
+        ((fresh, Some(config)), Some(prior)) => kept(&nested.block, prior, config, fresh),
+        ((fresh, _), _) => fresh.clone(),
+    });
+    match nested.nesting {
+        Nesting::Set => Value::set(element, kept),
+        Nesting::List => Value::list(element, kept),
+        _ => prior,
+    }
 }
 
 /// Whether a prior element is the planned one: what is to be computed may be anything, null is the zero value.

@@ -52,21 +52,15 @@ impl TagPolicy {
 
     /// Plans `tags_all` from planned `tags` as Terraform's AWS provider does. `prior` is the prior `tags_all`, if there is
     /// an object.
-    pub(crate) fn plan(&self, tags: &Value, prior_tags: &Value, prior_all: Option<&Value>) -> Value {
+    pub(crate) fn plan(&self, tags: &Value, prior_all: Option<&Value>) -> Value {
         let unknown = || Value::unknown(Type::map(Type::String));
         if self.unknown || !tags.is_wholly_known() {
             return unknown();
         }
         let all = self.merge(&tags_of(tags));
-        let changed = match prior_all {
-            None => true,
-            Some(_) => tags_of(tags) != tags_of(prior_tags),
-        };
-        if all.is_empty() && changed {
-            // The provider plans nothing for an empty map, and an attribute without a value is unknown.
-            return unknown();
-        }
         match prior_all {
+            // The provider plans nothing for an empty map, and an attribute without a value is unknown.
+            None if all.is_empty() => unknown(),
             Some(prior) if tags_of(prior) == all => prior.clone(),
             _ => tags_value(&all),
         }
@@ -149,14 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn tags_all_is_unknown_without_tags_and_kept_when_nothing_changes() {
+    fn tags_all_of_a_new_object_is_unknown_without_tags_and_kept_when_nothing_changes() {
         let none = Value::null(Type::map(Type::String));
         let empty = tags_value(&Tags::new());
         let policy = TagPolicy::default();
-        assert!(!policy.plan(&none, &none, None).is_known());
-        assert!(policy.plan(&none, &none, Some(&empty)).raw_equals(&empty));
+        assert!(!policy.plan(&none, None).is_known());
+        assert!(policy.plan(&none, Some(&empty)).raw_equals(&empty));
         let one = tags_value(&tags(&[("a", "b")]));
-        assert!(policy.plan(&one, &none, None).raw_equals(&one));
-        assert!(!policy.plan(&none, &one, Some(&one)).is_known());
+        assert!(policy.plan(&one, None).raw_equals(&one));
+        assert!(policy.plan(&none, Some(&one)).raw_equals(&empty));
     }
 }

@@ -263,6 +263,15 @@ async fn updates_follow_the_table() {
             json!({"volume": [{"port": 9, "cidrs": ["x"], "description": "", "own": false}]}),
             vec![".volume"],
         ),
+        (
+            "what stays in a set that changes loses what isn't configured",
+            json!({"ingress": [{"port": 1}, {"port": 2}]}),
+            json!({"ingress": [
+                {"port": 2, "cidrs": [], "description": "", "own": false},
+                {"port": 1, "cidrs": [], "description": null, "own": false},
+            ]}),
+            vec![],
+        ),
         ("an attribute of blocks can be emptied", json!({"ingress": []}), json!({"ingress": []}), vec![]),
         ("an unknown value is unknown", json!({"subnets": "<unknown>"}), json!({"subnets": "<unknown>"}), vec![]),
         (

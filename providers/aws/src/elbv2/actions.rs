@@ -9,7 +9,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
     FixedResponseActionConfig, ForwardActionConfig, RedirectActionConfig, RedirectActionStatusCodeEnum,
     TargetGroupStickinessConfig, TargetGroupTuple,
 };
-use sdk::{Check, Model, Plan, Tags, Value};
+use sdk::{Check, Model, Plan, Str, Tags, Value};
 
 use crate::checks::ARN;
 
@@ -43,6 +43,69 @@ pub(crate) fn check(plan: &mut Plan<'_>, name: &str) {
             plan.diagnostics.push(wrong.into_diagnostic());
         }
     }
+}
+
+/// Parts of an action that belong to one type, and the type.
+const PARTS: [(&str, &str); 5] = [
+    ("authenticate_cognito", "authenticate-cognito"),
+    ("authenticate_oidc", "authenticate-oidc"),
+    ("fixed_response", "fixed-response"),
+    ("redirect", "redirect"),
+    ("target_group_arn", "forward"),
+];
+
+/// What belongs to a type that an action doesn't have is not looked at: it stays as it is, whatever is configured. So does the
+/// stickiness of a `forward` block that says nothing of it. `name` is what the actions are called.
+pub(crate) fn keep_what_is_not_meant(plan: &mut Plan<'_>, name: &str) {
+    let of_rule = name == "action";
+    let (prior, planned) = (plan.prior(name), plan.planned(name));
+    let (Some(before), Some(after)) = (prior.elements(), planned.elements()) else { return };
+    let kept = |(index, action): (usize, &Value)| {
+        let kind = action.get("type").and_then(Value::as_str);
+        let (Some(kind), Some(before), Some(entries)) = (kind, before.get(index), action.entries()) else {
+            return action.clone();
+        };
+        let others = PARTS.iter().filter(|(_, of)| *of != kind.as_str());
+        let kept = others.filter_map(|(part, _)| Some((Str::from(*part), before.get(part)?.clone())));
+        let forward = if of_rule {
+            with_stickiness(before, action).or_else(|| left_of_forward(before, action))
+        } else if kind.as_str() == "forward" {
+            with_stickiness(before, action)
+        } else {
+            before.get("forward").cloned()
+        };
+        Value::object(entries.with(kept.chain(forward.map(|forward| (Str::new_static("forward"), forward)))))
+    };
+    let actions: Vec<Value> = after.iter().enumerate().map(kept).collect();
+    if let Some(element) = actions.first().map(Value::ty) {
+        plan.set(name, Value::list(element, actions));
+    }
+}
+
+/// What Terraform leaves of a rule's `forward` block that is not configured any more: all of one with one target group, of others
+/// all but the groups.
+fn left_of_forward(before: &Value, action: &Value) -> Option<Value> {
+    let forward = before.get("forward")?;
+    let block = forward.elements()?.first()?;
+    if action.get("forward")?.length() != Some(0) {
+        return None;
+    }
+    let groups = block.get("target_group")?;
+    if groups.length() == Some(1) {
+        return Some(forward.clone());
+    }
+    let none = Value::set(groups.elements()?.first()?.ty(), []);
+    let left = Value::object(block.entries()?.with([(Str::new_static("target_group"), none)]));
+    Some(Value::list(left.ty(), [left]))
+}
+
+/// The `forward` block of an action with the stickiness that it had, if it says nothing of it.
+fn with_stickiness(before: &Value, action: &Value) -> Option<Value> {
+    let forward = |action: &Value| action.get("forward")?.elements()?.first().cloned();
+    let (before, after) = (forward(before)?, forward(action)?);
+    let kept = before.get("stickiness").filter(|_| after.get("stickiness").and_then(Value::length) == Some(0))?;
+    let forward = Value::object(after.entries()?.with([(Str::new_static("stickiness"), kept.clone())]));
+    Some(Value::list(forward.ty(), [forward]))
 }
 
 fn status_code(key: &str, text: &str) -> Vec<String> {
@@ -187,7 +250,10 @@ macro_rules! action {
                 let kind = ActionTypeEnum::from(self.r#type.as_str());
                 let forwards = kind == ActionTypeEnum::Forward;
                 let group = self.target_group_arn.clone().filter(|arn| forwards && !arn.is_empty());
-                let cognito = self.authenticate_cognito.as_ref().map(|auth| {
+                // What is left of another type isn't meant.
+                let is = |of: ActionTypeEnum| kind == of;
+                let cognito = self.authenticate_cognito.as_ref().filter(|_| is(ActionTypeEnum::AuthenticateCognito));
+                let cognito = cognito.map(|auth| {
                     AuthenticateCognitoActionConfig::builder()
                         .set_authentication_request_extra_params(params(&auth.authentication_request_extra_params))
                         .set_on_unauthenticated_request(
@@ -203,7 +269,8 @@ macro_rules! action {
                         .user_pool_domain(&auth.user_pool_domain)
                         .build()
                 });
-                let oidc = self.authenticate_oidc.as_ref().map(|auth| {
+                let oidc = self.authenticate_oidc.as_ref().filter(|_| is(ActionTypeEnum::AuthenticateOidc));
+                let oidc = oidc.map(|auth| {
                     AuthenticateOidcActionConfig::builder()
                         .set_authentication_request_extra_params(params(&auth.authentication_request_extra_params))
                         .authorization_endpoint(&auth.authorization_endpoint)
@@ -223,15 +290,17 @@ macro_rules! action {
                         .build()
                 });
                 let forward = self.forward.as_ref().filter(|_| forwards && group.is_none()).map(Forward::to_api);
+                let fixed = self.fixed_response.as_ref().filter(|_| is(ActionTypeEnum::FixedResponse));
+                let redirect = self.redirect.as_ref().filter(|_| is(ActionTypeEnum::Redirect));
                 ElbAction::builder()
                     .set_order(order.and_then(|order| i32::try_from(order).ok()))
-                    .r#type(kind)
                     .set_target_group_arn(group)
                     .set_authenticate_cognito_config(cognito)
                     .set_authenticate_oidc_config(oidc)
-                    .set_fixed_response_config(self.fixed_response.as_ref().map(FixedResponse::to_api))
+                    .set_fixed_response_config(fixed.map(FixedResponse::to_api))
                     .set_forward_config(forward)
-                    .set_redirect_config(self.redirect.as_ref().map(Redirect::to_api))
+                    .set_redirect_config(redirect.map(Redirect::to_api))
+                    .r#type(kind)
                     .build()
             }
 

@@ -224,6 +224,7 @@ impl Resource for Listener {
 
     async fn plan(_cx: &Cx<Aws>, plan: &mut Plan<'_>) -> Result<()> {
         actions::check(plan, "default_action");
+        actions::keep_what_is_not_meant(plan, "default_action");
         Ok(())
     }
 

@@ -185,6 +185,7 @@ impl Resource for ListenerRule {
 
     async fn plan(_cx: &Cx<Aws>, plan: &mut Plan<'_>) -> Result<()> {
         actions::check(plan, "action");
+        actions::keep_what_is_not_meant(plan, "action");
         Ok(())
     }
 

@@ -183,6 +183,25 @@ fn balancer_name(key: &str, text: &str, longest: usize) -> Vec<String> {
     wrong
 }
 
+/// `subnets` and `subnet_mapping` say the same in two ways: a change of the one makes the other known after apply. Zones can be
+/// added to a network load balancer in place, but not be taken away.
+fn plan_zones(plan: &mut Plan<'_>, kind: &str) {
+    let changed = ["subnets", "subnet_mapping"].map(|name| plan.changes(name));
+    for ((name, other), changed) in
+        [("subnets", "subnet_mapping"), ("subnet_mapping", "subnets")].into_iter().zip(changed)
+    {
+        if !changed {
+            continue;
+        }
+        let (before, after) = (plan.prior(name), plan.planned(name));
+        let kept = |zone: &Value| after.elements().is_some_and(|after| after.contains(zone));
+        if kind == "network" && after.is_wholly_known() && !before.elements().unwrap_or_default().iter().all(kept) {
+            plan.replace_on(name);
+        }
+        plan.set_unknown(other);
+    }
+}
+
 #[async_trait]
 impl Resource for LoadBalancer {
     const NAME: &'static str = "aws_lb";
@@ -343,12 +362,9 @@ impl Resource for LoadBalancer {
             if after.is_known() && (groups(&before) == 0) != (groups(&after) == 0) {
                 plan.replace_on("security_groups");
             }
-            // Zones can be added to one in place, but not be taken away.
-            let (before, after) = (plan.prior("subnets"), plan.planned("subnets"));
-            let kept = |subnet: &Value| after.elements().is_some_and(|after| after.contains(subnet));
-            if after.is_known() && !before.elements().unwrap_or_default().iter().all(kept) {
-                plan.replace_on("subnets");
-            }
+        }
+        if !plan.is_create() {
+            plan_zones(plan, &kind);
         }
         Ok(())
     }

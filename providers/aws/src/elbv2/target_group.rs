@@ -356,7 +356,7 @@ impl Resource for TargetGroup {
             answer.doing(format!("modifying ELBv2 Target Group ({arn})"))?;
         }
         let before = prior.attributes();
-        let mut attributes = planned.attributes();
+        let mut attributes = planned.clone().with_health_defaults().attributes();
         attributes.retain(|key, value| before.get(key) != Some(value));
         modify_attributes(cx, arn, attributes).await?;
         update_tags(cx, arn, &prior.tags_all, &planned.tags_all)
@@ -459,6 +459,24 @@ fn small(number: Option<i64>) -> Option<i32> {
 }
 
 impl TargetGroup {
+    /// With what the service takes for health where nothing is known of it; an update says so, as Terraform's does.
+    fn with_health_defaults(mut self) -> TargetGroup {
+        let off = || Some("off".to_owned());
+        let health = self.target_group_health.as_mut();
+        if let Some(TargetGroupHealth { dns_failover, unhealthy_state_routing }) = health {
+            if let Some(dns) = dns_failover {
+                dns.minimum_healthy_targets_count = dns.minimum_healthy_targets_count.take().or_else(off);
+                dns.minimum_healthy_targets_percentage = dns.minimum_healthy_targets_percentage.take().or_else(off);
+            }
+            if let Some(routing) = unhealthy_state_routing {
+                routing.minimum_healthy_targets_count = routing.minimum_healthy_targets_count.or(Some(1));
+                routing.minimum_healthy_targets_percentage =
+                    routing.minimum_healthy_targets_percentage.take().or_else(off);
+            }
+        }
+        self
+    }
+
     fn unique_name(&self, client_token: &str) -> String {
         let prefix = self.name_prefix.as_deref().filter(|prefix| !prefix.is_empty());
         names::unique(self.name.as_deref(), prefix.or(Some("tf-")), client_token)

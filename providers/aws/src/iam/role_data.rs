@@ -58,7 +58,7 @@ impl DataSource for RoleData {
         let role = answer.role.ok_or_else(|| Error::not_found(format!("{doing}: empty result")))?;
         let seconds = |time: DateTime| DateTime::from_secs(time.secs()).fmt(Format::DateTime).ok();
         let used = role.role_last_used.map(|used| RoleLastUsed {
-            last_used_date: used.last_used_date.and_then(seconds),
+            last_used_date: Some(used.last_used_date.and_then(seconds).unwrap_or_default()),
             region: Some(used.region.unwrap_or_default()),
         });
         let boundary = role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn);

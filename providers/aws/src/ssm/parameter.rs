@@ -118,7 +118,10 @@ impl Resource for SsmParameter {
         let Change { prior, planned, config } = &change;
         if prior.settings() != planned.settings() || change.of(|parameter| &parameter.value_wo_version) {
             let mut wanted = planned.clone();
-            // What is kept unless it changes is not sent again, and the tier is sent as it is written.
+            // What is kept unless it changes is not sent again, and the tier is sent as it is written. A description goes with an
+            // empty one.
+            let described = change.of(|parameter| &parameter.description);
+            wanted.description = described.then(|| wanted.description.unwrap_or_default());
             wanted.data_type = wanted.data_type.filter(|_| change.of(|parameter| &parameter.data_type));
             wanted.key_id = wanted.key_id.filter(|_| change.of(|parameter| &parameter.key_id));
             wanted.tier = config.tier.clone().or(wanted.tier);
@@ -143,10 +146,12 @@ impl Resource for SsmParameter {
         if is_tier(&prior, &ParameterTier::Advanced) && is_tier(&planned, &ParameterTier::Standard) {
             plan.replace_on("tier");
         }
-        if plan.changes("value") || plan.changes("description") {
+        let (value, insecure_value) = (plan.changes("value"), plan.changes("insecure_value"));
+        if value {
             plan.set_unknown("version");
+            plan.set_unknown("insecure_value");
         }
-        if plan.changes("insecure_value") {
+        if insecure_value {
             plan.set_unknown("value");
         }
         if plan.changes("value_wo_version") {
@@ -183,7 +188,7 @@ async fn put(
             .overwrite(overwrite)
             .allowed_pattern(parameter.allowed_pattern.as_deref().unwrap_or_default())
             .set_data_type(text(&parameter.data_type).map(str::to_owned))
-            .set_description(text(&parameter.description).map(str::to_owned))
+            .set_description(parameter.description.clone())
             .set_key_id(text(&parameter.key_id).filter(|_| parameter.is_secret()).map(str::to_owned))
             .set_tier(tier)
             .set_tags(tags.clone())
@@ -243,6 +248,10 @@ async fn metadata(cx: &Cx<Aws>, names: Vec<String>) -> Result<HashMap<String, Pa
 
 fn merged(mut known: SsmParameter, value: Parameter, metadata: ParameterMetadata, tags: Tags) -> Result<SsmParameter> {
     let kind = value.r#type.map(|kind| kind.as_str().to_owned()).unwrap_or_default();
+    // Terraform says so of an imported parameter, and nothing of others.
+    if known.name.is_empty() {
+        known.has_value_wo = Some(false);
+    }
     known.arn = value.arn;
     known.name = value.name.unwrap_or_default();
     known.version = Some(value.version);
@@ -284,6 +293,7 @@ mod tests {
     #[test]
     fn a_write_only_value_goes_before_others_and_is_never_read_back() {
         let given = |value_wo: Option<&str>, value: Option<&str>| SsmParameter {
+            name: "p".to_owned(),
             value_wo: value_wo.map(str::to_owned),
             value: value.map(str::to_owned),
             ..SsmParameter::default()
@@ -294,7 +304,10 @@ mod tests {
         let metadata = ParameterMetadata::builder().name("p").build();
         let written = merged(given(Some("secret"), None), read(), metadata.clone(), Tags::default()).unwrap();
         assert_eq!((written.has_value_wo, written.value.as_deref()), (Some(true), Some("")));
-        let plain = merged(given(None, Some("old")), read(), metadata, Tags::default()).unwrap();
+        let plain = merged(given(None, Some("old")), read(), metadata.clone(), Tags::default()).unwrap();
         assert_eq!((plain.has_value_wo, plain.value.as_deref()), (None, Some("secret")));
+        let imported = SsmParameter { id: "p".to_owned(), ..SsmParameter::default() };
+        let imported = merged(imported, read(), metadata, Tags::default()).unwrap();
+        assert_eq!((imported.has_value_wo, imported.value.as_deref()), (Some(false), Some("secret")));
     }
 }

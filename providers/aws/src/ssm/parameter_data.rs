@@ -41,7 +41,8 @@ impl DataSource for ParameterData {
         config.id.clone_from(&read.name);
         config.name = read.name.unwrap_or_default();
         config.version = Some(read.version);
-        config.insecure_value = read.value.clone().filter(|_| read.r#type != Some(ParameterType::SecureString));
+        let insecure = read.value.clone().filter(|_| read.r#type != Some(ParameterType::SecureString));
+        config.insecure_value = Some(insecure.unwrap_or_default());
         config.value = read.value;
         config.kind = read.r#type.map(|kind| kind.as_str().to_owned());
         Ok(config)

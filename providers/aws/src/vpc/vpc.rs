@@ -404,8 +404,13 @@ async fn merged(cx: &Cx<Aws>, mut vpc: Vpc, read: Ec2Vpc, defaults: &Defaults, a
     if let Some(association) = association {
         vpc.ipv6_association_id = association.association_id;
         vpc.ipv6_cidr_block = association.ipv6_cidr_block;
-        vpc.ipv6_cidr_block_network_border_group = association.network_border_group;
-        vpc.ipv6_ipam_pool_id = if generated { Some(String::new()) } else { association.ipv6_pool };
+        vpc.ipv6_cidr_block_network_border_group = Some(association.network_border_group.unwrap_or_default());
+        if generated {
+            vpc.ipv6_ipam_pool_id = Some(String::new());
+            vpc.ipv6_netmask_length = Some(0);
+        } else {
+            vpc.ipv6_ipam_pool_id = association.ipv6_pool;
+        }
     } else {
         vpc.ipv6_ipam_pool_id = Some(String::new());
         vpc.ipv6_netmask_length = Some(0);

@@ -1,0 +1,141 @@
+//! What an update leaves as it is, forgets, or can only tell later: as Terraform's AWS provider plans it, and settled afterwards.
+
+use localstack_tests::{Tool, Workspace};
+use serde_json::{Value as Json, json};
+
+use crate::setup;
+
+const INIT: &[&str] = &["init", "-input=false", "-no-color"];
+const SAVE: &[&str] = &["plan", "-input=false", "-no-color", "-out=saved"];
+const APPLY_SAVED: &[&str] = &["apply", "-input=false", "-no-color", "saved"];
+const SETTLED: &[&str] = &["plan", "-input=false", "-no-color", "-detailed-exitcode"];
+
+/// Applies the one, then plans and applies the other. Returns the changes of that plan.
+fn change(before: &str, after: &str) -> Vec<Json> {
+    let (tool, account) = setup();
+    let workspace = Workspace::of(&account, before).unwrap();
+    workspace.run(&tool, INIT).unwrap().expect(0);
+    apply(&workspace, &tool);
+    workspace.write("main.tf", after).unwrap();
+    let changes = apply(&workspace, &tool);
+    workspace.run(&tool, SETTLED).unwrap().expect(0);
+    changes
+}
+
+fn apply(workspace: &Workspace, tool: &Tool) -> Vec<Json> {
+    workspace.run(tool, SAVE).unwrap().expect(0);
+    let shown = workspace.run(tool, &["show", "-json", "saved"]).unwrap().expect(0);
+    workspace.run(tool, APPLY_SAVED).unwrap().expect(0);
+    let document: Json = serde_json::from_str(&shown.stdout).unwrap();
+    document["resource_changes"].as_array().cloned().unwrap_or_default()
+}
+
+/// `change` of a resource.
+fn of<'a>(changes: &'a [Json], address: &str) -> &'a Json {
+    let change = changes.iter().find(|change| change["address"] == address);
+    &change.unwrap_or_else(|| panic!("{address} is not in the plan"))["change"]
+}
+
+#[test]
+fn an_element_that_stays_in_a_set_loses_what_is_not_configured() {
+    let group = |ports: &[u16]| {
+        let rule = |port: &u16| {
+            format!(
+                "  ingress {{\n    from_port = {port}\n    to_port = {port}\n    protocol = \"tcp\"\n    self = true\n  }}\n"
+            )
+        };
+        let rules: String = ports.iter().map(rule).collect();
+        format!("resource \"aws_security_group\" \"g\" {{\n  name = \"g\"\n{rules}}}\n")
+    };
+    let changes = change(&group(&[80]), &group(&[80, 81]));
+    let after = of(&changes, "aws_security_group.g")["after"]["ingress"].as_array().unwrap();
+    let described: Vec<_> = after.iter().map(|rule| (&rule["from_port"], &rule["description"])).collect();
+    assert_eq!(described, [(&json!(81), &json!("")), (&json!(80), &Json::Null)]);
+}
+
+#[test]
+fn tags_that_are_all_removed_are_known_to_be_none() {
+    let group = |rest: &str| format!("resource \"aws_cloudwatch_log_group\" \"g\" {{\n  name = \"g\"\n{rest}}}\n");
+    let changes = change(&group("  tags = { a = \"b\" }\n"), &group(""));
+    let change = of(&changes, "aws_cloudwatch_log_group.g");
+    assert_eq!((&change["after"]["tags_all"], &change["after_unknown"]["tags_all"]), (&json!({}), &Json::Null));
+}
+
+#[test]
+fn a_parameter_has_a_new_version_with_a_new_value_only() {
+    let parameters = |value: &str, description: &str, other: &str| {
+        format!(
+            "resource \"aws_ssm_parameter\" \"value\" {{\n  name = \"v\"\n  type = \"String\"\n  value = \"{value}\"\n}}\nresource \
+             \"aws_ssm_parameter\" \"text\" {{\n  name = \"t\"\n  type = \"String\"\n  value = \"x\"\n{description}}}\nresource \
+             \"aws_ssm_parameter\" \"open\" {{\n  name = \"o\"\n  type = \"String\"\n  insecure_value = \"{other}\"\n}}\n"
+        )
+    };
+    let changes = change(&parameters("1", "  description = \"d\"\n", "1"), &parameters("2", "", "2"));
+    let [value, text, open] = ["value", "text", "open"].map(|name| of(&changes, &format!("aws_ssm_parameter.{name}")));
+    assert_eq!(
+        (&value["after_unknown"]["version"], &value["after_unknown"]["insecure_value"]),
+        (&json!(true), &json!(true))
+    );
+    assert_eq!((&value["after"]["value"], &text["after"]["version"]), (&json!("2"), &json!(1)));
+    assert_eq!((&open["after_unknown"]["value"], &open["after"]["version"]), (&json!(true), &json!(1)));
+}
+
+const NETWORK: &str = r#"
+resource "aws_vpc" "v" {
+  cidr_block = "10.0.0.0/16"
+}
+resource "aws_subnet" "s" {
+  count             = 3
+  vpc_id            = aws_vpc.v.id
+  cidr_block        = "10.0.${count.index}.0/24"
+  availability_zone = "us-east-1${["a", "b", "c"][count.index]}"
+}
+resource "aws_lb_target_group" "t" {
+  count    = 2
+  name     = "t${count.index}"
+  port     = 80
+  protocol = "HTTP"
+  vpc_id   = aws_vpc.v.id
+}
+"#;
+
+#[test]
+fn the_subnets_of_a_load_balancer_and_their_mapping_change_together() {
+    let balancer = |count: u8| {
+        format!(
+            "{NETWORK}resource \"aws_lb\" \"l\" {{\n  name = \"l\"\n  internal = true\n  subnets = slice(aws_subnet.s[*].id, 0, \
+             {count})\n}}\n"
+        )
+    };
+    let changes = change(&balancer(2), &balancer(3));
+    let unknown = &of(&changes, "aws_lb.l")["after_unknown"];
+    assert_eq!((&unknown["subnet_mapping"], &unknown["subnets"]), (&json!(true), &json!([false, false, false])));
+}
+
+#[test]
+fn what_another_type_of_action_needs_is_left_alone() {
+    const FIXED: &str = "type = \"fixed-response\"\n    fixed_response {\n      content_type = \"text/plain\"\n      status_code = \"200\"\n    }\n";
+    const FORWARD: &str = "type = \"forward\"\n    target_group_arn = aws_lb_target_group.t[0].arn\n";
+    const SPREAD: &str = "type = \"forward\"\n    forward {\n      target_group {\n        arn = aws_lb_target_group.t[0].arn\n      }\n      target_group {\n        arn = aws_lb_target_group.t[1].arn\n      }\n    }\n";
+    let actions = |actions: [&str; 3]| {
+        let [listener, rule, other] = actions;
+        format!(
+            "{NETWORK}resource \"aws_lb\" \"l\" {{\n  name = \"l\"\n  internal = true\n  subnets = aws_subnet.s[*].id\n}}\nresource \
+             \"aws_lb_listener\" \"http\" {{\n  load_balancer_arn = aws_lb.l.arn\n  port = 80\n  default_action \
+             {{\n    {listener}  }}\n}}\nresource \"aws_lb_listener_rule\" \"r\" {{\n  for_each = {{ a = 1 }}\n  listener_arn = \
+             aws_lb_listener.http.arn\n  action {{\n    {rule}  }}\n  condition {{\n    path_pattern {{\n      values = [\"/a\"]\n    \
+             }}\n  }}\n}}\nresource \"aws_lb_listener_rule\" \"s\" {{\n  listener_arn = aws_lb_listener.http.arn\n  action \
+             {{\n    {other}  }}\n  condition {{\n    host_header {{\n      values = [\"h.example\"]\n    }}\n  }}\n}}\n"
+        )
+    };
+    let changes = change(&actions([SPREAD, SPREAD, FIXED]), &actions([FIXED, FIXED, FORWARD]));
+    let listener = &of(&changes, "aws_lb_listener.http")["after"]["default_action"][0];
+    assert_eq!(listener["type"], "fixed-response");
+    assert_eq!(listener["forward"][0]["target_group"].as_array().unwrap().len(), 2);
+    // Of a rule's the groups are not looked at as such.
+    let rule = &of(&changes, "aws_lb_listener_rule.r[\"a\"]")["after"]["action"][0];
+    assert_eq!(rule["forward"][0]["target_group"], json!([]));
+    let other = &of(&changes, "aws_lb_listener_rule.s")["after"]["action"][0];
+    assert_eq!((&other["type"], &other["fixed_response"][0]["status_code"]), (&json!("forward"), &json!("200")));
+    assert_eq!(other["target_group_arn"].as_str().map(|arn| arn.contains(":targetgroup/t0/")), Some(true));
+}
