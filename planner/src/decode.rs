@@ -123,8 +123,8 @@ pub fn traversal_text(traversal: &Traversal) -> String {
 }
 
 /// Attributes of type list or set of objects may be written as blocks (`ingress { … }` of a security group), for
-/// compatibility with configurations from before attributes could nest.
-fn attributes_as_blocks(body: &Body, schema: &Block) -> BTreeMap<Str, Block> {
+/// compatibility with configurations from before attributes could nest. Returns the schemas of those that are.
+pub fn attributes_as_blocks(body: &Body, schema: &Block) -> BTreeMap<Str, Block> {
     let dynamic;
     let blocks = match body {
         Body::Native(native) => &native.blocks,

@@ -97,9 +97,8 @@ impl Planning<'_> {
         }
         let forget = self.is_forgotten(&(address.clone(), deposed.clone()));
         let absent = Value::null(current.ty());
-        let waits = self.options.mode == PlanMode::Normal
-            && deposed.is_none()
-            && self.removal_waits(&address, &prior.object.dependencies, held);
+        let orphaned = self.options.mode == PlanMode::Normal && deposed.is_none();
+        let waits = orphaned && self.removal_waits(&address, &prior.object.dependencies, held);
         let change = ResourceChange {
             create_before_destroy: prior.object.create_before_destroy,
             dependencies: prior.object.dependencies.clone(),
@@ -110,7 +109,8 @@ impl Planning<'_> {
             provider,
             action: if forget { Action::Forget } else { Action::Delete },
             reason,
-            before: current,
+            // Terraform plans the removal of an orphan before it refreshes it.
+            before: if orphaned { prior.stored } else { current },
             after: absent.clone(),
             config: absent,
             replace_paths: Vec::new(),

@@ -3,9 +3,10 @@
 use config::references::{Reference, Subject};
 use lang::Sources;
 use lang::addr::InstanceKey;
-use lang::ast::{Body, BodySchema, Expr, Step, StepKind, Traversal};
+use lang::ast::{Block as SyntaxBlock, Body, BodySchema, Expr, Step, StepKind, Traversal};
 use lang::eval::{NoScope, evaluate};
-use lang::{Diagnostics, Str};
+use lang::{Diagnostics, Str, Value};
+use planner::decode::{attributes_as_blocks, decode_body};
 use sdk::schema::{Block, Nesting};
 use serde_json::{Map, Value as Json};
 
@@ -13,15 +14,31 @@ use super::values::plain;
 
 /// `{"constant_value": …, "references": […]}`; empty when it is neither constant nor refers to anything.
 pub fn expression(expr: &Expr, sources: &Sources) -> Map<String, Json> {
+    document(constant(expr, sources), references(expr))
+}
+
+fn document(constant: Option<Json>, references: Vec<String>) -> Map<String, Json> {
     let mut document = Map::new();
-    if let Some(value) = constant(expr, sources) {
+    if let Some(value) = constant {
         document.insert("constant_value".to_owned(), value);
     }
-    let references = references(expr);
     if !references.is_empty() {
         document.insert("references".to_owned(), references.into());
     }
     document
+}
+
+/// The expression that an attribute is which is written as blocks: the list of what they hold.
+fn blocks_expression(blocks: &[&SyntaxBlock], schema: &Block) -> Map<String, Json> {
+    let mut diagnostics = Diagnostics::new();
+    let values = blocks.iter().map(|block| decode_body(&block.body, schema, &NoScope, &mut diagnostics));
+    let value = Value::list(schema.implied_type().clone(), values.collect::<Vec<_>>());
+    let constant = if diagnostics.has_errors() || !value.is_wholly_known() { None } else { plain(&value) };
+    let attributes = schema.attributes.keys().map(|name| (name.clone(), false)).collect();
+    let names = BodySchema { attributes, blocks: Vec::new() };
+    let contents = blocks.iter().map(|block| block.body.partial_content(&names).0);
+    let attributes = contents.flat_map(|content| content.attributes);
+    document(constant, attributes.flat_map(|attribute| references(&attribute.expr)).collect())
 }
 
 fn constant(expr: &Expr, sources: &Sources) -> Option<Json> {
@@ -95,13 +112,24 @@ pub fn traversal(traversal: &Traversal) -> String {
 /// The expressions of a body by argument and nested block. What the schema does not know is left out, `dynamic` blocks
 /// among it.
 pub fn expressions(body: &Body, schema: &Block, sources: &Sources) -> Map<String, Json> {
+    let as_blocks = attributes_as_blocks(body, schema);
     let labels = |nesting: Nesting| if nesting == Nesting::Map { vec![Str::from("key")] } else { Vec::new() };
     let names = BodySchema {
-        attributes: schema.attributes.keys().map(|name| (name.clone(), false)).collect(),
-        blocks: schema.blocks.iter().map(|(name, block)| (name.clone(), labels(block.nesting))).collect(),
+        attributes: (schema.attributes.keys().filter(|name| !as_blocks.contains_key(*name)))
+            .map(|name| (name.clone(), false))
+            .collect(),
+        blocks: (schema.blocks.iter().map(|(name, block)| (name.clone(), labels(block.nesting))))
+            .chain(as_blocks.keys().map(|name| (name.clone(), Vec::new())))
+            .collect(),
     };
     let (content, _, _) = body.partial_content(&names);
     let mut document = Map::new();
+    for (name, schema) in &as_blocks {
+        let blocks: Vec<&SyntaxBlock> = content.blocks(name).collect();
+        if !blocks.is_empty() {
+            document.insert(name.to_string(), blocks_expression(&blocks, schema).into());
+        }
+    }
     for attribute in &content.attributes {
         document.insert(attribute.name.to_string(), expression(&attribute.expr, sources).into());
     }

@@ -45,12 +45,14 @@ pub fn block(change: Change<'_>, schema: &Block) -> Diff {
         let absent = child.is_null();
         let replace = child.replace.matches();
         let (before_sensitive, after_sensitive) = (child.before_sensitive.is_set(), child.after_sensitive.is_set());
+        let single = matches!(nested.nesting, Nesting::Single | Nesting::Group);
+        let unknown = child.unknown.is_set() && !single;
         let (items, nested_action) = nested_blocks(child, nested);
-        if nested_action == Action::NoOp && absent {
+        if nested_action == Action::NoOp && absent && !unknown {
             continue;
         }
         action = action.and(nested_action);
-        blocks.insert(name.to_string(), NestedBlocks { items, replace, before_sensitive, after_sensitive });
+        blocks.insert(name.to_string(), NestedBlocks { items, unknown, replace, before_sensitive, after_sensitive });
     }
     Diff { action, replace: change.replace.matches(), kind: Kind::Block { attributes, blocks } }
 }
@@ -77,13 +79,15 @@ fn nested_blocks(change: Change<'_>, nested: &NestedBlock) -> (Vec<(Option<Strin
             }
         }
         Nesting::List | Nesting::Set => {
-            let steps = if nested.nesting == Nesting::Set {
-                set_pairs(&change)
+            let elements: Vec<Change<'_>> = if nested.nesting == Nesting::Set {
+                set_pairs(&change).into_iter().map(|step| element(&change, step)).collect()
             } else {
-                pair(change.elements_before(), change.elements_after(), |_| true)
+                let (before, after) = (change.elements_before().len(), change.elements_after().len());
+                let at = |i: usize| change.element((i < before).then_some(i), (i < after).then_some(i));
+                (0..before.max(after)).map(|i| relevant(at(i))).collect()
             };
-            for step in steps {
-                let diff = block(element(&change, step), &nested.block);
+            for element in elements {
+                let diff = block(element, &nested.block);
                 action = action.and(diff.action);
                 items.push((None, diff));
             }

@@ -87,6 +87,8 @@ pub enum Kind {
 pub struct NestedBlocks {
     /// Label (for maps) and difference of each.
     pub items: Vec<(Option<String>, Diff)>,
+    /// Whether which there will be is not known until apply; a single one says so itself.
+    pub unknown: bool,
     /// Whether adding or removing one forces a replacement.
     pub replace: bool,
     /// Whether they were sensitive as a whole.

@@ -23,17 +23,19 @@ pub struct Layout {
     pub null_suffix: bool,
     /// Everything on this level says that it forces a replacement.
     pub all_replace: bool,
+    /// Nothing on this level says so.
+    pub no_replace: bool,
 }
 
 impl Layout {
     /// The layout of plans.
     pub fn plan(style: Style) -> Layout {
-        Layout { style, symbols: true, unchanged: false, null_suffix: true, all_replace: false }
+        Layout { style, symbols: true, unchanged: false, null_suffix: true, all_replace: false, no_replace: false }
     }
 
     /// The layout of states.
     pub fn state(style: Style) -> Layout {
-        Layout { style, symbols: false, unchanged: true, null_suffix: true, all_replace: false }
+        Layout { style, symbols: false, unchanged: true, null_suffix: true, all_replace: false, no_replace: false }
     }
 
     fn symbol(self, action: Action) -> String {
@@ -41,7 +43,11 @@ impl Layout {
     }
 
     fn forces_replacement(self, replace: bool) -> String {
-        if replace || self.all_replace { self.style.red(" # forces replacement") } else { String::new() }
+        if (replace || self.all_replace) && !self.no_replace {
+            self.style.red(" # forces replacement")
+        } else {
+            String::new()
+        }
     }
 
     fn null_suffix(self, action: Action) -> String {
@@ -58,7 +64,7 @@ impl Layout {
     }
 
     fn children(self) -> Layout {
-        Layout { all_replace: false, ..self }
+        Layout { all_replace: false, no_replace: false, ..self }
     }
 }
 
@@ -85,7 +91,9 @@ pub fn render(diff: &Diff, indent: usize, layout: Layout) -> String {
         Kind::Primitive(before, after) => primitive(diff, before.as_ref(), after.as_ref(), indent, layout),
         Kind::Unknown(None) => format!("(known after apply){}", layout.forces_replacement(diff.replace)),
         Kind::Unknown(Some(before)) => {
-            let before = render(before, indent, Layout { null_suffix: false, ..layout });
+            // The whole says it.
+            let of_before = Layout { null_suffix: false, no_replace: diff.replace, ..layout.children() };
+            let before = render(before, indent, of_before);
             format!("{before} {} (known after apply){}", layout.arrow(), layout.forces_replacement(diff.replace))
         }
         Kind::Sensitive { .. } => {
@@ -296,7 +304,9 @@ fn block(
     let mut hidden_blocks = 0;
     for (name, group) in blocks {
         let mut first = true;
-        for (label, item) in &group.items {
+        let unknown = Diff { action: diff.action, replace: false, kind: Kind::Unknown(None) };
+        let unknown = group.unknown.then_some((&None, &unknown));
+        for (label, item) in unknown.into_iter().chain(group.items.iter().map(|(label, item)| (label, item))) {
             let item = concealed(item, group);
             if item.action == Action::NoOp && !layout.unchanged {
                 hidden_blocks += 1;

@@ -30,6 +30,22 @@ fn apply(workspace: &Workspace, tool: &Tool) -> Vec<Json> {
     document["resource_changes"].as_array().cloned().unwrap_or_default()
 }
 
+/// Applies the one and plans the other. Returns that plan as JSON and as text.
+fn plan(before: &str, after: &str) -> (Json, String) {
+    let (tool, account) = setup();
+    let workspace = Workspace::of(&account, before).unwrap();
+    workspace.run(&tool, INIT).unwrap().expect(0);
+    apply(&workspace, &tool);
+    workspace.write("main.tf", after).unwrap();
+    let told = workspace.run(&tool, SAVE).unwrap().expect(0).stdout;
+    let shown = workspace.run(&tool, &["show", "-json", "saved"]).unwrap().expect(0);
+    (serde_json::from_str(&shown.stdout).unwrap(), told)
+}
+
+fn changes(plan: &Json) -> &[Json] {
+    plan["resource_changes"].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
 /// `change` of a resource.
 fn of<'a>(changes: &'a [Json], address: &str) -> &'a Json {
     let change = changes.iter().find(|change| change["address"] == address);
@@ -80,6 +96,45 @@ fn a_parameter_has_a_new_version_with_a_new_value_only() {
     assert_eq!((&open["after_unknown"]["value"], &open["after"]["version"]), (&json!(true), &json!(1)));
 }
 
+const ASSUMED: &str = "jsonencode({ Version = \"2012-10-17\", Statement = [{ Effect = \"Allow\", Action = \"sts:AssumeRole\", Principal = { Service = \"ec2.amazonaws.com\" } }] })";
+
+#[test]
+fn what_is_configured_to_be_empty_is_empty() {
+    let policy = "resource \"aws_iam_policy\" \"p\" {\n  name = \"p\"\n  policy = jsonencode({ Version = \"2012-10-17\", Statement = [{ Effect = \"Allow\", Action = \"s3:Get*\", Resource = \"*\" }] })\n}\n";
+    let role = |arns: &str| {
+        format!(
+            "{policy}resource \"aws_iam_role\" \"r\" {{\n  assume_role_policy = {ASSUMED}\n  managed_policy_arns = \
+             {arns}\n}}\n"
+        )
+    };
+    let provider = "resource \"aws_iam_openid_connect_provider\" \"o\" {\n  url = \"https://oidc.example\"\n  client_id_list = [\"x\"]\n  thumbprint_list = []\n}\n";
+    let (plan, _) = plan(&role("[aws_iam_policy.p.arn]"), &(role("[]") + provider));
+    assert_eq!(of(changes(&plan), "aws_iam_role.r")["after"]["managed_policy_arns"], json!([]));
+    // A list is known at once, a set of a new object isn't.
+    assert_eq!(of(changes(&plan), "aws_iam_openid_connect_provider.o")["after"]["thumbprint_list"], json!([]));
+}
+
+#[test]
+fn what_is_no_longer_configured_goes_as_it_was_stored() {
+    let parameter = "resource \"aws_ssm_parameter\" \"p\" {\n  name = \"p\"\n  type = \"String\"\n  value = \"x\"\n}\n";
+    let (plan, told) = plan(parameter, "");
+    assert_eq!(of(changes(&plan), "aws_ssm_parameter.p")["before"]["tags"], Json::Null);
+    assert!(told.contains("- tags_all ") && !told.contains("- tags "), "{told}");
+}
+
+#[test]
+fn attributes_that_are_written_as_blocks_are_expressions() {
+    let group = "resource \"aws_security_group\" \"g\" {\n  name = \"g\"\n  ingress {\n    from_port = 1\n    to_port = 1\n    protocol = \"tcp\"\n    self = true\n  }\n  egress {\n    from_port = 2\n    to_port = 2\n    protocol = \"tcp\"\n    security_groups = [aws_security_group.o.id]\n  }\n}\nresource \"aws_security_group\" \"o\" {\n  name = \"o\"\n}\n";
+    let (plan, _) = plan("resource \"aws_security_group\" \"o\" {\n  name = \"o\"\n}\n", group);
+    let expressions = &plan["configuration"]["root_module"]["resources"][0]["expressions"];
+    let ingress = json!({
+        "from_port": 1, "to_port": 1, "protocol": "tcp", "self": true, "cidr_blocks": null, "description": null,
+        "ipv6_cidr_blocks": null, "prefix_list_ids": null, "security_groups": null,
+    });
+    assert_eq!(expressions["ingress"], json!({"constant_value": [ingress]}));
+    assert_eq!(expressions["egress"], json!({"references": ["aws_security_group.o.id", "aws_security_group.o"]}));
+}
+
 const NETWORK: &str = r#"
 resource "aws_vpc" "v" {
   cidr_block = "10.0.0.0/16"
@@ -110,6 +165,24 @@ fn the_subnets_of_a_load_balancer_and_their_mapping_change_together() {
     let changes = change(&balancer(2), &balancer(3));
     let unknown = &of(&changes, "aws_lb.l")["after_unknown"];
     assert_eq!((&unknown["subnet_mapping"], &unknown["subnets"]), (&json!(true), &json!([false, false, false])));
+}
+
+#[test]
+fn a_mapping_of_subnets_is_replaced_and_logs_that_are_off_are_not_looked_at() {
+    let balancer = |rest: &str| {
+        format!(
+            "{NETWORK}resource \"aws_lb\" \"l\" {{\n  name = \"l\"\n  internal = true\n{rest}}}\nresource \"aws_lb_listener\" \"x\" {{\n  load_balancer_arn = aws_lb.l.arn\n  port = 80\n  default_action {{\n    type = \"forward\"\n    target_group_arn = aws_lb_target_group.t[0].arn\n  }}\n}}\n"
+        )
+    };
+    let mapped = "  subnet_mapping {\n    subnet_id = aws_subnet.s[0].id\n  }\n  subnet_mapping {\n    subnet_id = aws_subnet.s[1].id\n    private_ipv4_address = \"10.0.1.7\"\n  }\n";
+    let all = "  subnets = aws_subnet.s[*].id\n";
+    let (plan, told) = plan(&balancer(all), &balancer(mapped));
+    assert_eq!(of(changes(&plan), "aws_lb.l")["replace_paths"], json!([["subnet_mapping"]]));
+    // Blocks that are not known yet have a line of their own, and a value says once that it replaces.
+    assert!(told.contains("~ mutual_authentication (known after apply)"), "{told}");
+    assert!(told.lines().all(|line| line.matches("# forces replacement").count() < 2), "{told}");
+    let changes = change(&balancer(all), &balancer(&(all.to_owned() + "  access_logs {\n    bucket = \"b\"\n  }\n")));
+    assert_eq!(of(&changes, "aws_lb.l")["actions"], json!(["no-op"]));
 }
 
 #[test]

@@ -115,6 +115,10 @@ impl Planner {
         }
         if prior.is_null() {
             if attribute.ty.is_collection() && is_zero(config) && !in_set {
+                // The normalisation brings back a list of the object itself, but nothing in blocks, and no set or map.
+                if matches!(attribute.ty, Type::List(_)) && path.0.len() == 1 && !self.zero_is_null {
+                    return config.clone();
+                }
                 return if attribute.computed && self.create {
                     Value::unknown(attribute.ty.clone())
                 } else {
@@ -130,7 +134,7 @@ impl Planner {
         }
         let same = prior.raw_equals(config)
             || config.is_wholly_known() && attribute.equivalent.is_some_and(|equivalent| equivalent(prior, config))
-            || attribute.computed && is_zero(config) && !matches!(attribute.ty, Type::Bool | Type::Number);
+            || attribute.computed && is_zero(config) && matches!(attribute.ty, Type::String | Type::Map(_));
         if same {
             return prior.clone();
         }

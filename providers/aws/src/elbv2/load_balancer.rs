@@ -1,5 +1,6 @@
 //! `aws_lb`
 
+use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use sdk::{
-    Change, Check, Created, Cx, Error, Found, Model, Plan, Resource, Result, ResultExt, Tags, Timeouts, Type, Value,
-    Wait, async_trait,
+    Change, Check, Created, Cx, Error, Found, Model, Plan, Resource, Result, ResultExt, Str, Tags, Timeouts, Type,
+    Value, Wait, async_trait,
 };
 
 use super::{
@@ -183,22 +184,55 @@ fn balancer_name(key: &str, text: &str, longest: usize) -> Vec<String> {
     wrong
 }
 
-/// `subnets` and `subnet_mapping` say the same in two ways: a change of the one makes the other known after apply. Zones can be
-/// added to a network load balancer in place, but not be taken away.
+/// `subnets` and `subnet_mapping` say the same in two ways: a change of the one makes the other known after apply. What is
+/// mapped can be added to and, for an application load balancer, taken away in place, but not be changed; subnets of a network
+/// load balancer can be added only.
 fn plan_zones(plan: &mut Plan<'_>, kind: &str) {
-    let changed = ["subnets", "subnet_mapping"].map(|name| plan.changes(name));
-    for ((name, other), changed) in
-        [("subnets", "subnet_mapping"), ("subnet_mapping", "subnets")].into_iter().zip(changed)
-    {
-        if !changed {
-            continue;
+    let (network, application) = (kind == "network", kind == "application");
+    if !network && !application {
+        return;
+    }
+    let [subnets, mapping] = ["subnets", "subnet_mapping"].map(|name| plan.changes(name));
+    if mapping {
+        let (before, after) = (mappings(&plan.prior("subnet_mapping")), mappings(&plan.config("subnet_mapping")));
+        let in_place = match before.len().cmp(&after.len()) {
+            Ordering::Less => before.is_subset(&after),
+            Ordering::Equal => false,
+            Ordering::Greater => application && after.is_subset(&before),
+        };
+        if plan.config("subnet_mapping").is_wholly_known() && !in_place {
+            plan.replace_on("subnet_mapping");
         }
-        let (before, after) = (plan.prior(name), plan.planned(name));
-        let kept = |zone: &Value| after.elements().is_some_and(|after| after.contains(zone));
-        if kind == "network" && after.is_wholly_known() && !before.elements().unwrap_or_default().iter().all(kept) {
-            plan.replace_on(name);
+        plan.set_unknown("subnets");
+    }
+    if subnets {
+        let config = plan.config("subnets");
+        if network && config.is_wholly_known() && plan.planned("subnets").length() <= plan.prior("subnets").length() {
+            plan.replace_on("subnets");
         }
-        plan.set_unknown(other);
+        plan.set_unknown("subnet_mapping");
+    }
+}
+
+/// Subnet mappings as they are compared: nothing is empty.
+fn mappings(value: &Value) -> BTreeSet<[String; 4]> {
+    const PARTS: [&str; 4] = ["subnet_id", "allocation_id", "ipv6_address", "private_ipv4_address"];
+    let text = |mapping: &Value, part| mapping.get(part).and_then(Value::as_str).map(|text| text.to_string());
+    let of = |mapping: &Value| PARTS.map(|part| text(mapping, part).unwrap_or_default());
+    value.elements().unwrap_or_default().iter().map(of).collect()
+}
+
+/// What is said of logs that are off is not looked at.
+fn keep_logs_that_are_off(plan: &mut Plan<'_>, name: &str) {
+    let (prior, planned) = (plan.prior(name), plan.planned(name));
+    let (Some([before]), Some([after])) = (prior.elements(), planned.elements()) else { return };
+    if after.get("enabled").and_then(Value::as_bool) != Some(false) {
+        return;
+    }
+    let kept = ["bucket", "prefix"].into_iter().filter_map(|part| Some((Str::from(part), before.get(part)?.clone())));
+    if let Some(entries) = after.entries() {
+        let logs = Value::object(entries.with(kept));
+        plan.set(name, Value::list(logs.ty(), [logs]));
     }
 }
 
@@ -355,6 +389,7 @@ impl Resource for LoadBalancer {
             if configured.length() == Some(0) && off {
                 plan.keep(name);
             }
+            keep_logs_that_are_off(plan, name);
         }
         if kind == "network" && !plan.is_create() {
             let groups = |value: &Value| value.length().unwrap_or_default();
