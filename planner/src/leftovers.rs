@@ -217,21 +217,19 @@ impl Planning<'_> {
     /// What differs between the stored objects and what they were read as.
     pub(crate) fn drift(&self) -> Vec<ResourceChange> {
         let prior = read(&self.prior);
-        // In a refresh-only plan nothing else tells of an object that has moved.
-        let moved = |address: &ResourceInstance| match self.options.mode {
-            PlanMode::RefreshOnly => self.moved.get(address).cloned(),
-            PlanMode::Normal | PlanMode::Destroy => None,
-        };
+        // In a refresh-only plan nothing else tells of an object that has moved only.
+        let moved_only =
+            |address: &ResourceInstance| self.options.mode == PlanMode::RefreshOnly && self.moved.contains_key(address);
         let same = |prior: &Prior| prior.current.as_ref().is_some_and(|current| current.raw_equals(&prior.stored));
         let changed = prior
             .iter()
-            .filter(|((address, deposed), prior)| deposed.is_none() && (!same(prior) || moved(address).is_some()));
+            .filter(|((address, deposed), prior)| deposed.is_none() && (!same(prior) || moved_only(address)));
         let mut drift: Vec<ResourceChange> = changed
             .filter_map(|((address, _), prior)| {
                 let absent = Value::null(prior.stored.ty());
                 Some(ResourceChange {
                     address: address.clone(),
-                    previous_address: moved(address),
+                    previous_address: self.moved.get(address).cloned(),
                     deposed: None,
                     provider: self.provider_of(address)?,
                     action: match prior.current {

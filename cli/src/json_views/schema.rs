@@ -49,7 +49,7 @@ fn block(block: &Block) -> Json {
         document.insert("block_types".to_owned(), types.into());
     }
     document.insert("description_kind".to_owned(), "plain".into());
-    if block.deprecated {
+    if block.deprecated.is_some() {
         document.insert("deprecated".to_owned(), true.into());
     }
     document.into()

@@ -145,9 +145,8 @@ impl<'a> Resource<'a> {
 
     /// The whole text, without a line break at the end.
     pub fn render(&self, cause: Cause, style: Style) -> String {
-        let layout = Layout::plan(style);
         let header = header(&self.document.mode, &self.document.kind, &self.document.name);
-        let body = render(&self.diff, 0, layout);
+        let body = render(&self.diff, 0, self.layout(style));
         format!("{}{} {header} {body}", self.comment(cause, style), self.action.symbol(style))
     }
 
@@ -163,8 +162,13 @@ impl<'a> Resource<'a> {
         };
         let title = style.bold(&format!("  # {}", self.document.address));
         let header = header(&self.document.mode, &self.document.kind, &self.document.name);
-        let body = render(&self.diff, 0, Layout::plan(style));
+        let body = render(&self.diff, 0, self.layout(style));
         format!("{title} was deferred\n  # ({why})\n{} {header} {body}", self.action.symbol(style))
+    }
+
+    /// Of what is imported everything is shown.
+    fn layout(&self, style: Style) -> Layout {
+        Layout { unchanged: self.imported(), ..Layout::plan(style) }
     }
 
     fn comment(&self, cause: Cause, style: Style) -> String {
@@ -198,23 +202,28 @@ impl<'a> Resource<'a> {
             Action::Delete => {
                 format!("{title} will be {}{}", style.bold_red("destroyed"), self.delete_reason(reason, previous))
             }
-            Action::Forget => format!(
-                "{title} will no longer be managed by Terraform, but will {} be destroyed\n # (destroy = false is set in \
-                 the configuration)",
-                style.bold_red("not")
-            ),
+            Action::Forget => {
+                let not_destroyed = style.bold_red("will not be destroyed");
+                let what = match &document.deposed {
+                    Some(_) => {
+                        let left_over =
+                            style.bold(" # (left over from a partially-failed replacement of this instance)");
+                        format!("will be removed from Terraform state, but {not_destroyed}\n{left_over}")
+                    }
+                    None => format!("will no longer be managed by Terraform, but {not_destroyed}"),
+                };
+                format!("{title} {what}\n # (destroy = false is set in the configuration)")
+            }
             Action::NoOp if self.moved() => {
                 told_move = true;
                 format!("{} has moved to {}", style.bold(&format!("  # {previous}")), style.bold(&document.address))
             }
             Action::NoOp => {
                 told_import = true;
-                format!("{title} will be imported")
+                let generated = document.change.generated_config.is_some();
+                format!("{title} will be imported{}", if generated { "\n  # (config will be generated)" } else { "" })
             }
         };
-        if self.imported() && self.document.change.generated_config.is_some() {
-            out.push_str("\n  # (config will be generated)");
-        }
         out.push('\n');
         if self.moved() && !told_move {
             out.push_str(&format!("  # (moved from {previous})\n"));
@@ -225,7 +234,7 @@ impl<'a> Resource<'a> {
             if importing.id.is_empty() {
                 out.push_str("  # (will be imported first)\n");
             } else {
-                out.push_str(&format!("  # (imported from {})\n", go_quote(&importing.id)));
+                out.push_str(&format!("  # (imported from \"{}\")\n", importing.id));
             }
             if self.action.is_replace() {
                 let warning = style.yellow("Warning: this will destroy the imported resource");

@@ -78,6 +78,35 @@ fn tags_that_are_all_removed_are_known_to_be_none() {
 }
 
 #[test]
+fn tags_may_be_null_or_empty() {
+    let groups = |tags: &str, other: &str| {
+        let group = |name: &str, tags: &str| {
+            format!(
+                "resource \"aws_cloudwatch_log_group\" \"{name}\" {{\n  name = \"{name}\"\n  tags = {{ {tags} }}\n}}\n"
+            )
+        };
+        group("g", tags) + &group("h", other)
+    };
+    let changes = change(&groups("a = \"\"", "a = \"b\""), &groups("a = \"\", c = \"d\"", "a = null, c = \"d\""));
+    let [empty, null] = ["g", "h"].map(|name| of(&changes, &format!("aws_cloudwatch_log_group.{name}")));
+    // An empty value can't be told from one that is to be computed.
+    assert_eq!(empty["after_unknown"]["tags_all"], json!(true));
+    assert_eq!((&null["after"]["tags"], &null["after"]["tags_all"]), (&json!({"c": "d"}), &json!({"c": "d"})));
+}
+
+#[test]
+fn inline_policies_have_the_version_first() {
+    let policy = "jsonencode({ Version = \"2012-10-17\", Statement = [{ Effect = \"Allow\", Action = \"s3:Get*\", Resource = \"*\" }] })";
+    let role = format!(
+        "resource \"aws_iam_role\" \"r\" {{\n  name = \"r\"\n  assume_role_policy = {ASSUMED}\n  inline_policy {{\n    name = \
+         \"i\"\n    policy = {policy}\n  }}\n}}\n"
+    );
+    let changes = change("data \"aws_region\" \"here\" {}\n", &role);
+    let text = &of(&changes, "aws_iam_role.r")["after"]["inline_policy"][0]["policy"];
+    assert!(text.as_str().is_some_and(|text| text.starts_with("{\"Version\":")), "{text}");
+}
+
+#[test]
 fn a_parameter_has_a_new_version_with_a_new_value_only() {
     let parameters = |value: &str, description: &str, other: &str| {
         format!(
@@ -120,6 +149,20 @@ fn what_is_no_longer_configured_goes_as_it_was_stored() {
     let (plan, told) = plan(parameter, "");
     assert_eq!(of(changes(&plan), "aws_ssm_parameter.p")["before"]["tags"], Json::Null);
     assert!(told.contains("- tags_all ") && !told.contains("- tags "), "{told}");
+}
+
+#[test]
+fn of_what_is_imported_everything_is_shown() {
+    let (tool, account) = setup();
+    let parameter = "resource \"aws_ssm_parameter\" \"p\" {\n  name = \"p\"\n  type = \"String\"\n  value = \"x\"\n}\n";
+    let maker = Workspace::of(&account, parameter).unwrap();
+    maker.run(&tool, INIT).unwrap().expect(0);
+    apply(&maker, &tool);
+    let import = "import {\n  to = aws_ssm_parameter.p\n  id = \"p\"\n}\n";
+    let importer = Workspace::of(&account, &(import.to_owned() + parameter)).unwrap();
+    importer.run(&tool, INIT).unwrap().expect(0);
+    let told = importer.run(&tool, SAVE).unwrap().expect(0).stdout;
+    assert!(told.contains("        data_type       = \"text\"\n") && !told.contains("hidden"), "{told}");
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn write_body(schema: &Block, object: &Value, out: &mut String) {
         }
         out.push('\n');
     }
-    for (name, nested) in schema.blocks.iter().filter(|(_, nested)| !nested.block.deprecated) {
+    for (name, nested) in schema.blocks.iter().filter(|(_, nested)| nested.block.deprecated.is_none()) {
         write_blocks(name, nested, object.get(name), out);
     }
 }

@@ -67,7 +67,7 @@ fn block_json(block: &Block) -> Map<String, Json> {
         blocks.insert(name.to_string(), json);
     }
     let mut json = Map::from_iter([("attributes".to_owned(), attributes.into()), ("blocks".to_owned(), blocks.into())]);
-    flag(&mut json, "deprecated", block.deprecated);
+    flag(&mut json, "deprecated", block.deprecated.is_some());
     json
 }
 

@@ -10,7 +10,7 @@ pub(crate) fn model(model: &Model) -> TokenStream {
     let name = &model.name;
     let version = model.version;
     let semantics = if model.framework { quote!(Framework) } else { quote!(Legacy) };
-    let deprecated = model.deprecated;
+    let deprecated = model.deprecated.iter();
     let rules = model.rules.iter().map(|rule| {
         let (variant, names) = (format_ident!("{}", rule.variant), &rule.names);
         quote!(::sdk::Rule::#variant(&[#(#names),*]))
@@ -31,7 +31,7 @@ pub(crate) fn model(model: &Model) -> TokenStream {
                     ::std::collections::BTreeMap::new();
                 #(#schemas)*
                 let mut block = ::sdk::Block::new(attributes, blocks);
-                block.deprecated = #deprecated;
+                #(block.deprecated = ::std::option::Option::Some(::sdk::Str::new_static(#deprecated));)*
                 block.rules = ::std::vec![#(#rules),*];
                 block
             }

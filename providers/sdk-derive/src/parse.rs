@@ -10,7 +10,7 @@ pub(crate) struct Model {
     pub(crate) name: Ident,
     pub(crate) version: u64,
     pub(crate) framework: bool,
-    pub(crate) deprecated: bool,
+    pub(crate) deprecated: Option<String>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) members: Vec<Member>,
 }
@@ -86,7 +86,7 @@ pub(crate) fn model(input: &DeriveInput) -> Result<Model> {
         name: input.ident.clone(),
         version: 0,
         framework: false,
-        deprecated: false,
+        deprecated: None,
         rules: Vec::new(),
         members: Vec::new(),
     };
@@ -97,7 +97,7 @@ pub(crate) fn model(input: &DeriveInput) -> Result<Model> {
             } else if meta.path.is_ident("framework") {
                 model.framework = true;
             } else if meta.path.is_ident("deprecated") {
-                model.deprecated = true;
+                model.deprecated = Some(meta.value()?.parse::<LitStr>()?.value());
             } else if let Some((_, variant)) = RULES.iter().find(|(name, _)| meta.path.is_ident(name)) {
                 let names;
                 syn::parenthesized!(names in meta.input);
@@ -174,11 +174,7 @@ fn attr(meta: &ParseNestedMeta<'_>, into: &mut Attribute, name: &mut String) -> 
     } else if path.is_ident("default") {
         into.default = Some(meta.value()?.parse()?);
     } else if path.is_ident("deprecated") {
-        into.deprecated = Some(if meta.input.peek(syn::Token![=]) {
-            meta.value()?.parse::<LitStr>()?.value()
-        } else {
-            String::new()
-        });
+        into.deprecated = Some(meta.value()?.parse::<LitStr>()?.value());
     } else if path.is_ident("equivalent") {
         let text: LitStr = meta.value()?.parse()?;
         into.equivalent = Some(text.parse()?);

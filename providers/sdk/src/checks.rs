@@ -2,7 +2,7 @@
 //! the attributes of a [`crate::Model`]. The words are those of Terraform's provider SDKs.
 
 use lang::values::{Path, PathStep};
-use lang::{Number, Type, Value};
+use lang::{Number, Str, Type, Value};
 
 use crate::provider::ProviderDiagnostic;
 use crate::schema::{Block, Nesting, Schema, Semantics};
@@ -93,6 +93,11 @@ impl Checking {
         self.found.push(ProviderDiagnostic::error(summary, "").at(at.path.clone()));
     }
 
+    fn deprecated(&mut self, instead: Option<&Str>, at: &At) {
+        let warning = |text: &Str| ProviderDiagnostic::warning("Argument is deprecated", text.as_str());
+        self.found.extend(instead.map(|text| warning(text).at(at.path.clone())));
+    }
+
     fn block(&mut self, block: &Block, config: &Value, at: &At) {
         let Some(entries) = config.entries() else { return };
         self.rules(block, config, at);
@@ -100,6 +105,9 @@ impl Checking {
             if let Some(attribute) = block.attributes.get(name) {
                 let attribute_at = at.attribute(name);
                 self.attribute(&attribute.checks, &attribute.ty, name, value, &attribute_at);
+                if !value.is_null() && value.is_known() {
+                    self.deprecated(attribute.deprecated.as_ref(), &attribute_at);
+                }
                 if let Some(nested) = &attribute.nested {
                     for (index, element) in value.elements().unwrap_or_default().iter().enumerate() {
                         self.block(nested, element, &attribute_at.set_element(index));
@@ -107,6 +115,9 @@ impl Checking {
                 }
             } else if let Some(nested) = block.blocks.get(name) {
                 let within = at.attribute(name);
+                if value.length().is_some_and(|length| length > 0) {
+                    self.deprecated(nested.block.deprecated.as_ref(), at);
+                }
                 match nested.nesting {
                     Nesting::Single | Nesting::Group => self.block(&nested.block, value, &within),
                     Nesting::Set => {

@@ -85,6 +85,10 @@ impl Planner {
             Some(normalize) if config.is_wholly_known() && !config.is_null() => &normalize(config),
             _ => &config,
         };
+        let config = match &attribute.ty {
+            Type::Map(element) => &without_nulls(config, element),
+            _ => config,
+        };
         if let (Some(block), Type::Set(_) | Type::List(_)) = (&attribute.nested, &attribute.ty) {
             let nested = NestedBlock {
                 nesting: if matches!(attribute.ty, Type::Set(_)) { Nesting::Set } else { Nesting::List },
@@ -367,6 +371,17 @@ fn kept_blocks(nested: &NestedBlock, prior: Value, config: &Value, fresh: &Value
         Nesting::Set => Value::set(element, kept),
         Nesting::List => Value::list(element, kept),
         _ => prior,
+    }
+}
+
+/// What is null in a map isn't there.
+fn without_nulls(map: &Value, element: &Type) -> Value {
+    match map.entries() {
+        Some(entries) if entries.iter().any(|(_, value)| value.is_null()) => {
+            let set = entries.iter().filter(|(_, value)| !value.is_null());
+            Value::map(element.clone(), set.map(|(key, value)| (key.clone(), value.clone())))
+        }
+        _ => map.clone(),
     }
 }
 

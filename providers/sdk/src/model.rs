@@ -19,7 +19,7 @@ use crate::schema::{Attribute, Block, Nesting, Schema, Semantics};
 ///   `Option<T>` or `T` where there is at most one.
 /// - `#[timeouts(create, update, delete)]` for the `timeouts` block: [`crate::Timeouts`].
 ///
-/// On the struct: `#[model(version = N, framework, deprecated, conflicts("a", "b"), exactly_one_of("a", "b"),
+/// On the struct: `#[model(version = N, framework, deprecated = "…", conflicts("a", "b"), exactly_one_of("a", "b"),
 /// at_least_one_of("a", "b"), required_with("a", "b"))]`: the last four as often as needed ([`crate::Rule`]); `valid` takes a [`crate::Check`]; `framework` for resource types that Terraform's provider
 /// implements with terraform-plugin-framework ([`Semantics`]).
 ///

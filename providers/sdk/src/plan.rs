@@ -46,7 +46,7 @@ pub(crate) fn begin<'a>(
             Semantics::Framework if tags.is_wholly_known() && !policy.unknown => {
                 tags_value(&policy.merge(&tags_of(&tags)))
             }
-            _ => policy.plan(&tags, prior_all.as_ref()),
+            _ => policy.plan(&tags, &plan.prior("tags"), prior_all.as_ref()),
         };
         plan.set("tags_all", all);
     }

@@ -27,8 +27,8 @@ pub struct Block {
     pub attributes: BTreeMap<Str, Attribute>,
     /// Nested blocks by name.
     pub blocks: BTreeMap<Str, NestedBlock>,
-    /// Whether using it is warned about.
-    pub deprecated: bool,
+    /// Using it is warned about; the text says what to use instead.
+    pub deprecated: Option<Str>,
     /// Which arguments exclude or need each other. Not part of the protocol's schema.
     pub rules: Vec<Rule>,
     implied: OnceLock<Type>,
@@ -49,7 +49,7 @@ pub struct Attribute {
     pub sensitive: bool,
     /// It is never stored.
     pub write_only: bool,
-    /// Using it is warned about; the text says what to use instead (may be empty).
+    /// Using it is warned about; the text says what to use instead.
     pub deprecated: Option<Str>,
     /// A change replaces the object. Not part of the protocol's schema: used by the sdk's planning.
     pub force_new: bool,
@@ -155,7 +155,7 @@ pub struct ProviderSchema {
 impl Block {
     /// A block of attributes and nested blocks.
     pub fn new(attributes: BTreeMap<Str, Attribute>, blocks: BTreeMap<Str, NestedBlock>) -> Block {
-        Block { attributes, blocks, deprecated: false, rules: Vec::new(), implied: OnceLock::new() }
+        Block { attributes, blocks, deprecated: None, rules: Vec::new(), implied: OnceLock::new() }
     }
 
     /// The object type of the values that conform to this block. Computed once.

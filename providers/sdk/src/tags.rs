@@ -50,19 +50,33 @@ impl TagPolicy {
         (own, all)
     }
 
-    /// Plans `tags_all` from planned `tags` as Terraform's AWS provider does. `prior` is the prior `tags_all`, if there is
-    /// an object.
-    pub(crate) fn plan(&self, tags: &Value, prior_all: Option<&Value>) -> Value {
+    /// Plans `tags_all` from planned `tags` as Terraform's AWS provider does. `prior` and `prior_all` are the prior `tags` and
+    /// `tags_all`, if there is an object.
+    pub(crate) fn plan(&self, tags: &Value, prior: &Value, prior_all: Option<&Value>) -> Value {
         let unknown = || Value::unknown(Type::map(Type::String));
         if self.unknown || !tags.is_wholly_known() {
             return unknown();
         }
-        let all = self.merge(&tags_of(tags));
+        let own = tags_of(tags);
+        let all = self.merge(&own);
+        let has_empty = |tags: &Tags| tags.values().any(String::is_empty);
+        let changed = own != tags_of(prior);
         match prior_all {
+            // An empty value can't be told from one that is to be computed.
+            _ if changed && has_empty(&own) && has_empty(&all) => unknown(),
+            Some(prior) if tags_of(prior) == all || !changed && has_empty(&all) => prior.clone(),
+            None if !changed && has_empty(&all) => unknown(),
             // The provider plans nothing for an empty map, and an attribute without a value is unknown.
             None if all.is_empty() => unknown(),
-            Some(prior) if tags_of(prior) == all => prior.clone(),
-            _ => tags_value(&all),
+            prior => {
+                let known = prior.map(tags_of).unwrap_or_default();
+                let value = |(key, value): (&String, &String)| {
+                    let computed = value.is_empty() && !known.contains_key(key);
+                    let value = if computed { Value::unknown(Type::String) } else { Value::string(value.as_str()) };
+                    (Str::from(key.as_str()), value)
+                };
+                Value::map(Type::String, all.iter().map(value))
+            }
         }
     }
 }
@@ -147,10 +161,28 @@ mod tests {
         let none = Value::null(Type::map(Type::String));
         let empty = tags_value(&Tags::new());
         let policy = TagPolicy::default();
-        assert!(!policy.plan(&none, None).is_known());
-        assert!(policy.plan(&none, Some(&empty)).raw_equals(&empty));
+        assert!(!policy.plan(&none, &none, None).is_known());
+        assert!(policy.plan(&none, &none, Some(&empty)).raw_equals(&empty));
         let one = tags_value(&tags(&[("a", "b")]));
-        assert!(policy.plan(&one, None).raw_equals(&one));
-        assert!(policy.plan(&none, Some(&one)).raw_equals(&empty));
+        assert!(policy.plan(&one, &none, None).raw_equals(&one));
+        assert!(policy.plan(&none, &one, Some(&one)).raw_equals(&empty));
+    }
+
+    #[test]
+    fn an_empty_tag_is_computed_unless_it_was_there_before() {
+        let (none, blank) = (Value::null(Type::map(Type::String)), tags_value(&tags(&[("a", "")])));
+        let more = tags_value(&tags(&[("a", ""), ("b", "c")]));
+        let policy = TagPolicy::default();
+        assert!(!policy.plan(&blank, &none, None).is_known());
+        assert!(!policy.plan(&more, &blank, Some(&blank)).is_known());
+        assert!(policy.plan(&blank, &blank, Some(&blank)).raw_equals(&blank));
+        let defaults = TagPolicy { defaults: tags(&[("z", "")]), ..TagPolicy::default() };
+        assert!(!defaults.plan(&none, &none, None).is_known());
+        let one = tags_value(&tags(&[("c", "d")]));
+        let planned = defaults.plan(&one, &none, None);
+        assert!(planned.is_known() && planned.get("z").is_some_and(|value| !value.is_known()));
+        let both = tags_value(&tags(&[("c", "d"), ("z", "")]));
+        let other = tags_value(&tags(&[("c", "e")]));
+        assert!(defaults.plan(&other, &one, Some(&both)).is_wholly_known());
     }
 }

@@ -79,3 +79,36 @@ fn each_rule_says_what_is_wrong() {
     assert_eq!(said(&["c"]), ["Missing required argument: \"a\": one of `a,b,e` must be specified"]);
     assert_eq!(said(&["c", "e"]), ["Missing required argument: \"e\": all of `e,f` must be specified"]);
 }
+
+#[derive(Clone, Debug, Default, Model)]
+struct Aged {
+    #[attr(optional, deprecated = "old is deprecated.")]
+    old: Option<String>,
+    #[block(list)]
+    part: Vec<OldPart>,
+}
+
+#[derive(Clone, Debug, Default, Model)]
+#[model(deprecated = "part is deprecated.")]
+struct OldPart {
+    #[attr(optional)]
+    name: Option<String>,
+}
+
+#[test]
+fn what_is_deprecated_is_warned_of_once_where_it_is_set() {
+    let registry: Registry<Nowhere> = Registry::new(Aged::schema());
+    let part = || Value::object([("name", Value::string("x"))]);
+    let told = |old: Value, parts: Vec<Value>| -> Vec<(bool, String, String)> {
+        let config = Value::object([("old", old), ("part", Value::list(part().ty(), parts))]);
+        let found = registry.validate_provider(&config).into_iter();
+        found.map(|found| (found.severity == lang::Severity::Warning, found.summary, found.detail)).collect()
+    };
+    assert_eq!(told(Value::null(sdk::Type::String), vec![]), []);
+    assert_eq!(told(Value::unknown(sdk::Type::String), vec![]), []);
+    let warning = |text: &str| (true, "Argument is deprecated".to_owned(), text.to_owned());
+    assert_eq!(
+        told(Value::string("x"), vec![part(), part()]),
+        [warning("old is deprecated."), warning("part is deprecated.")]
+    );
+}

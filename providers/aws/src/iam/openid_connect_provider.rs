@@ -26,8 +26,30 @@ pub struct OpenIdConnectProvider {
     tags_all: Tags,
     #[attr(optional, computed, valid = Check::Length(40, 40))]
     thumbprint_list: Option<Vec<String>>,
-    #[attr(required, force_new, equivalent = "same_url")]
+    #[attr(required, force_new, equivalent = "same_url", valid = Check::Text(https_url))]
     url: String,
+}
+
+/// What is wrong with the URL of an issuer: <https://openid.net/specs/openid-connect-discovery-1_0.html>, section 3.
+fn https_url(key: &str, text: &str) -> Vec<String> {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", ""));
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let query =
+        rest.split('#').next().and_then(|rest| rest.split_once('?')).is_some_and(|(_, query)| !query.is_empty());
+    vec![if text.is_empty() {
+        format!("expected {key:?} url to not be empty, got ")
+    } else if let Some(wrong) = host.chars().find(|c| c.is_whitespace() || "<>\"\\^`{|}".contains(*c)) {
+        let reason = format!("parse {text:?}: invalid character {:?} in host name", wrong.to_string());
+        format!("expected {key:?} to be a valid url, got {text}: {reason}")
+    } else if host.is_empty() {
+        format!("expected {key:?} to have a host, got {text}")
+    } else if scheme != "https" {
+        format!("expected {key:?} to have a url with schema of: \"https\", got {text}")
+    } else if query {
+        format!("{key:?} cannot contain query parameters per the OIDC standard")
+    } else {
+        return Vec::new();
+    }]
 }
 
 /// IAM reports the URL without its scheme.
@@ -135,5 +157,31 @@ impl Resource for OpenIdConnectProvider {
             None => Found::Nothing,
             Some(_) => Found::Named(Box::new(OpenIdConnectProvider { id, ..planned.clone() })),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::https_url;
+
+    /// The words are those of Terraform's provider.
+    #[test]
+    fn an_issuer_has_an_https_url() {
+        let said = |url| https_url("url", url);
+        assert!(said("https://oidc.example/id#x").is_empty());
+        for (url, wrong) in [
+            ("", "expected \"url\" url to not be empty, got "),
+            ("x y", "expected \"url\" to have a host, got x y"),
+            ("https:///a", "expected \"url\" to have a host, got https:///a"),
+            ("http://x", "expected \"url\" to have a url with schema of: \"https\", got http://x"),
+            ("https://x/a?b=c#d", "\"url\" cannot contain query parameters per the OIDC standard"),
+            (
+                "https://a b/%zz",
+                "expected \"url\" to be a valid url, got https://a b/%zz: parse \"https://a b/%zz\": invalid character \" \" in \
+                 host name",
+            ),
+        ] {
+            assert_eq!(said(url), [wrong]);
+        }
     }
 }

@@ -17,13 +17,19 @@ pub struct PolicyDocument {
     json: String,
     #[attr(computed)]
     minified_json: String,
-    #[attr(optional, deprecated)]
+    #[attr(
+        optional,
+        deprecated = "override_json is deprecated. This argument is retained only for backward compatibility with previous versions of this data source."
+    )]
     override_json: Option<String>,
     #[attr(optional)]
     override_policy_documents: Option<Vec<Option<String>>>,
     #[attr(optional)]
     policy_id: Option<String>,
-    #[attr(optional, deprecated)]
+    #[attr(
+        optional,
+        deprecated = "source_json is deprecated. This argument is retained only for backward compatibility with previous versions of this data source."
+    )]
     source_json: Option<String>,
     #[attr(optional)]
     source_policy_documents: Option<Vec<Option<String>>>,

@@ -33,7 +33,7 @@ pub struct IamRole {
     force_detach_policies: Option<bool>,
     #[attr(optional, computed)]
     id: String,
-    #[attr(optional, computed, deprecated, valid = ARN)]
+    #[attr(optional, computed, deprecated = "managed_policy_arns is deprecated. Use the aws_iam_role_policy_attachment resource instead. If Terraform should exclusively manage all managed policy attachments (the current behavior of this argument), use the aws_iam_role_policy_attachments_exclusive resource as well.", valid = ARN)]
     managed_policy_arns: Option<BTreeSet<String>>,
     #[attr(optional, default = 3600, valid = Check::Between(3600, 43200))]
     max_session_duration: Option<i64>,
@@ -57,11 +57,13 @@ pub struct IamRole {
 
 /// `inline_policy { … }`
 #[derive(Clone, Debug, Default, PartialEq, Model)]
-#[model(deprecated)]
+#[model(
+    deprecated = "inline_policy is deprecated. Use the aws_iam_role_policy resource instead. If Terraform should exclusively manage all inline policy associations (the current behavior of this argument), use the aws_iam_role_policies_exclusive resource as well."
+)]
 pub struct InlinePolicy {
     #[attr(optional, valid = [Check::Length(1, 128), IAM_NAME])]
     name: Option<String>,
-    #[attr(optional, equivalent = "policy::equivalent", normalize = "policy::normalize", valid = POLICY)]
+    #[attr(optional, equivalent = "policy::equivalent", normalize = "policy::normalize_version_first", valid = POLICY)]
     policy: Option<String>,
 }
 
@@ -240,16 +242,22 @@ fn merged(mut known: IamRole, role: Role, inline: Vec<InlinePolicy>, attached: B
     known.unique_id = Some(role.role_id);
     known.tags_all = from_tags(role.tags);
     known.managed_policy_arns = Some(attached);
-    let before: BTreeMap<_, _> = known.inline_policy.drain(..).map(|inline| (inline.name, inline.policy)).collect();
-    known.inline_policy = inline
-        .into_iter()
-        .map(|InlinePolicy { name, policy }| {
-            let before = before.get(&name).and_then(|policy| policy.as_deref());
-            let policy = policy.map(|text| policy::stored(before, &text));
-            InlinePolicy { name, policy }
-        })
-        .collect();
+    // As they are reported, unless they mean what is known.
+    if !same_policies(&known.inline_policy, &inline) {
+        known.inline_policy = inline;
+    }
     known
+}
+
+/// Whether inline policies are the same; an empty block stands for none.
+fn same_policies(known: &[InlinePolicy], read: &[InlinePolicy]) -> bool {
+    let named = |policies: &[InlinePolicy]| -> BTreeMap<String, String> {
+        let named = policies.iter().filter_map(|inline| Some((inline.name.clone()?, inline.policy.clone()?)));
+        named.filter(|(name, _)| !name.is_empty()).collect()
+    };
+    let (known, read) = (named(known), named(read));
+    known.len() == read.len()
+        && known.iter().all(|(name, text)| read.get(name).is_some_and(|other| policy::same(text, other)))
 }
 
 async fn inline_names(cx: &Cx<Aws>, role: &str) -> Result<Vec<String>> {

@@ -63,7 +63,7 @@ pub struct Eip {
     tags: Option<Tags>,
     #[attr(optional, computed)]
     tags_all: Tags,
-    #[attr(optional, computed, force_new, deprecated)]
+    #[attr(optional, computed, force_new, deprecated = "vpc is deprecated. Use domain instead.")]
     vpc: Option<bool>,
     #[timeouts(read, update, delete)]
     timeouts: Timeouts,
