@@ -61,16 +61,7 @@ impl Module {
         };
         self.provider_config(path, name, alias).map_err(|wanted| {
             let dot = if path.is_root() { "" } else { "." };
-            let address = format!("{path}{dot}{}", resource.address);
-            Diagnostic::error(
-                "Provider configuration not present",
-                format!(
-                    "To work with {address} its original provider configuration at {wanted} is required, but it has \
-                     been removed. This occurs when a provider configuration is removed while objects created by that \
-                     provider still exist in the state. Re-add the provider configuration to destroy {address}, after \
-                     which you can remove the provider configuration again."
-                ),
-            )
+            provider_missing(&format!("{path}{dot}{}", resource.address), &wanted)
         })
     }
 
@@ -82,7 +73,20 @@ impl Module {
         name: &str,
         alias: Option<&Str>,
     ) -> Result<ProviderConfig, ProviderConfig> {
-        // From the root to the module, with the call that led to each.
+        let module = self.line(path).last().map_or(self, |(module, _)| module);
+        self.provider_config_of(path, module.provider_source(name), alias.cloned())
+    }
+
+    /// The configuration of a provider that a stored address stands for, e.g. of an object that is configured no more.
+    pub fn stored_provider_config(&self, stored: &ProviderConfig) -> Result<ProviderConfig, ProviderConfig> {
+        if stored.alias.is_some() && self.descendant(&stored.module).is_none() {
+            return Err(stored.clone());
+        }
+        self.provider_config_of(&stored.module, stored.source.clone(), stored.alias.clone())
+    }
+
+    /// The modules from the root to `path`, as far as they exist, each with the call that led to it.
+    fn line(&self, path: &ModulePath) -> Vec<(&Module, Option<&ModuleCall>)> {
         let mut line: Vec<(&Module, Option<&ModuleCall>)> = vec![(self, None)];
         let mut current = self;
         for step in path.0.iter() {
@@ -90,10 +94,17 @@ impl Module {
             line.push((child, current.calls.get(step)));
             current = child;
         }
-        let mut source = current.provider_source(name);
-        let mut alias = alias.cloned();
+        line
+    }
+
+    fn provider_config_of(
+        &self,
+        path: &ModulePath,
+        mut source: ProviderSource,
+        mut alias: Option<Str>,
+    ) -> Result<ProviderConfig, ProviderConfig> {
         let wanted = ProviderConfig { module: path.clone(), source: source.clone(), alias: alias.clone() };
-        for (module, call) in line.into_iter().rev() {
+        for (module, call) in self.line(path).into_iter().rev() {
             let here = || ProviderConfig { module: module.path.clone(), source: source.clone(), alias: alias.clone() };
             let block = module.provider_block(&source, alias.as_ref());
             let passed = call.and_then(|call| {
@@ -117,4 +128,16 @@ impl Module {
         }
         Err(wanted)
     }
+}
+
+/// The error of an object whose provider configuration is not there (any more).
+pub fn provider_missing(object: &str, wanted: &ProviderConfig) -> Diagnostic {
+    Diagnostic::error(
+        "Provider configuration not present",
+        format!(
+            "To work with {object} its original provider configuration at {wanted} is required, but it has been removed. This \
+             occurs when a provider configuration is removed while objects created by that provider still exist in the state. \
+             Re-add the provider configuration to destroy {object}, after which you can remove the provider configuration again."
+        ),
+    )
 }

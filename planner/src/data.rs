@@ -1,19 +1,21 @@
 //! Planning of data sources: read while planning where everything that they need is known, else while applying.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use config::module::ResourceBlock;
 use futures::StreamExt;
-use lang::addr::{InstanceKey, ProviderConfig, ResourceInstance};
+use lang::addr::{ConfigResource, InstanceKey, Mode, ProviderConfig, ResourceInstance};
 use lang::{Diagnostics, Type, Value};
+use petgraph::graph::NodeIndex;
 use sdk::{Block, Configured, DataRequest, Schema};
 use state::ObjectStatus;
 
 use crate::checks::{RuleKind, evaluate_rules};
 use crate::decode::decode_body;
 use crate::expansion::Repetition;
+use crate::graph::Node;
 use crate::objects;
 use crate::plan::{Action, ActionReason, CheckStatus, Checkable, DeferredReason, PlanMode, ResourceChange};
 use crate::planning::Planning;
@@ -55,12 +57,16 @@ impl Planning<'_> {
     async fn plan_data(&self, module: &ModuleScope, read: DataInstance<'_>, repetition: Repetition) -> Option<Value> {
         let text = read.address.to_string();
         let block = read.block;
-        if self.options.mode == PlanMode::Destroy
-            && let Some(stored) = self.stored.current(&read.address)
-        {
-            // A normal plan has just read it, or nothing is to be read.
-            let provider = self.world.workspace.providers.get(&block.provider_source)?;
-            return objects::decode(stored, provider.as_ref(), &block.address.kind, read.schema, &text).ok();
+        if self.options.mode == PlanMode::Destroy {
+            if let Some(stored) = self.stored.current(&read.address) {
+                // A normal plan has just read it, or nothing is to be read.
+                let provider = self.world.workspace.providers.get(&block.provider_source)?;
+                return objects::decode(stored, provider.as_ref(), &block.address.kind, read.schema, &text).ok();
+            }
+            // What it is about may be gone, or was never there.
+            if !self.configures_a_provider(&read.address.config()) {
+                return Some(Value::unknown(read.schema.block.implied_type().clone()));
+            }
         }
         let scope = BlockScope { world: &self.world, module, repetition: &repetition, self_value: None };
         let object = Checkable::Resource(read.address.resource.clone(), read.address.key.clone());
@@ -74,7 +80,7 @@ impl Planning<'_> {
         let mut diagnostics = Diagnostics::new();
         let config = decode_body(&block.body, &read.schema.block, &scope, &mut diagnostics);
         let failed = diagnostics.has_errors();
-        self.world.report(diagnostics.into_iter().map(|diagnostic| diagnostic.with_address(text.as_str())).collect());
+        self.world.report(diagnostics);
         if failed {
             return None;
         }
@@ -104,13 +110,14 @@ impl Planning<'_> {
                 self.keep_read(&read, &objects::nulls_for_unknown(planned.clone()));
                 return Some(self.read_again(&read, config, planned));
             }
+            (Err(_), None) if self.options.mode == PlanMode::Destroy => planned_object(&config, &read.schema.block),
             (Err(problems), None) => {
                 self.world.report(problems);
                 return None;
             }
         };
         if !value.is_wholly_known() {
-            // The provider's own configuration is not known yet: it is asked again while applying.
+            // It can't be read any more, or the provider's own configuration is not known yet: it is asked again while applying.
             return Some(self.defer_read(&read, config, ActionReason::ReadBecauseConfigUnknown));
         }
         let marks: Vec<_> = marks.iter().filter(|(path, _)| value.at_path(path).is_some()).cloned().collect();
@@ -124,6 +131,23 @@ impl Planning<'_> {
         let (rules, kind) = (&block.postconditions, RuleKind::Postcondition);
         let status = evaluate_rules(&self.world, &module.address, object, rules, &scope, kind);
         (!matches!(status, CheckStatus::Fail | CheckStatus::Error)).then_some(value)
+    }
+
+    /// Whether a provider's configuration needs what is read, other than through an object that the state holds.
+    fn configures_a_provider(&self, data: &ConfigResource) -> bool {
+        let mut open: Vec<NodeIndex> = self.graph.index_of(&Node::Resource(data.clone())).into_iter().collect();
+        let mut seen: HashSet<NodeIndex> = open.iter().copied().collect();
+        while let Some(index) = open.pop() {
+            for dependent in self.graph.dependents(index) {
+                match self.graph.node(dependent) {
+                    Some(Node::Provider(_)) => return true,
+                    Some(Node::Resource(resource)) if resource.resource.mode == Mode::Managed => {}
+                    _ if seen.insert(dependent) => open.push(dependent),
+                    _ => {}
+                }
+            }
+        }
+        false
     }
 
     async fn read_now(&self, read: &DataInstance<'_>, config: &Value, text: &str) -> Result<Value, Diagnostics> {
@@ -161,9 +185,14 @@ impl Planning<'_> {
         }
     }
 
+    /// Leaves reading to the apply, if that reads anything. Until then the state holds nothing of it.
     fn defer_read(&self, read: &DataInstance<'_>, config: Value, reason: ActionReason) -> Value {
+        lock(&self.refreshed).set_current(&read.address, read.provider, None);
         let planned = planned_object(&config, &read.schema.block);
-        self.plan_read(read, config, planned, reason)
+        match self.options.mode {
+            PlanMode::Normal => self.plan_read(read, config, planned, reason),
+            PlanMode::RefreshOnly | PlanMode::Destroy => planned,
+        }
     }
 
     /// What belongs to a check is read once more while applying: the check is about what is there then.

@@ -94,7 +94,7 @@ impl Ephemerals {
         let mut diagnostics = Diagnostics::new();
         let config = decode_body(&block.body, &schema.block, &scope, &mut diagnostics);
         let failed = diagnostics.has_errors();
-        world.report(diagnostics.into_iter().map(|diagnostic| diagnostic.with_address(text.as_str())).collect());
+        world.report(diagnostics);
         if failed {
             return None;
         }

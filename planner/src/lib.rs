@@ -38,6 +38,7 @@ mod selection;
 mod self_references;
 pub mod staleness;
 mod static_scope;
+mod stored_providers;
 mod sync;
 mod triggers;
 mod validation;

@@ -191,7 +191,7 @@ impl Planning<'_> {
         let mut diagnostics = Diagnostics::new();
         let config = decode_body(&instance.block.body, &instance.schema.block, &scope, &mut diagnostics);
         let failed = diagnostics.has_errors();
-        self.world.report(located_at(diagnostics, &instance.text));
+        self.world.report(diagnostics);
         if failed {
             return None;
         }
@@ -314,6 +314,7 @@ impl Planning<'_> {
             return None;
         }
         let value = response.planned?;
+        let value = if response.legacy && !prior.is_null() { ignore_changes(prior, &value, &ignored) } else { value };
         let block = &instance.schema.block;
         let value = write_only::without(value, block);
         let marks = write_only::stored_marks(marks.to_vec(), block);
@@ -441,10 +442,6 @@ fn write_dependencies(state: &mut State, instance: &Instance<'_>, dependencies: 
         ..InstanceObject::clone(stored)
     };
     state.set_current(&instance.address, &instance.provider, Some(Arc::new(object)));
-}
-
-fn located_at(diagnostics: Diagnostics, address: &str) -> Diagnostics {
-    diagnostics.into_iter().map(|diagnostic| diagnostic.with_address(address)).collect()
 }
 
 fn replace_action(instance: &Instance<'_>) -> Action {

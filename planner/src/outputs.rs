@@ -40,7 +40,11 @@ pub(crate) fn visit(planning: &Planning<'_>, module: &ModuleScope, name: &Str) -
         plan_change(planning, name, None, output.sensitive);
         return true;
     }
+    let errors = world.error_count();
     let value = world.output(module, name);
+    if world.error_count() != errors {
+        return false;
+    }
     if let Some(diagnostic) = refused(module, output, &value) {
         world.report(diagnostic.into());
         return false;

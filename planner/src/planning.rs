@@ -215,6 +215,10 @@ impl<'w> Planning<'w> {
         // what an earlier apply could only note
         state.resources.retain(|_, resource| !resource.instances.is_empty());
         let (moved, warnings) = crate::moves::apply(workspace, &mut state)?;
+        let without_provider = crate::stored_providers::hand_over(&workspace.config, &mut state, options.mode);
+        if without_provider.has_errors() {
+            return Err(without_provider);
+        }
         let stored_providers: BTreeSet<ProviderConfig> =
             state.resources.values().map(|resource| resource.provider.clone()).collect();
         let graph = ConfigGraph::build(workspace, &stored_providers);

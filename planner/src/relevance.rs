@@ -131,17 +131,12 @@ impl Search<'_> {
         self.push(module.clone(), Source::Resource(resource.clone(), first));
     }
 
-    /// The outputs of a call's instances, all of them where no key is given.
+    /// One output of a call's instance, or all of them. As in Terraform a call named whole is its instance without a key.
     fn outputs(&mut self, module: &ModuleInstance, call: &Str, key: &InstanceKey, output: Option<&Str>) {
-        for child in self.world.instances(&module.path().child(call.clone())) {
-            let wanted = |last: &InstanceKey| *key == InstanceKey::None || last == key;
-            let below = child.address.parent().as_ref() == Some(module);
-            if !below || !child.address.0.last().is_some_and(|(_, last)| wanted(last)) {
-                continue;
-            }
-            let names = child.config.outputs.keys().filter(|name| output.is_none_or(|output| output == *name));
-            names.for_each(|name| self.push(child.address.clone(), Source::Output(name.clone())));
-        }
+        let child = module.child(call.clone(), key.clone());
+        let Some(called) = self.world.workspace.config.descendant(&child.path()) else { return };
+        let names = called.outputs.keys().filter(|name| output.is_none_or(|output| output == *name));
+        names.for_each(|name| self.push(child.clone(), Source::Output(name.clone())));
     }
 }
 

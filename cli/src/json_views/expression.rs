@@ -33,7 +33,7 @@ fn blocks_expression(blocks: &[&SyntaxBlock], schema: &Block) -> Map<String, Jso
     let mut diagnostics = Diagnostics::new();
     let values = blocks.iter().map(|block| decode_body(&block.body, schema, &NoScope, &mut diagnostics));
     let value = Value::list(schema.implied_type().clone(), values.collect::<Vec<_>>());
-    let constant = if diagnostics.has_errors() || !value.is_wholly_known() { None } else { plain(&value) };
+    let constant = if_known(&value, &diagnostics);
     let attributes = schema.attributes.keys().map(|name| (name.clone(), false)).collect();
     let names = BodySchema { attributes, blocks: Vec::new() };
     let contents = blocks.iter().map(|block| block.body.partial_content(&names).0);
@@ -50,7 +50,12 @@ fn constant(expr: &Expr, sources: &Sources) -> Option<Json> {
     }
     let mut diagnostics = Diagnostics::new();
     let value = evaluate(expr, &NoScope, &mut diagnostics);
-    if diagnostics.has_errors() || !value.is_wholly_known() { None } else { plain(&value) }
+    if_known(&value, &diagnostics)
+}
+
+/// A value as JSON, if its evaluation did not fail and all of it is known.
+fn if_known(value: &Value, diagnostics: &Diagnostics) -> Option<Json> {
+    if diagnostics.has_errors() || !value.is_wholly_known() { None } else { plain(value) }
 }
 
 /// Every reference with all that it passes through: `a.b.c`, `a.b`.

@@ -6,15 +6,16 @@ use crate::ast::{Expr, StepKind, Traversal};
 use crate::values::Value;
 
 impl Env<'_> {
-    /// Source text and value of each reference, as far as they can be evaluated; each once.
+    /// Source text and value of each reference, as far as it can be followed; each once.
     pub(super) fn reference_values(&self, expr: &Expr) -> Vec<(String, Value)> {
         let mut found: Vec<(String, Value)> = Vec::new();
         for traversal in expr.traversals() {
-            let text = reference_text(traversal);
-            if found.iter().any(|(other, _)| *other == text) {
-                continue;
-            }
-            if let Some(value) = self.reference_value(traversal) {
+            let steps = (1..=traversal.steps.len()).rev().filter_map(|length| traversal.steps.get(..length));
+            let mut parts = steps.map(|steps| Traversal { steps: steps.into(), ..traversal.clone() });
+            let value = |part: Traversal| Some((reference_text(&part), self.reference_value(&part)?));
+            if let Some((text, value)) = parts.find_map(value)
+                && found.iter().all(|(other, _)| *other != text)
+            {
                 found.push((text, value));
             }
         }

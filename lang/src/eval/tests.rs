@@ -118,6 +118,10 @@ fn a_diagnostic_shows_the_values_of_references() {
     let (_, diagnostics) = run("o.b + 1");
     let values = diagnostics.iter().next().unwrap().values();
     assert_eq!(values, [("o.b".to_owned(), Value::from("x"))]);
+    let (_, diagnostics) = run("o.b.c + o.b.d");
+    let values = diagnostics.iter().map(|diagnostic| diagnostic.values().to_vec()).collect::<Vec<_>>();
+    let found = [("o.b".to_owned(), Value::from("x"))];
+    assert_eq!(values, [found.clone(), found]);
 }
 
 #[test]

@@ -44,8 +44,15 @@ pub(super) fn functions() -> Vec<Function> {
             Type::String,
             |a, _, _| {
                 let charset = charset(string(a, 1)?)?;
-                let bytes = base64_text::decode(string(a, 0)?)
-                    .ok_or_else(|| CallError::argument(0, "the given value is has an invalid base64 symbol"))?;
+                let text = string(a, 0)?;
+                let corrupt = || {
+                    let offset = base64_text::corrupt_at(text);
+                    CallError::argument(
+                        0,
+                        format_args!("the given value is has an invalid base64 symbol at offset {offset}"),
+                    )
+                };
+                let bytes = base64_text::decode(text).ok_or_else(corrupt)?;
                 let undefined = || {
                     let name = charset.name();
                     CallError::argument(

@@ -255,3 +255,19 @@ fn what_another_type_of_action_needs_is_left_alone() {
     assert_eq!((&other["type"], &other["fixed_response"][0]["status_code"]), (&json!("forward"), &json!("200")));
     assert_eq!(other["target_group_arn"].as_str().map(|arn| arn.contains(":targetgroup/t0/")), Some(true));
 }
+
+#[test]
+fn what_is_ignored_stays_although_the_provider_computes_it() {
+    let vpc = |team: &str| {
+        format!(
+            "provider \"aws\" {{\n  default_tags {{\n    tags = {{\n      team = \"{team}\"\n      none = null\n    }}\n  }}\n}}\n\
+             resource \"aws_vpc\" \"kept\" {{\n  cidr_block = \"10.0.0.0/16\"\n  lifecycle {{\n    ignore_changes = [tags, \
+             tags_all]\n  }}\n}}\nresource \"aws_vpc\" \"whole\" {{\n  cidr_block = \"10.1.0.0/16\"\n  lifecycle {{\n    \
+             ignore_changes = all\n  }}\n}}\nresource \"aws_vpc\" \"other\" {{\n  cidr_block = \"10.2.0.0/16\"\n}}\n"
+        )
+    };
+    let changes = change(&vpc("a"), &vpc("b"));
+    let actions = |name: &str| of(&changes, &format!("aws_vpc.{name}"))["actions"].clone();
+    assert_eq!(["kept", "whole", "other"].map(actions), [json!(["no-op"]), json!(["no-op"]), json!(["update"])]);
+    assert_eq!(of(&changes, "aws_vpc.other")["after"]["tags_all"], json!({"team": "b"}));
+}

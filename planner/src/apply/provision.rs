@@ -101,7 +101,7 @@ impl Applying<'_> {
         let connection = connection_body(what.connection.as_ref(), provisioner)
             .map(|body| decode_body(&body, provisioners::connection_schema(), scope, &mut diagnostics));
         let failed = diagnostics.has_errors();
-        self.world.report(diagnostics.into_iter().map(|d| d.with_address(step.text.as_str())).collect());
+        self.world.report(diagnostics);
         if failed {
             return false;
         }

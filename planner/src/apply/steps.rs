@@ -89,7 +89,7 @@ impl Applying<'_> {
         let mut diagnostics = Diagnostics::new();
         let config = decode_body(&block.body, &step.schema.block, &scope, &mut diagnostics);
         let failed = diagnostics.has_errors();
-        self.world.report(diagnostics.into_iter().map(|d| d.with_address(step.text.as_str())).collect());
+        self.world.report(diagnostics);
         if failed {
             return false;
         }

@@ -1,5 +1,7 @@
 //! What is planned, and in which order it is done.
 
+use planner::PlanOptions;
+use planner::plan::PlanMode;
 use sdk::provider::Operation;
 use state::CheckStatus;
 
@@ -296,6 +298,69 @@ fn a_key_of_ignore_changes_selects_from_maps_alone() {
     assert!(stack.plan(&tagged(2, 1, "tags[\"a\"]")).planned.is_empty());
     assert_eq!(stack.plan(&tagged(2, 2, "tags[\"a\"]")).planned, ["sim_thing.a Update"]);
     assert_eq!(stack.plan(&tagged(2, 1, "tags.a")).planned, ["sim_thing.a Update"]);
+}
+
+#[test]
+fn an_object_belongs_to_the_provider_that_its_configuration_names() {
+    let stack = Stack::new();
+    let providers = "provider \"sim\" {}\nprovider \"sim\" {\n alias = \"old\"\n}\n";
+    stack.apply(&format!("{providers}{}", thing("a", "provider = sim.old")));
+    let ran = stack.apply(&thing("a", ""));
+    assert_eq!((ran.problems, ran.planned), (Vec::<String>::new(), Vec::<String>::new()));
+    assert_eq!(stack.plan("").planned, ["sim_thing.a Delete delete_because_no_resource_config"]);
+    stack.apply(&format!("{providers}{}", thing("a", "provider = sim.old")));
+    assert_eq!(stack.plan("").problems, ["Provider configuration not present"]);
+    assert_eq!(stack.destroy("").problems, ["Provider configuration not present"]);
+    stack.assert_settled(&["a"]);
+    assert_eq!(stack.destroy(providers).problems, Vec::<String>::new());
+    stack.assert_settled(&[]);
+}
+
+#[test]
+fn a_data_source_to_be_read_later_is_nothing_until_then() {
+    let stack = Stack::new();
+    let text = |name: &str| {
+        let lookup = "data \"sim_lookup\" \"x\" {\n name = sim_thing.a.id\n}\n";
+        format!("{}{lookup}", thing("a", "").replace("name = \"a\"", &format!("name = \"{name}\"")))
+    };
+    stack.apply(&text("a"));
+    let in_state = || stack.state().resources.keys().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(in_state(), ["data.sim_lookup.x", "sim_thing.a"]);
+    stack.cloud.order(Operation::Create, "b", Fault::Refused);
+    stack.apply(&text("b"));
+    assert_eq!(in_state(), [""; 0]);
+}
+
+#[test]
+fn what_only_creates_could_tell_is_not_read_where_nothing_is_created() {
+    let stack = Stack::new();
+    stack.apply(&thing("a", ""));
+    let text = thing("a", "")
+        + &thing("b", "")
+        + "data \"sim_lookup\" \"x\" {\n  name = sim_thing.b.id\n}\n"
+        + "data \"sim_lookup\" \"y\" {\n  name = \"y\"\n  depends_on = [sim_thing.b]\n}\n";
+    let refresh = PlanOptions { mode: PlanMode::RefreshOnly, ..PlanOptions::default() };
+    assert_eq!(stack.run(&text, &refresh, false).planned, [""; 0]);
+    calls(&stack);
+    assert_eq!(stack.destroy(&text).planned, ["sim_thing.a Delete"]);
+    assert_eq!(calls(&stack), ["delete a"]);
+    stack.assert_settled(&[]);
+}
+
+#[test]
+fn a_provider_is_configured_with_what_is_read_even_to_destroy() {
+    let stack = Stack::new();
+    let provider =
+        "provider \"sim\" {\n  region = data.sim_lookup.x.id\n}\nprovider \"sim\" {\n  alias = \"plain\"\n}\n";
+    let lookup = "data \"sim_lookup\" \"x\" {\n  provider = sim.plain\n  name = \"x\"\n}\n";
+    let text = format!("{provider}{lookup}{}", thing("a", ""));
+    stack.apply(&thing("a", ""));
+    calls(&stack);
+    let options = PlanOptions { mode: PlanMode::Destroy, refresh: false, ..PlanOptions::default() };
+    let ran = stack.run(&text, &options, true);
+    assert_eq!((ran.problems, ran.planned), (Vec::<String>::new(), vec!["sim_thing.a Delete".to_owned()]));
+    assert_eq!(calls(&stack).last().map(String::as_str), Some("delete a"));
+    stack.assert_settled(&[]);
 }
 
 #[test]

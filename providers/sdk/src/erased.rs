@@ -303,6 +303,7 @@ impl<R: Resource> ErasedResource<R::Context> for TypedResource<R> {
             requires_replace: plan.requires_replace,
             private: request.private.map(<[u8]>::to_vec),
             diagnostics: plan.diagnostics,
+            legacy: self.schema.semantics == Semantics::Legacy,
         }
     }
 

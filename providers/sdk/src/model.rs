@@ -271,7 +271,9 @@ impl<T: Field> Field for BTreeMap<String, T> {
             return Ok(BTreeMap::new());
         }
         let entries = value.entries().ok_or_else(|| ModelError::expected("a map"))?;
-        entries.iter().map(|(k, v)| Ok((k.to_string(), T::from_field(v).map_err(|error| error.under(k))?))).collect()
+        // What is null in a map isn't there.
+        let set = entries.iter().filter(|(_, value)| !value.is_null());
+        set.map(|(k, v)| Ok((k.to_string(), T::from_field(v).map_err(|error| error.under(k))?))).collect()
     }
 
     fn to_field(&self) -> Value {

@@ -220,6 +220,9 @@ pub struct PlanResponse {
     pub private: Option<Vec<u8>>,
     /// Messages; `planned` is `None` if one is an error.
     pub diagnostics: Vec<ProviderDiagnostic>,
+    /// Whether the type behaves as one of Terraform's legacy SDK, which plans more than it was asked for: what is to be ignored
+    /// is put back as it was.
+    pub legacy: bool,
 }
 
 /// One object to read.

@@ -70,9 +70,13 @@ impl TagPolicy {
             None if all.is_empty() => unknown(),
             prior => {
                 let known = prior.map(tags_of).unwrap_or_default();
+                // An empty value is one to be computed: the provider plans what is known of it.
+                let computed = |key: &String| match known.get(key) {
+                    Some(known) => Value::string(known.as_str()),
+                    None => Value::unknown(Type::String),
+                };
                 let value = |(key, value): (&String, &String)| {
-                    let computed = value.is_empty() && !known.contains_key(key);
-                    let value = if computed { Value::unknown(Type::String) } else { Value::string(value.as_str()) };
+                    let value = if value.is_empty() { computed(key) } else { Value::string(value.as_str()) };
                     (Str::from(key.as_str()), value)
                 };
                 Value::map(Type::String, all.iter().map(value))
@@ -184,5 +188,8 @@ mod tests {
         let both = tags_value(&tags(&[("c", "d"), ("z", "")]));
         let other = tags_value(&tags(&[("c", "e")]));
         assert!(defaults.plan(&other, &one, Some(&both)).is_wholly_known());
+        let filled = tags_value(&tags(&[("c", "d"), ("z", "x")]));
+        let planned = defaults.plan(&other, &one, Some(&filled));
+        assert!(planned.raw_equals(&tags_value(&tags(&[("c", "e"), ("z", "x")]))));
     }
 }

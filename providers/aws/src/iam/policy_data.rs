@@ -40,12 +40,12 @@ impl DataSource for PolicyData {
     async fn read(cx: &Cx<Aws>, config: PolicyData) -> Result<PolicyData> {
         let arn = match config.arn.clone().filter(|arn| !arn.is_empty()) {
             Some(arn) => arn,
-            None => by_name(cx, &config).await.doing("reading IAM Policy")?,
+            None => by_name(cx, &config).await?,
         };
         let doing = format!("reading IAM Policy ({arn})");
         let answer = cx.iam().get_policy().policy_arn(&arn).send().await.map_err(api("IAM", "GetPolicy"));
-        let policy = answer.doing(&doing)?.policy;
-        let policy = policy.ok_or_else(|| Error::not_found(format!("{doing}: empty result")))?;
+        let policy = answer.if_found().doing(&doing)?.and_then(|answer| answer.policy);
+        let policy = policy.ok_or_else(|| Error::not_found(format!("{doing}: couldn't find resource")))?;
         let request = cx.iam().get_policy_version().policy_arn(&arn).set_version_id(policy.default_version_id);
         let version = request.send().await.map_err(api("IAM", "GetPolicyVersion"));
         let version = version.doing(format!("reading IAM Policy ({arn}) version"))?.policy_version;
@@ -70,7 +70,8 @@ async fn by_name(cx: &Cx<Aws>, config: &PolicyData) -> Result<String> {
     let given = |value: &Option<String>| value.clone().filter(|text| !text.is_empty());
     let policies = cx.iam().list_policies().set_path_prefix(given(&config.path_prefix)).max_items(1000);
     let policies = policies.into_paginator().items().send();
-    let policies = policies.collect::<Result<Vec<_>, _>>().await.map_err(api("IAM", "ListPolicies"))?;
+    let policies = policies.collect::<Result<Vec<_>, _>>().await.map_err(api("IAM", "ListPolicies"));
+    let policies = policies.doing("reading IAM Policy")?;
     let name = given(&config.name);
     let mut matching = policies.into_iter().filter(|policy| name.is_none() || policy.policy_name == name);
     match (matching.next(), matching.next()) {

@@ -54,8 +54,9 @@ impl DataSource for RoleData {
     async fn read(cx: &Cx<Aws>, config: RoleData) -> Result<RoleData> {
         let name = config.name;
         let doing = format!("reading IAM Role ({name})");
-        let answer = cx.iam().get_role().role_name(&name).send().await.map_err(api("IAM", "GetRole")).doing(&doing)?;
-        let role = answer.role.ok_or_else(|| Error::not_found(format!("{doing}: empty result")))?;
+        let answer = cx.iam().get_role().role_name(&name).send().await.map_err(api("IAM", "GetRole"));
+        let role = answer.if_found().doing(&doing)?.and_then(|answer| answer.role);
+        let role = role.ok_or_else(|| Error::not_found(format!("{doing}: couldn't find resource")))?;
         let seconds = |time: DateTime| DateTime::from_secs(time.secs()).fmt(Format::DateTime).ok();
         let used = role.role_last_used.map(|used| RoleLastUsed {
             last_used_date: Some(used.last_used_date.and_then(seconds).unwrap_or_default()),
