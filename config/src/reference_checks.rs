@@ -2,7 +2,7 @@
 
 use lang::addr::{InstanceKey, Mode};
 use lang::syntax::suggest;
-use lang::{Diagnostic, Diagnostics, Str};
+use lang::{Diagnostic, Diagnostics, Str, Type, Value};
 
 use crate::module::{Module, ResourceBlock};
 use crate::provider_validation::text;
@@ -233,7 +233,8 @@ impl Module {
             "Unsupported attribute",
             format!("This object does not have an attribute named {output:?}."),
         )
-        .at(step.map_or(reference.range, |step| step.range)))
+        .at(step.map_or(reference.range, |step| step.range))
+        .with_values(vec![(format!("module.{call}{key}"), Value::unknown(Type::object::<Str>([])))]))
     }
 }
 

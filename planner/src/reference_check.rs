@@ -1,12 +1,11 @@
 //! Checks references before anything is evaluated: are they declared, may they stand where they stand, and does the schema
 //! of a resource have the attribute that is asked for.
 
-use config::module::Module;
+use config::module::{Module, ResourceBlock};
 use config::reference_checks::Place;
 use config::references::{Reference, Subject};
-use lang::ast::{Expr, Traversal};
+use lang::ast::{Expr, StepKind, Traversal};
 use lang::{Diagnostic, Diagnostics};
-use sdk::Block;
 
 use crate::schema_path::check_steps;
 use crate::workspace::Workspace;
@@ -31,14 +30,14 @@ pub(crate) struct ReferenceCheck<'a> {
     pub module: &'a Module,
     /// Where the references stand.
     pub place: Place<'a>,
-    /// The schema of what `self` names.
-    pub self_schema: Option<&'a Block>,
+    /// What `self` names.
+    pub self_resource: Option<&'a ResourceBlock>,
 }
 
 impl<'a> ReferenceCheck<'a> {
     /// A check for a place of a module.
     pub fn new(workspace: &'a Workspace, module: &'a Module, place: Place<'a>) -> ReferenceCheck<'a> {
-        ReferenceCheck { workspace, module, place, self_schema: None }
+        ReferenceCheck { workspace, module, place, self_resource: None }
     }
 
     /// Checks an expression.
@@ -68,7 +67,11 @@ impl<'a> ReferenceCheck<'a> {
             };
             match self.module.check_reference(&reference, self.place) {
                 Ok(()) => self.attributes(&reference, &mut refused),
-                Err(error) if self.is_structural(&reference.subject) => refused.push(error),
+                Err(error) if self.is_structural(&reference.subject) => {
+                    refused.push(error);
+                    // A key that is missing or too much doesn't hide a wrong attribute.
+                    self.attributes(&reference, &mut refused);
+                }
                 Err(error) => undeclared.push(error),
             }
         }
@@ -95,16 +98,23 @@ impl<'a> ReferenceCheck<'a> {
 
     /// Whether the schema has what is asked of a resource.
     fn attributes(&self, reference: &Reference<'_>, diagnostics: &mut Diagnostics) {
-        let schema = match &reference.subject {
-            Subject::SelfObject => self.self_schema,
-            subject => subject.resource().and_then(|resource| {
-                let block = self.module.resources.get(resource)?;
-                self.workspace.providers.block(&block.provider_source, resource)
-            }),
+        let resource = match &reference.subject {
+            Subject::SelfObject => self.self_resource,
+            subject => subject.resource().and_then(|address| self.module.resources.get(address)),
         };
-        if let Some(schema) = schema {
-            check_steps(schema, reference.remaining(), diagnostics);
+        let Some(resource) = resource else { return };
+        let Some(schema) = self.workspace.providers.block(&resource.provider_source, &resource.address) else { return };
+        let steps = reference.remaining();
+        if matches!(steps.first().map(|step| &step.kind), Some(StepKind::Attribute(name)) if name == "count") {
+            let detail = format!(
+                "The special \"count\" attribute is no longer supported after Terraform v0.12. Instead, use length({}) to \
+                 count resource instances.",
+                resource.address
+            );
+            diagnostics.push(Diagnostic::error("Invalid resource count attribute", detail).at(reference.range));
+            return;
         }
+        check_steps(schema, steps, diagnostics);
     }
 
     /// Checks what `depends_on` names.

@@ -240,9 +240,8 @@ fn validate_resource(world: &World<'_>, module: &ModuleScope, block: &ResourceBl
     for rule in &block.preconditions {
         check_rule(world, &inside, rule, &scope, Told::Everything);
     }
-    let self_schema = schema.map(|schema| &schema.block);
-    let after = ReferenceCheck { place: inside.place.with_self(), self_schema, ..inside };
-    let ty = self_schema.map_or(lang::Type::Dynamic, |schema| schema.implied_type().clone());
+    let after = ReferenceCheck { place: inside.place.with_self(), self_resource: Some(block), ..inside };
+    let ty = schema.map_or(lang::Type::Dynamic, |schema| schema.block.implied_type().clone());
     let scope = BlockScope { self_value: Some(Value::unknown(ty)), ..scope };
     for rule in &block.postconditions {
         check_rule(world, &after, rule, &scope, Told::Everything);

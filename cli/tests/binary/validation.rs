@@ -29,6 +29,31 @@ fn a_constant_that_breaks_off_is_told_by_the_parser_and_by_what_reads_it() {
 }
 
 #[test]
+fn a_wrong_key_hides_no_wrong_attribute() {
+    let output = |steps: &str| {
+        let many = "resource \"terraform_data\" \"a\" {\n  count = 1\n}\n";
+        verdict(&format!("{many}output \"o\" {{\n  value = terraform_data.{steps}\n}}\n"))
+    };
+    assert_eq!(output("a.nope"), ["Missing resource instance key 5:11", "Unsupported attribute 5:27"]);
+    assert_eq!(output("a[0].count"), ["Invalid resource count attribute 5:11"]);
+}
+
+#[test]
+fn what_is_known_of_a_value_is_told_beside_names_that_it_lacks() {
+    let folder = Folder::new(
+        "module \"m\" {\n  source = \"./m\"\n}\noutput \"a\" {\n  value = module.m.nope\n}\nlocals {\n  l = 1\n  b = \
+         nope(local.l)\n}\n",
+    );
+    std::fs::create_dir(folder.path("m")).unwrap();
+    folder.write("m/main.tf", "");
+    assert!(folder.run(&["init"]).status.success());
+    let document: serde_json::Value = serde_json::from_str(&text(&folder.run(&["validate", "-json"]))).unwrap();
+    let values = |at: usize| document["diagnostics"][at]["snippet"]["values"][0].clone();
+    assert_eq!(values(0), serde_json::json!({"traversal": "module.m", "statement": "is a object"}));
+    assert_eq!(values(1), serde_json::json!({"traversal": "local.l", "statement": "is 1"}));
+}
+
+#[test]
 fn a_call_that_fails_comes_with_the_signature_of_its_function() {
     let folder = Folder::new("output \"a\" {\n  value = core::format(\"%d\", \"x\")\n}\n");
     let document: serde_json::Value = serde_json::from_str(&text(&folder.run(&["validate", "-json"]))).unwrap();

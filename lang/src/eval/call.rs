@@ -37,7 +37,8 @@ impl Env<'_> {
     pub(super) fn call(&self, expr: &Expr, call: &CallExpr, diagnostics: &mut Diagnostics) -> Value {
         let functions = self.scope.functions();
         let Some(function) = functions.get(&call.name) else {
-            diagnostics.push(self.unknown_function(call).within(expr.range));
+            let diagnostic = self.unknown_function(call).with_values(self.reference_values(expr));
+            diagnostics.push(diagnostic.within(expr.range));
             return Value::dynamic();
         };
         let report = Report { env: self, whole: expr, call, function: &function };

@@ -191,6 +191,25 @@ fn every_mistake_of_a_folder_is_reported_in_one_run() {
     }
 }
 
+#[test]
+fn a_region_that_there_is_not() {
+    let region = |arguments: &str| format!("data \"aws_region\" \"r\" {{\n{arguments}}}\n");
+    for (arguments, summary) in [
+        ("  name = \"mars-1\"\n", "Error: finding Region by name (mars-1)"),
+        ("  name = \"\"\n", "Error: finding Region by name ()"),
+        (
+            "  endpoint = \"ec2.cn-north-1.amazonaws.com\"\n",
+            "Error: finding Region by endpoint (ec2.cn-north-1.amazonaws.com)",
+        ),
+        (
+            "  endpoint = \"ec2.cn-north-1.amazonaws.com.cn\"\n  name     = \"eu-west-1\"\n",
+            "Error: multiple Regions matched",
+        ),
+    ] {
+        mistake(&region(arguments), &[summary, "on case.tf line 1, in data \"aws_region\" \"r\""]);
+    }
+}
+
 /// A region that is only known after an apply is not the region of the environment.
 #[test]
 fn a_provider_that_is_not_known_yet_plans_without_a_call() {

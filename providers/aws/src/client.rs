@@ -229,13 +229,14 @@ impl Context for Aws {
 const SERVICES: [&str; 8] = ["cloudwatchlogs", "ec2", "eks", "elasticloadbalancingv2", "iam", "kms", "ssm", "sts"];
 
 /// Partition and DNS suffix of a region.
-fn partition(region: &str) -> (&'static str, &'static str) {
+pub fn partition(region: &str) -> (&'static str, &'static str) {
     match region {
         r if r.starts_with("cn-") => ("aws-cn", "amazonaws.com.cn"),
         r if r.starts_with("us-gov-") => ("aws-us-gov", "amazonaws.com"),
         r if r.starts_with("us-iso-") => ("aws-iso", "c2s.ic.gov"),
         r if r.starts_with("us-isob-") => ("aws-iso-b", "sc2s.sgov.gov"),
         r if r.starts_with("eu-isoe-") => ("aws-iso-e", "cloud.adc-e.uk"),
+        r if r.starts_with("eusc-") => ("aws-eusc", "amazonaws.eu"),
         r if r.starts_with("us-isof-") => ("aws-iso-f", "csp.hci.ic.gov"),
         _ => ("aws", "amazonaws.com"),
     }

@@ -2,7 +2,7 @@
 
 use sdk::{Cx, DataSource, Error, Model, Result, async_trait};
 
-use crate::client::Aws;
+use crate::client::{Aws, partition};
 
 /// A region: the provider's, or the one of this name or EC2 endpoint. Makes no call.
 #[derive(Clone, Debug, Default, Model)]
@@ -18,9 +18,10 @@ pub struct Region {
 }
 
 /// Regions and how AWS describes them.
-const REGIONS: [(&str, &str); 40] = [
+const REGIONS: [(&str, &str); 44] = [
     ("af-south-1", "Africa (Cape Town)"),
     ("ap-east-1", "Asia Pacific (Hong Kong)"),
+    ("ap-east-2", "Asia Pacific (Taipei)"),
     ("ap-northeast-1", "Asia Pacific (Tokyo)"),
     ("ap-northeast-2", "Asia Pacific (Seoul)"),
     ("ap-northeast-3", "Asia Pacific (Osaka)"),
@@ -45,6 +46,7 @@ const REGIONS: [(&str, &str); 40] = [
     ("eu-west-1", "Europe (Ireland)"),
     ("eu-west-2", "Europe (London)"),
     ("eu-west-3", "Europe (Paris)"),
+    ("eusc-de-east-1", "EU (Germany)"),
     ("il-central-1", "Israel (Tel Aviv)"),
     ("me-central-1", "Middle East (UAE)"),
     ("me-south-1", "Middle East (Bahrain)"),
@@ -57,6 +59,8 @@ const REGIONS: [(&str, &str); 40] = [
     ("us-iso-east-1", "US ISO East"),
     ("us-iso-west-1", "US ISO WEST"),
     ("us-isob-east-1", "US ISOB East (Ohio)"),
+    ("us-isof-east-1", "US ISOF EAST"),
+    ("us-isof-south-1", "US ISOF SOUTH"),
     ("us-west-1", "US West (N. California)"),
     ("us-west-2", "US West (Oregon)"),
 ];
@@ -68,25 +72,35 @@ impl DataSource for Region {
     type Context = Aws;
 
     async fn read(cx: &Cx<Aws>, config: Region) -> Result<Region> {
-        let endpoint = |name: &str| format!("ec2.{name}.{}", cx.dns_suffix());
-        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        let name = match (given(&config.name), given(&config.endpoint)) {
-            (Some(name), _) => name,
-            (None, Some(wanted)) => {
-                let found = REGIONS.iter().find(|(name, _)| endpoint(name) == wanted).map(|(name, _)| *name);
-                let missing = || Error::new(format!("finding Region: region not found for endpoint: {wanted}"));
-                found.ok_or_else(missing)?.to_owned()
+        let missing = |what: String| Error::new(format!("finding Region by {what}")).hint("couldn't find resource");
+        let found = match &config.endpoint {
+            Some(wanted) => {
+                let found = REGIONS.iter().find(|(name, _)| endpoint(name) == *wanted);
+                Some(*found.ok_or_else(|| missing(format!("endpoint ({wanted})")))?)
             }
-            (None, None) => cx.region().to_owned(),
+            None => None,
         };
-        let described = REGIONS.iter().find(|(other, _)| *other == name);
-        let missing = || Error::new(format!("finding Region: region not found for name: {name}"));
         // The provider's own region is accepted although it may be newer than the list.
-        let description = match described {
-            Some((_, description)) => (*description).to_owned(),
-            None if name == cx.region() => String::new(),
-            None => return Err(missing()),
+        let by_name = |name: &str| match REGIONS.iter().find(|(other, _)| *other == name) {
+            Some((_, description)) => Ok((*description).to_owned()),
+            None if name == cx.region() => Ok(String::new()),
+            None => Err(missing(format!("name ({name})"))),
+        };
+        let (name, description) = match (&config.name, found) {
+            (Some(name), Some((other, _))) if name != other => {
+                by_name(name)?;
+                let what_to_do = "use additional constraints to reduce matches to a single Region";
+                return Err(Error::new("multiple Regions matched").hint(what_to_do));
+            }
+            (_, Some((name, description))) => (name.to_owned(), description.to_owned()),
+            (Some(name), None) => (name.clone(), by_name(name)?),
+            (None, None) => (cx.region().to_owned(), by_name(cx.region())?),
         };
         Ok(Region { description, endpoint: Some(endpoint(&name)), id: name.clone(), name: Some(name) })
     }
+}
+
+/// The EC2 endpoint of a region.
+fn endpoint(region: &str) -> String {
+    format!("ec2.{region}.{}", partition(region).1)
 }
