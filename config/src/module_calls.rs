@@ -82,11 +82,11 @@ impl Reader<'_> {
         let parsed = if has_version { ModuleSource::parse_registry(&text) } else { ModuleSource::parse(&text) };
         let address = parsed
             .map_err(|error| match error {
-                SourceError::MaybeRelative if !has_version => self.error(
+                SourceError::MaybeRelative(package) => self.error(
                     "Invalid module source address",
                     format!(
                         "Terraform failed to determine your intended installation method for remote module package \
-                         {text:?}.\n\nIf you intended this as a path relative to the current module, use \"./{text}\" \
+                         {package:?}.\n\nIf you intended this as a path relative to the current module, use \"./{package}\" \
                          instead. The \"./\" prefix indicates that the address is a relative filesystem path."
                     ),
                     range,

@@ -35,9 +35,9 @@ pub struct RegistrySource {
 /// Why a text is no source address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
-    /// It may be a path whose `./` was forgotten.
+    /// This package may be a path whose `./` was forgotten.
     #[error("the address is ambiguous")]
-    MaybeRelative,
+    MaybeRelative(String),
     /// It has another mistake.
     #[error("{0}")]
     Invalid(String),
@@ -52,17 +52,8 @@ impl ModuleSource {
             return Ok(ModuleSource::Local(clean_local(text)));
         }
         match parse_registry(text) {
-            Ok(source) => return Ok(ModuleSource::Registry(source)),
-            // Something that can only be meant for the public registry, but not quite.
-            Err(error) if text.starts_with("registry.terraform.io/") => return Err(error),
-            Err(_) => {}
-        }
-        if text.is_empty() {
-            return Err(SourceError::Invalid("invalid module source: empty".to_owned()));
-        }
-        match RemoteSource::parse(text)? {
-            Some(source) => Ok(ModuleSource::Remote(source)),
-            None => Err(SourceError::MaybeRelative),
+            Ok(source) => Ok(ModuleSource::Registry(source)),
+            Err(_) => RemoteSource::parse(text).map(ModuleSource::Remote),
         }
     }
 
@@ -109,9 +100,9 @@ fn is_local(text: &str) -> bool {
 
 fn clean_local(text: &str) -> String {
     let clean = clean_path(Path::new(&text.replace('\\', "/")));
+    // `..` alone becomes `./..`, as in the manifests that Terraform writes.
     match clean.to_string_lossy() {
-        path if path == "." => "./".to_owned(),
-        path if path == ".." || path.starts_with("../") => path.into_owned(),
+        path if path.starts_with("../") => path.into_owned(),
         path => format!("./{path}"),
     }
 }
@@ -190,7 +181,8 @@ mod tests {
         for (text, expected) in [
             ("./modules//net/", "./modules/net"),
             ("./a/../b", "./b"),
-            ("./", "./"),
+            ("./", "./."),
+            ("../", "./.."),
             ("../../x", "../../x"),
             ("terraform-aws-modules/vpc/aws", "registry.terraform.io/terraform-aws-modules/vpc/aws"),
             ("example.com/a/b/c//d", "example.com/a/b/c//d"),
@@ -199,7 +191,7 @@ mod tests {
         ] {
             assert_eq!(ModuleSource::parse(text).map(|s| s.to_string()), Ok(expected.to_owned()), "{text}");
         }
-        assert_eq!(ModuleSource::parse("modules/x"), Err(SourceError::MaybeRelative));
+        assert_eq!(ModuleSource::parse("modules/x"), Err(SourceError::MaybeRelative("modules/x".to_owned())));
         assert!(ModuleSource::parse_registry("./m").is_err());
     }
 }

@@ -1,10 +1,11 @@
 //! Addresses of packages that are downloaded: shorthands are written out, and the directory in the package is split off.
 
 use std::fmt;
+use std::path::Path;
 
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use crate::module_source::SourceError;
+use crate::module_source::{SourceError, clean_path};
 
 /// A package and the directory in it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,19 +28,17 @@ impl fmt::Display for RemoteSource {
 }
 
 impl RemoteSource {
-    /// Reads an address; `None` if it looks like none, but may be a path whose `./` was forgotten.
+    /// Reads an address.
     ///
     /// # Errors
-    /// A shorthand that says too little, a directory outside of the package.
-    pub fn parse(text: &str) -> Result<Option<RemoteSource>, SourceError> {
+    /// A shorthand that says too little, a directory outside of the package, or what looks like no address, but may be a path
+    /// whose `./` was forgotten.
+    pub fn parse(text: &str) -> Result<RemoteSource, SourceError> {
         let (package, subdirectory) = split_subdirectory(text);
-        let (package, inner) = match detect(&package)? {
-            Some(found) => split_subdirectory(&found),
-            None => return Ok(None),
-        };
+        let subdirectory = subdirectory.map_or(Ok(None), |directory| clean_subdirectory(&directory))?;
+        let (package, inner) = split_subdirectory(&detect(&package)?);
         let joined = [inner, subdirectory].into_iter().flatten().collect::<Vec<_>>().join("/");
-        let subdirectory = clean_subdirectory(&joined)?;
-        Ok(Some(RemoteSource { package, subdirectory }))
+        Ok(RemoteSource { package, subdirectory: clean_subdirectory(&joined)? })
     }
 }
 
@@ -62,7 +61,8 @@ pub(crate) fn clean_subdirectory(text: &str) -> Result<Option<String>, SourceErr
         match part {
             "" | "." => {}
             ".." if parts.pop().is_none() => {
-                let reason = format!("subdirectory path {text:?} leads outside of the module package");
+                let path = clean_path(Path::new(text));
+                let reason = format!("subdirectory path {path:?} leads outside of the module package");
                 return Err(SourceError::Invalid(reason));
             }
             ".." => {}
@@ -75,71 +75,107 @@ pub(crate) fn clean_subdirectory(text: &str) -> Result<Option<String>, SourceErr
 /// `git` and `https://…` of `git::https://…`
 pub fn split_forced(text: &str) -> (Option<&str>, &str) {
     match text.split_once("::") {
-        Some((kind, rest)) if !kind.is_empty() && kind.chars().all(|c| c.is_ascii_alphanumeric()) => (Some(kind), rest),
+        Some((kind, rest))
+            if !kind.is_empty() && !rest.is_empty() && kind.chars().all(|c| c.is_ascii_alphanumeric()) =>
+        {
+            (Some(kind), rest)
+        }
         _ => (None, text),
     }
 }
 
-/// Writes a shorthand out; `None` if the text is nothing that could be downloaded.
-fn detect(text: &str) -> Result<Option<String>, SourceError> {
+/// Writes a shorthand out. The first of Terraform's detectors that knows the text decides.
+fn detect(text: &str) -> Result<String, SourceError> {
     let (forced, address) = split_forced(text);
     if has_scheme(address) {
-        return Ok(Some(text.to_owned()));
+        return Ok(text.to_owned());
     }
-    let (address, query) = address.split_once('?').map_or((address, None), |(a, q)| (a, Some(q)));
     let found = if let Some(rest) = address.strip_prefix("github.com/") {
-        Some(hosted_git("GitHub", "github.com", rest)?)
+        github(rest)?
     } else if let Some(found) = scp_style(address) {
-        Some(found)
-    } else if let Some(rest) = address.strip_prefix("bitbucket.org/") {
-        Some(hosted_git("Bitbucket", "bitbucket.org", rest)?)
-    } else if address.starts_with("www.googleapis.com/") {
-        Some(google_bucket(address)?)
+        found
+    } else if address.starts_with("bitbucket.org/") {
+        let (path, query) = split_query(address);
+        let suffix = if path.ends_with(".git") { "" } else { ".git" };
+        format!("git::https://{}{suffix}{query}", escaped(path))
+    } else if address.contains("googleapis.com/") {
+        google_bucket(address)?
     } else if address.contains(".amazonaws.com/") {
-        Some(amazon_bucket(address)?)
+        amazon_bucket(address)?
     } else if address.starts_with('/') {
-        const UNSAFE: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'`');
-        Some(format!("file://{}", utf8_percent_encode(address, UNSAFE)))
+        let (path, query) = split_query(address);
+        format!("file://{}{query}", utf8_percent_encode(path, &UNSAFE.add(b'%')))
+    } else if address.is_empty() {
+        return Err(SourceError::Invalid("invalid source address: ".to_owned()));
     } else {
-        None
-    };
-    let Some(found) = found else {
-        return Ok(forced.map(|_| text.to_owned()));
-    };
-    let found = match query {
-        Some(query) => format!("{found}?{query}"),
-        None => found,
+        return Err(SourceError::MaybeRelative(address.to_owned()));
     };
     let (own, address) = split_forced(&found);
-    Ok(Some(match forced.or(own) {
+    Ok(match forced.or(own) {
         Some(kind) => format!("{kind}::{address}"),
         None => address.to_owned(),
-    }))
+    })
 }
 
+/// Whether an address begins as a URL does. It need not be one that can be fetched.
 fn has_scheme(text: &str) -> bool {
-    text.split_once("://").is_some_and(|(scheme, _)| {
+    text.split_once(':').is_some_and(|(scheme, _)| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
             && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
     })
 }
 
-/// `OWNER/NAME[/DIRECTORY]` on a host of git repositories.
-fn hosted_git(name: &str, host: &str, rest: &str) -> Result<String, SourceError> {
-    let mut parts = rest.splitn(3, '/');
-    let (Some(owner), Some(repository)) = (parts.next(), parts.next().filter(|r| !r.is_empty())) else {
-        return Err(SourceError::Invalid(format!("{name} URLs should be {host}/username/repo")));
+/// A path, and the query with its `?`.
+fn split_query(address: &str) -> (&str, &str) {
+    address.find('?').map_or((address, ""), |at| address.split_at(at))
+}
+
+const UNSAFE: AsciiSet = CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'`');
+
+/// A path as it stands in URLs; what is escaped already stays so.
+fn escaped(path: &str) -> String {
+    utf8_percent_encode(path, &UNSAFE).to_string()
+}
+
+/// `OWNER/NAME[/DIRECTORY]` of GitHub.
+fn github(rest: &str) -> Result<String, SourceError> {
+    let (path, query) = split_query(rest);
+    let mut parts = path.splitn(3, '/');
+    let (Some(owner), Some(name)) = (parts.next(), parts.next()) else {
+        return Err(SourceError::Invalid("GitHub URLs should be github.com/username/repo".to_owned()));
     };
-    let repository = repository.strip_suffix(".git").unwrap_or(repository);
-    let directory = parts.next().filter(|d| !d.is_empty()).map(|d| format!("//{d}")).unwrap_or_default();
-    Ok(format!("git::https://{host}/{owner}/{repository}.git{directory}"))
+    let suffix = if name.ends_with(".git") { "" } else { ".git" };
+    let directory = parts.next().map(|directory| format!("//{directory}")).unwrap_or_default();
+    Ok(format!("git::https://github.com/{}{query}", escaped(&format!("{owner}/{name}{suffix}{directory}"))))
 }
 
 /// `git@HOST:PATH`, as `scp` has it.
 fn scp_style(address: &str) -> Option<String> {
     let (host, path) = address.strip_prefix("git@")?.split_once(':')?;
-    let path = path.trim_start_matches('/');
-    (!host.is_empty() && !path.is_empty()).then(|| format!("git::ssh://git@{host}/{path}"))
+    if host.is_empty() || path.is_empty() {
+        return None;
+    }
+    let (path, query) = split_query(path);
+    let root = if path.starts_with('/') { "" } else { "/" };
+    let query = match query.strip_prefix('?') {
+        Some(query) => format!("?{}", sorted_query(query)),
+        None => String::new(),
+    };
+    Some(format!("git::ssh://git@{host}{root}{}{query}", utf8_percent_encode(path, &UNSAFE.add(b'%'))))
+}
+
+/// A query whose parameters are sorted and escaped, as Go writes it: `ref=a/b` becomes `ref=a%2Fb`.
+fn sorted_query(query: &str) -> String {
+    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b' ');
+    let read = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+    let write = |text: &str| utf8_percent_encode(text, RESERVED).to_string().replace(' ', "+");
+    let parameters = query.split('&').filter(|parameter| !parameter.is_empty());
+    let mut pairs: Vec<(String, String)> = parameters
+        .map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")))
+        .map(|(key, value)| (read(key), read(value)))
+        .collect();
+    pairs.sort_by(|a, b| a.0.cmp(&b.0));
+    pairs.iter().map(|(key, value)| format!("{}={}", write(key), write(value))).collect::<Vec<_>>().join("&")
 }
 
 fn google_bucket(address: &str) -> Result<String, SourceError> {
@@ -176,7 +212,11 @@ mod tests {
             ("github.com/a/b/sub//deep", "git::https://github.com/a/b.git//sub/deep"),
             ("git::github.com/a/b", "git::https://github.com/a/b.git"),
             ("git@github.com:a/b.git//x?ref=y", "git::ssh://git@github.com/a/b.git//x?ref=y"),
+            ("git@github.com:a/b.git?ref=x/y&depth=1", "git::ssh://git@github.com/a/b.git?depth=1&ref=x%2Fy"),
+            ("github.com/a/b?ref=x/y&depth=1", "git::https://github.com/a/b.git?ref=x/y&depth=1"),
             ("bitbucket.org/a/b", "git::https://bitbucket.org/a/b.git"),
+            ("bitbucket.org/a/b/c?ref=x", "git::https://bitbucket.org/a/b/c.git?ref=x"),
+            ("foo:bar//x", "foo:bar//x"),
             ("git::ssh://git@h/a.git?depth=1&ref=x", "git::ssh://git@h/a.git?depth=1&ref=x"),
             ("https://h/x.zip//a/../b?archive=zip", "https://h/x.zip//b?archive=zip"),
             ("/abs/dir//sub", "file:///abs/dir//sub"),
@@ -185,11 +225,25 @@ mod tests {
             ("s3-eu-west-1.amazonaws.com/b/x.zip", "s3::https://s3-eu-west-1.amazonaws.com/b/x.zip"),
             ("b.s3.eu-west-1.amazonaws.com/x", "s3::https://s3.eu-west-1.amazonaws.com/b/x"),
         ] {
-            let found = RemoteSource::parse(text).unwrap().map(|source| source.to_string());
-            assert_eq!(found.as_deref(), Some(expected), "{text}");
+            assert_eq!(RemoteSource::parse(text).map(|source| source.to_string()), Ok(expected.to_owned()), "{text}");
         }
-        assert_eq!(RemoteSource::parse("modules/x"), Ok(None));
-        assert!(RemoteSource::parse("github.com/a").is_err());
-        assert!(RemoteSource::parse("git::https://h/a.git//../x").is_err());
+    }
+
+    #[test]
+    fn what_is_no_address_says_why() {
+        let maybe = |text: &str| SourceError::MaybeRelative(text.to_owned());
+        let invalid = |text: &str| SourceError::Invalid(text.to_owned());
+        for (text, expected) in [
+            ("modules/x//y", maybe("modules/x")),
+            ("git::x", maybe("x")),
+            ("git::user@host:x", maybe("user@host:x")),
+            ("", invalid("invalid source address: ")),
+            ("//x", invalid("invalid source address: ")),
+            ("github.com/a", invalid("GitHub URLs should be github.com/username/repo")),
+            ("a/b/c//d/../../x", invalid("subdirectory path \"../x\" leads outside of the module package")),
+            ("git::https://h/a.git//../x", invalid("subdirectory path \"../x\" leads outside of the module package")),
+        ] {
+            assert_eq!(RemoteSource::parse(text), Err(expected), "{text}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use config::module_source::SourceError;
 use config::remote_source::{RemoteSource, split_forced};
 use net::{Request, Url};
 
@@ -60,11 +61,10 @@ pub(crate) fn resolve(base: &Url, source: &str) -> Result<RemoteSource, String> 
         true => base.join(source).map_err(|error| format!("invalid source string: {source}: {error}"))?.to_string(),
         false => source.to_owned(),
     };
-    match RemoteSource::parse(&absolute) {
-        Ok(Some(source)) => Ok(source),
-        Ok(None) => Err(format!("invalid source string: {source}")),
-        Err(error) => Err(error.to_string()),
-    }
+    RemoteSource::parse(&absolute).map_err(|error| match error {
+        SourceError::MaybeRelative(_) => format!("invalid source string: {source}"),
+        SourceError::Invalid(why) => why,
+    })
 }
 
 /// The address in `<meta name="terraform-get" content="…">` of a page's head.

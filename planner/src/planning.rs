@@ -7,7 +7,7 @@ use config::module::ResourceBlock;
 use lang::addr::{
     AbsResource, ConfigResource, InstanceKey, Mode, ModuleInstance, ModulePath, ProviderConfig, ResourceInstance,
 };
-use lang::{Diagnostics, Str, Value};
+use lang::{Diagnostic, Diagnostics, Str, Value};
 use petgraph::graph::NodeIndex;
 use sdk::Configured;
 use state::{Dependencies, InstanceObject, ResourceState, State};
@@ -86,6 +86,11 @@ pub async fn plan(
     options: &PlanOptions,
     hooks: Arc<dyn Hooks>,
 ) -> (Option<Plan>, Diagnostics) {
+    if options.mode != PlanMode::Normal && !options.force_replace.is_empty() {
+        let detail =
+            "Forcing resource instance replacement (with -replace=...) is allowed only in normal planning mode.";
+        return (None, Diagnostic::error("Unsupported plan mode", detail).into());
+    }
     if options.mode == PlanMode::Destroy && options.refresh && !state.is_empty() {
         return plan_destroy(workspace, state, options, hooks).await;
     }

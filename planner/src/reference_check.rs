@@ -1,6 +1,8 @@
 //! Checks references before anything is evaluated: are they declared, may they stand where they stand, and does the schema
 //! of a resource have the attribute that is asked for.
 
+use std::sync::Arc;
+
 use config::module::{Module, ResourceBlock};
 use config::reference_checks::Place;
 use config::references::{Reference, Subject};
@@ -100,7 +102,7 @@ impl<'a> ReferenceCheck<'a> {
     fn attributes(&self, reference: &Reference<'_>, diagnostics: &mut Diagnostics) {
         let resource = match &reference.subject {
             Subject::SelfObject => self.self_resource,
-            subject => subject.resource().and_then(|address| self.module.resources.get(address)),
+            subject => subject.resource().and_then(|address| self.module.resources.get(address)).map(Arc::as_ref),
         };
         let Some(resource) = resource else { return };
         let Some(schema) = self.workspace.providers.block(&resource.provider_source, &resource.address) else { return };

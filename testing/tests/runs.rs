@@ -329,3 +329,15 @@ fn one_instance_can_be_overridden_and_keeps_its_values_over_runs() {
     );
     assert_eq!(heard, ["made: Pass", "again: Pass", "destroy made", "file: Pass"]);
 }
+
+#[test]
+fn nothing_is_replaced_by_a_refresh() {
+    let options = "plan_options {\n  mode    = refresh-only\n  replace = [terraform_data.a]\n}\n";
+    let heard = run(CONFIGURATION, &format!("run \"a\" {{\n  command = plan\n  {options}}}\n"));
+    let expected = [
+        "a: Error",
+        "  Unsupported plan mode: Forcing resource instance replacement (with -replace=...) is allowed only in normal planning mode.",
+        "file: Error",
+    ];
+    assert_eq!(heard, expected);
+}

@@ -232,25 +232,6 @@ pub fn missing(workspace: &Workspace, given: &BTreeMap<Str, GivenVariable>) -> D
 /// Flags that make no sense, or not together.
 pub fn options(args: &PlanningArgs) -> Result<PlanOptions, Diagnostics> {
     let mut diagnostics = Diagnostics::new();
-    let mode = match (args.destroy, args.refresh_only) {
-        (true, true) => {
-            let detail = "The -destroy and -refresh-only options are mutually-exclusive.";
-            return Err(Diagnostic::error("Incompatible plan mode options", detail).into());
-        }
-        (true, false) => PlanMode::Destroy,
-        (false, true) => PlanMode::RefreshOnly,
-        (false, false) => PlanMode::Normal,
-    };
-    if args.refresh_only && !args.refresh {
-        let detail = "It doesn't make sense to use -refresh-only at the same time as -refresh=false, because Terraform would \
-                      have nothing to do.";
-        diagnostics.push(Diagnostic::error("Incompatible refresh options", detail));
-    }
-    if !args.replace.is_empty() && mode != PlanMode::Normal {
-        let detail =
-            "Forcing resource instance replacement (with -replace=...) is allowed only in normal planning mode.";
-        diagnostics.push(Diagnostic::error("Unsupported plan mode", detail));
-    }
     let targets = addresses(&args.target, "target", &mut diagnostics);
     let excludes = addresses(&args.exclude, "exclude", &mut diagnostics);
     if !targets.is_empty() && !excludes.is_empty() {
@@ -268,6 +249,21 @@ pub fn options(args: &PlanningArgs) -> Result<PlanOptions, Diagnostics> {
             Ok(address) => force_replace.push(address),
             Err(problems) => diagnostics.extend(problems.iter().map(|problem| refused(problem.detail()))),
         }
+    }
+    let mode = match (args.destroy, args.refresh_only) {
+        (true, true) => {
+            let detail = "The -destroy and -refresh-only options are mutually-exclusive.";
+            diagnostics.push(Diagnostic::error("Incompatible plan mode options", detail));
+            PlanMode::Normal
+        }
+        (true, false) => PlanMode::Destroy,
+        (false, true) => PlanMode::RefreshOnly,
+        (false, false) => PlanMode::Normal,
+    };
+    if mode == PlanMode::RefreshOnly && !args.refresh {
+        let detail = "It doesn't make sense to use -refresh-only at the same time as -refresh=false, because Terraform would \
+                      have nothing to do.";
+        diagnostics.push(Diagnostic::error("Incompatible refresh options", detail));
     }
     if diagnostics.has_errors() {
         return Err(diagnostics);

@@ -123,6 +123,22 @@ fn a_refresh_of_targets_applies_nothing() {
 }
 
 #[test]
+fn flags_that_exclude_each_other_are_told_where_terraform_tells_them() {
+    let folder = Folder::new("variable \"v\" {}\nresource \"terraform_data\" \"a\" {}\n");
+    let errors = |arguments: &[&str]| {
+        let output = folder.run(&[&["plan", "-no-color", "-input=false", "-refresh-only"], arguments].concat());
+        let told = text(&output);
+        told.lines().filter_map(|line| Some(line.split_once("Error: ")?.1.to_owned())).collect::<Vec<_>>()
+    };
+    let replace = "-replace=terraform_data.a";
+    assert_eq!(errors(&[replace]), ["No value for required variable"]);
+    assert_eq!(errors(&[replace, "-var=v=1"]), ["Unsupported plan mode"]);
+    let expected = ["Invalid target \"x\"", "Invalid force-replace address \"x\"", "Incompatible plan mode options"];
+    assert_eq!(errors(&["-destroy", "-replace=x", "-target=x"]), expected);
+    assert_eq!(errors(&["-refresh=false", replace]), ["Incompatible refresh options"]);
+}
+
+#[test]
 fn what_is_tainted_is_written_where_state_out_says() {
     let folder = Folder::new("resource \"terraform_data\" \"a\" {}\n");
     assert!(folder.run(&["apply", "-auto-approve"]).status.success());
