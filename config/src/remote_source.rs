@@ -104,7 +104,7 @@ fn detect(text: &str) -> Result<String, SourceError> {
         amazon_bucket(address)?
     } else if address.starts_with('/') {
         let (path, query) = split_query(address);
-        format!("file://{}{query}", utf8_percent_encode(path, &UNSAFE.add(b'%')))
+        format!("file://{}{query}", utf8_percent_encode(path, UNESCAPED))
     } else if address.is_empty() {
         return Err(SourceError::Invalid("invalid source address: ".to_owned()));
     } else {
@@ -130,11 +130,13 @@ fn split_query(address: &str) -> (&str, &str) {
     address.find('?').map_or((address, ""), |at| address.split_at(at))
 }
 
-const UNSAFE: AsciiSet = CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'`');
+const UNSAFE: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'`');
+/// The same in a text that nothing is escaped in.
+const UNESCAPED: &AsciiSet = &UNSAFE.add(b'%');
 
 /// A path as it stands in URLs; what is escaped already stays so.
 fn escaped(path: &str) -> String {
-    utf8_percent_encode(path, &UNSAFE).to_string()
+    utf8_percent_encode(path, UNSAFE).to_string()
 }
 
 /// `OWNER/NAME[/DIRECTORY]` of GitHub.
@@ -161,7 +163,7 @@ fn scp_style(address: &str) -> Option<String> {
         Some(query) => format!("?{}", sorted_query(query)),
         None => String::new(),
     };
-    Some(format!("git::ssh://git@{host}{root}{}{query}", utf8_percent_encode(path, &UNSAFE.add(b'%'))))
+    Some(format!("git::ssh://git@{host}{root}{}{query}", utf8_percent_encode(path, UNESCAPED)))
 }
 
 /// A query whose parameters are sorted and escaped, as Go writes it: `ref=a/b` becomes `ref=a%2Fb`.

@@ -425,7 +425,7 @@ impl Reader<'_> {
         let (source, mut address) = self.module_source(attribute, version.is_some());
         if matches!(address, Some(ModuleSource::Remote(_))) {
             let detail = "Only local or registry module sources are currently supported from within test run blocks.";
-            self.error("Invalid module source address", detail, attribute.expr.range);
+            self.error("Invalid module source address", detail, attribute.range);
             address = None;
         }
         Some(ModuleCall {

@@ -11,8 +11,9 @@ use config::packages::{PackageError, Packages};
 use config::remote_source::{RemoteSource, split_forced};
 use net::{Client, Url};
 
+use crate::archive::Kind;
 use crate::credentials::Credentials;
-use crate::{copy, gcs, git, http, local, registry, s3};
+use crate::{copy, gcs, git, http, local, query, registry, s3};
 
 /// What a package may take at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +81,11 @@ impl Fetcher {
             let (forced, address) = split_forced(package);
             let mut url = Url::parse(address).map_err(|error| format!("invalid source string: {address}: {error}"))?;
             let scheme = url.scheme().to_owned();
-            let result = match forced.unwrap_or(&scheme) {
+            let mut plain = url.clone();
+            let [archive, checksum] = query::take(&mut plain, ["archive", "checksum"]);
+            let by = forced.unwrap_or(&scheme);
+            let is_archive = by != "git" && matches!(Kind::of(&plain, archive.as_deref()), Ok(Some(_)));
+            let result = match by {
                 "git" => git::fetch(&mut url, folder).await,
                 "http" | "https" => http::fetch(self, &mut url, folder, detours).await,
                 "s3" => s3::fetch(self, &mut url, folder).await,
@@ -95,7 +100,11 @@ impl Fetcher {
                 }
                 other => return Err(format!("download not supported for scheme '{other}'")),
             };
-            result.map_err(|reason| format!("error downloading '{}': {reason}", shown(address)))
+            let told = if archive.or(checksum).is_some() { plain.as_str() } else { address };
+            result.map_err(|reason| match is_archive {
+                true => reason,
+                false => format!("error downloading '{}': {reason}", shown(told)),
+            })
         })
     }
 

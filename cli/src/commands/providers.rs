@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json};
 use state::State;
 
 use super::Exit;
-use crate::json_views::schema::provider_schema;
+use crate::json_views::schema::provider_schemas;
 use crate::requirements::{self, canonical_constraints};
 use crate::session::{Session, Tested};
 
@@ -97,10 +97,7 @@ pub async fn schema(session: &Session, args: &ProvidersSchemaArgs) -> Exit {
     let stored = state.iter().flat_map(|state| state.resources.values()).map(|r| r.provider.source.clone());
     let sources: BTreeSet<ProviderSource> =
         requirements::requirements(&workspace.config).into_keys().chain(stored).collect();
-    let schemas: Map<String, Json> = sources
-        .iter()
-        .filter_map(|source| Some((source.to_string(), provider_schema(session.providers.get(source)?.as_ref()))))
-        .collect();
+    let schemas = provider_schemas(&session.providers, &sources);
     let mut document = Map::new();
     document.insert("format_version".to_owned(), "1.0".into());
     if !schemas.is_empty() {

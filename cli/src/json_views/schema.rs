@@ -1,16 +1,25 @@
 //! Provider schemas as `providers schema -json` shows them (format 1.0).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use lang::addr::ProviderSource;
 use lang::functions::Function;
+use planner::ProviderRegistry;
 use sdk::provider::Provider;
 use sdk::schema::{Attribute, Block, NestedBlock, Nesting, Schema};
 use serde_json::{Map, Value as Json, json};
 
 use super::functions::declaration;
 
+/// The schemas of those providers that are linked in, by their addresses.
+pub fn provider_schemas(providers: &ProviderRegistry, sources: &BTreeSet<ProviderSource>) -> Map<String, Json> {
+    let schema = |source: &ProviderSource| Some((source.to_string(), provider_schema(providers.get(source)?.as_ref())));
+    sources.iter().filter_map(schema).collect()
+}
+
 /// All schemas of a provider, with the signatures of its functions.
-pub fn provider_schema(provider: &dyn Provider) -> Json {
+fn provider_schema(provider: &dyn Provider) -> Json {
     let schema = provider.schema();
     let mut document = Map::new();
     document.insert("provider".to_owned(), one(&schema.provider));

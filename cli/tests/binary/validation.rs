@@ -249,3 +249,24 @@ fn blocks_that_break_off_are_looked_at_all_the_same() {
         document["diagnostics"].as_array().unwrap().iter().find(|told| told["summary"] == "Missing name for resource");
     assert_eq!(named.unwrap()["range"]["end"]["column"], 9);
 }
+
+#[test]
+fn plans_and_states_of_tests_come_with_their_schemas() {
+    let events = |configuration: &str| {
+        let folder = Folder::new(configuration);
+        folder.write("a.tftest.hcl", "run \"a\" {\n  command = plan\n}\nrun \"b\" {}\n");
+        let told = text(&folder.run(&["test", "-json", "-verbose"]));
+        let events = told.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let shown = events.filter_map(|event| event.get("test_plan").or(event.get("test_state")).cloned());
+        shown.collect::<Vec<_>>()
+    };
+    let empty = [
+        serde_json::json!({"plan_format_version": "1.2", "provider_format_version": "1.0"}),
+        serde_json::json!({"state_format_version": "1.0", "root_module": {}, "provider_format_version": "1.0"}),
+    ];
+    assert_eq!(events(""), empty);
+    for shown in events("resource \"terraform_data\" \"a\" {}\n") {
+        let schemas = &shown["provider_schemas"]["terraform.io/builtin/terraform"]["resource_schemas"];
+        assert_eq!(schemas["terraform_data"]["block"]["attributes"]["input"]["type"], "dynamic");
+    }
+}

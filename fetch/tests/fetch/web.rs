@@ -35,7 +35,8 @@ fn refusals() {
     let server = start();
     let base = format!("http://{}", server.address);
     let problem = |path: &str| fetch(&format!("{base}{path}")).unwrap_err();
-    assert_eq!(problem("/nope.zip"), format!("error downloading '{base}/nope.zip': bad response code: 404"));
+    assert_eq!(problem("/nope.zip"), "bad response code: 404");
+    assert_eq!(problem("/nope?archive=false"), format!("error downloading '{base}/nope': bad response code: 404"));
     assert!(problem("/empty").ends_with("no source URL was returned"));
     assert!(problem("/local").contains("file:///etc"));
     assert!(problem("/endless").contains("led to one another"));

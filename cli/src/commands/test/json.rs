@@ -9,6 +9,7 @@ use testing::{FileOutcome, Reporter, RunOutcome, Shown, Status};
 use super::Counts;
 use crate::json_views::diagnostic::document;
 use crate::json_views::plan::plan_document;
+use crate::json_views::schema::provider_schemas;
 use crate::json_views::state::state_document;
 use crate::json_views::stream::Event;
 use crate::providers::RegistrySchemas;
@@ -67,6 +68,8 @@ impl<'a> JsonReporter<'a> {
         let schemas = RegistrySchemas(&self.session.providers);
         let (kind, what, part) = match shown {
             Shown::Plan(plan) => {
+                let sources = plan.changes.iter().chain(&plan.drift).map(|change| change.provider.source.clone());
+                let provider_schemas = provider_schemas(&self.session.providers, &sources.collect());
                 let plan = plan_document(plan, &schemas, None);
                 let part = json!({
                     "plan_format_version": plan.format_version,
@@ -74,21 +77,27 @@ impl<'a> JsonReporter<'a> {
                     "resource_changes": plan.resource_changes,
                     "resource_drift": plan.resource_drift,
                     "relevant_attributes": plan.relevant_attributes,
+                    "provider_format_version": "1.0",
+                    "provider_schemas": provider_schemas,
                 });
                 ("test_plan", "plan", part)
             }
             Shown::State(state) => {
+                let sources = state.resources.values().map(|resource| resource.provider.source.clone());
+                let provider_schemas = provider_schemas(&self.session.providers, &sources.collect());
                 let state = state_document(state, &schemas);
                 let part = json!({
                     "state_format_version": state.format_version,
-                    "root_module": state.values.as_ref().map(|values| &values.root_module),
+                    "root_module": state.values.as_ref().map_or(json!({}), |values| json!(values.root_module)),
                     "outputs": state.values.as_ref().map(|values| &values.outputs),
+                    "provider_format_version": "1.0",
+                    "provider_schemas": provider_schemas,
                 });
                 ("test_state", "state", part)
             }
         };
         let event = Event::new(kind, format!("-verbose flag enabled, printing {what}"));
-        self.session.ui.event(&located(event, file, run).with(kind, part));
+        self.session.ui.event(&located(event, file, run).with(kind, without_what_is_empty(part)));
     }
 
     /// Messages about a file, or about one of its runs.
@@ -103,6 +112,20 @@ impl<'a> JsonReporter<'a> {
             self.session.ui.event(&event);
         }
     }
+}
+
+/// Only `root_module` is there even where there is nothing in it.
+fn without_what_is_empty(mut document: Json) -> Json {
+    let is_empty = |value: &Json| match value {
+        Json::Null => true,
+        Json::Array(elements) => elements.is_empty(),
+        Json::Object(members) => members.is_empty(),
+        _ => false,
+    };
+    if let Some(members) = document.as_object_mut() {
+        members.retain(|name, value| name == "root_module" || !is_empty(value));
+    }
+    document
 }
 
 fn located(event: Event, file: &TestFile, run: &Run) -> Event {
