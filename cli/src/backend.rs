@@ -316,6 +316,30 @@ fn decode(body: &Body, arguments: &[Argument], config: &mut Map<String, Json>, d
     }
 }
 
+/// The arguments of a kind of backend from an object or map, in the types that it has for them; `None` for kinds that are not
+/// here.
+///
+/// # Errors
+/// In the words of Terraform: the first argument that there is not, that is missing, or that is of another type.
+pub fn converted(kind: &str, config: &Value) -> Option<Result<Value, String>> {
+    let arguments = KINDS.arguments(kind)?;
+    let given = config.entries()?;
+    let unknown = given.keys().find(|name| arguments.iter().all(|argument| argument.name != name.as_str()));
+    if let Some(name) = unknown {
+        return Some(Err(format!("unexpected attribute {name:?}")));
+    }
+    let value = |argument: &Argument| {
+        let ty = argument.ty.value_type();
+        let value = match given.get(argument.name) {
+            None if argument.required => Err(format!("attribute {:?} is required", argument.name)),
+            None => Ok(Value::null(ty)),
+            Some(value) => value.convert(&ty).map_err(|error| format!(".{}: {error}", argument.name)),
+        };
+        Ok((argument.name, value?))
+    };
+    Some(arguments.iter().map(value).collect::<Result<Vec<_>, _>>().map(Value::object))
+}
+
 /// A known value, as the record has it.
 fn json(value: &Value) -> Json {
     value.to_json().unwrap_or_default()

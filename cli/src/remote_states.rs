@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use lang::{Diagnostic, Diagnostics};
+use lang::{Diagnostic, Diagnostics, Value};
 use planner::ProviderRegistry;
 use provider_utility::StateReader;
 use serde_json::{Map, Value as Json};
@@ -27,6 +27,10 @@ impl RemoteStates {
 
 #[async_trait]
 impl StateReader for RemoteStates {
+    fn arguments(&self, backend: &str, config: &Value) -> Option<Result<Value, String>> {
+        crate::backend::converted(backend, config)
+    }
+
     async fn read(
         &self,
         backend: &str,

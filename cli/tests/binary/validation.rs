@@ -85,6 +85,29 @@ fn functions_of_a_provider_are_called_by_the_name_that_the_module_has_for_it() {
 }
 
 #[test]
+fn the_configuration_of_a_remote_state_is_its_backends() {
+    let data = |backend: &str, config: &str| {
+        format!("data \"terraform_remote_state\" \"s\" {{\n  backend = \"{backend}\"\n  config  = {config}\n}}\n")
+    };
+    for (backend, config) in [
+        ("local", "{ nope = 1 }"),
+        ("local", "[1]"),
+        ("gcs", "{}"),
+        ("pg", "{ skip_table_creation = \"x\" }"),
+        ("http", "{ address = \"http://h\", retry_max = \"x\" }"),
+    ] {
+        assert_eq!(verdict(&data(backend, config)), ["Invalid backend configuration 3:13"], "{backend} {config}");
+    }
+    let fine = data("http", "tomap({ address = \"http://h\", retry_max = \"5\" })");
+    assert_eq!(verdict(&fine), [""; 0]);
+    let folder = Folder::new(&(data("local", "{ path = 5 }") + "  output \"o\" {\n  value = 1\n}\n"));
+    let told = text(&folder.run(&["plan", "-no-color"]));
+    assert!(told.contains("Unable to find remote state"), "{told}");
+    folder.write("5", "{\"version\": 4, \"serial\": 1, \"lineage\": \"a\", \"outputs\": {}, \"resources\": []}");
+    assert!(folder.run(&["plan"]).status.success());
+}
+
+#[test]
 fn what_lacks_in_a_block_on_one_line_is_told_at_its_argument() {
     assert_eq!(verdict("output \"a\" { description = \"b\" }\n"), ["Missing required argument 1:14"]);
     assert_eq!(verdict("output \"a\" {}\n"), ["Missing required argument 1:12"]);

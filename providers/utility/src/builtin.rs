@@ -62,7 +62,7 @@ impl Provider for Builtin {
     fn validate(&self, mode: Mode, type_name: &str, config: &Value) -> Vec<ProviderDiagnostic> {
         match (mode, type_name) {
             (Mode::Managed, terraform_data::NAME) => terraform_data::validate(config),
-            (Mode::Data, remote_state::NAME) => remote_state::validate(config),
+            (Mode::Data, remote_state::NAME) => remote_state::validate(config, self.states.as_deref()),
             _ => Vec::new(),
         }
     }

@@ -38,15 +38,15 @@ fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
     value.get(name)?.as_str().map(Str::as_str)
 }
 
-/// Whether there is such a backend, and whether the defaults are an object.
-pub fn validate(config: &Value) -> Vec<ProviderDiagnostic> {
+/// Whether there is such a backend, whether it takes its configuration, and whether the defaults are an object.
+pub fn validate(config: &Value, reader: Option<&dyn StateReader>) -> Vec<ProviderDiagnostic> {
     let mut problems = Vec::new();
     if let Some(backend) = text(config, "backend").filter(|backend| !BACKENDS.contains(backend)) {
         let detail = format!("There is no backend type named {backend:?}.");
         problems.push(ProviderDiagnostic::error("Invalid backend configuration", detail).at(at("backend")));
     }
     problems.extend(config.get("config").filter(|own| own.is_known() && !own.is_null()).and_then(|own| {
-        let problem = unsuitable(text(config, "backend")?, own)?;
+        let problem = arguments(text(config, "backend")?, own, reader)?.err()?;
         let detail =
             format!("The given configuration is not valid for backend {:?}: {problem}.", text(config, "backend")?);
         Some(ProviderDiagnostic::error("Invalid backend configuration", detail).at(at("config")))
@@ -61,28 +61,24 @@ pub fn validate(config: &Value) -> Vec<ProviderDiagnostic> {
     problems
 }
 
-/// What is wrong with a backend's configuration, as far as it is known here: of others than `local` only that it is an object.
-fn unsuitable(backend: &str, config: &Value) -> Option<String> {
-    const LOCAL: [&str; 2] = ["path", "workspace_dir"];
+/// The arguments of a backend, or what is wrong with them; of a backend that nobody here has, only that they are an object.
+fn arguments(backend: &str, config: &Value, reader: Option<&dyn StateReader>) -> Option<Result<Value, String>> {
     if !BACKENDS.contains(&backend) {
         return None;
     }
-    let Some(arguments) = config.entries() else { return Some("an object is required".to_owned()) };
-    if backend != "local" {
-        return None;
+    match (config.entries(), reader) {
+        (None, _) => Some(Err("an object is required".to_owned())),
+        (Some(_), reader) => reader?.arguments(backend, config),
     }
-    if let Some(name) = arguments.keys().find(|name| !LOCAL.contains(&name.as_str())) {
-        return Some(format!("unexpected attribute {name:?}"));
-    }
-    arguments.iter().find_map(|(name, value)| {
-        let error = value.convert(&Type::String).err()?;
-        Some(format!(".{name}: {error}"))
-    })
 }
 
 /// Reads states, wherever they are.
 #[async_trait]
 pub trait StateReader: Send + Sync {
+    /// The arguments of a backend, an object, in the types that it has for them; an error names the first that it has not, or
+    /// that is of another type, or that is missing. `None` if there is no such backend.
+    fn arguments(&self, backend: &str, config: &Value) -> Option<Result<Value, String>>;
+
     /// The text of a workspace's state; `None` if none is stored. `name`: the data source's without its type (`x`,
     /// `module.x`), as `encryption` blocks have it.
     async fn read(
@@ -108,7 +104,9 @@ pub async fn read(
             Err(error) => return Err(unreadable(error)),
         },
         (_, Some(reader)) => {
-            let arguments = config.get("config").and_then(|own| own.to_json().ok());
+            let own = config.get("config").filter(|own| !own.is_null());
+            let converted = own.and_then(|own| arguments(backend, own, Some(reader))).and_then(Result::ok);
+            let arguments = converted.as_ref().or(own).and_then(|own| own.to_json().ok());
             let arguments = arguments.as_ref().and_then(Json::as_object).cloned().unwrap_or_default();
             let workspace = text(config, "workspace").unwrap_or("default");
             let name = address.replacen(&format!("data.{NAME}."), "", 1);
@@ -122,7 +120,7 @@ pub async fn read(
     };
     let Some(bytes) = stored else {
         let detail = "No stored state was found for the given workspace in the given backend.";
-        return Err(ProviderDiagnostic::error("Unable to find remote state", detail));
+        return Err(ProviderDiagnostic::error("Unable to find remote state", detail).at(at("workspace")));
     };
     let state: Json = serde_json::from_slice(&bytes).map_err(unreadable)?;
     let defaults = config.get("defaults").and_then(Value::entries);
@@ -137,7 +135,8 @@ pub async fn read(
 }
 
 fn unreadable(error: impl std::fmt::Display) -> ProviderDiagnostic {
-    ProviderDiagnostic::error("Error loading state error", format!("error loading the remote state: {error}"))
+    let detail = format!("error loading the remote state: {error}");
+    ProviderDiagnostic::error("Error loading state error", detail).at(at("backend"))
 }
 
 fn state_path(config: &Value) -> PathBuf {

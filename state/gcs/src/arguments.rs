@@ -5,7 +5,7 @@ use state::backend::remote::{Argument, Finding, Settings, argument};
 
 pub(crate) const ARGUMENTS: &[Argument] = &[
     argument("access_token", Text, Some("GOOGLE_OAUTH_ACCESS_TOKEN")),
-    argument("bucket", Text, None),
+    argument("bucket", Text, None).required(),
     argument("credentials", Text, None),
     argument("encryption_key", Text, Some("GOOGLE_ENCRYPTION_KEY")),
     argument("impersonate_service_account", Text, None),

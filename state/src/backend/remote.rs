@@ -27,6 +27,16 @@ pub struct Argument {
     pub ty: ArgumentType,
     /// The environment variable that stands for it where it is missing.
     pub variable: Option<&'static str>,
+    /// Whether it has to be given where nobody can be asked for it.
+    pub required: bool,
+}
+
+impl Argument {
+    /// The same, which has to be given.
+    #[must_use]
+    pub const fn required(self) -> Argument {
+        Argument { required: true, ..self }
+    }
 }
 
 /// The type of an argument.
@@ -83,7 +93,7 @@ pub struct Attribute {
 
 /// An argument of this name and type, with the environment variable that stands for it where it is missing.
 pub const fn argument(name: &'static str, ty: ArgumentType, variable: Option<&'static str>) -> Argument {
-    Argument { name, ty, variable }
+    Argument { name, ty, variable, required: false }
 }
 
 /// A value of this name and type in an argument that is an object; it may be left out.
