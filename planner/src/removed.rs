@@ -40,12 +40,18 @@ fn absolute(module: &ModulePath, address: &ConfigAddress) -> ConfigAddress {
     }
 }
 
-/// An error for every block whose resource or module is still configured.
+/// An error for every resource or module that is given up and still configured.
 pub(crate) fn check(root: &Module) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
+    let mut seen: Vec<ConfigAddress> = Vec::new();
     let all = root.tree().into_iter();
     for (module, removed) in all.flat_map(|module| module.removed.iter().map(move |removed| (module, removed))) {
-        let (what, name, declared) = match absolute(&module.path, &removed.address) {
+        let address = absolute(&module.path, &removed.address);
+        if seen.contains(&address) {
+            continue;
+        }
+        seen.push(address.clone());
+        let (what, name, declared) = match address {
             ConfigAddress::Module(path) => {
                 let there = root.descendant(&path).is_some_and(|found| found.path == path);
                 ("module", path.to_string(), there.then_some(removed.range))
