@@ -86,7 +86,8 @@ impl Planning<'_> {
         }
         let (plain, marks) = config.clone().unmark_deep();
         let provider = self.world.workspace.providers.get(&block.provider_source)?;
-        let problems = provider.validate(read.address.resource.mode, &block.address.kind, &plain);
+        let mut problems = provider.validate(read.address.resource.mode, &block.address.kind, &plain);
+        problems.extend(objects::infinite(&plain));
         if !self.report_problems(problems, &read.address, &text) {
             return None;
         }

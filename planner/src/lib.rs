@@ -53,7 +53,7 @@ pub use apply::{ApplyOptions, ApplyOutcome, apply, check_order};
 pub use imports::import;
 pub use interrupt::Interrupt;
 pub use planning::{plan, planning_functions, validate};
-pub use selection::{partial_apply_warning, partial_warning};
+pub use selection::partial_apply_warning;
 pub use static_scope::with_static_scope;
 pub use variables::{fitted as fitted_value, given as given_value};
 pub use workspace::{

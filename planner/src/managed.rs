@@ -196,7 +196,8 @@ impl Planning<'_> {
             return None;
         }
         let (plain, marks) = config.clone().unmark_deep();
-        if !self.accept(crate::validation::ephemeral_refused(&marks, &schema.block), &instance) {
+        let refused = crate::validation::ephemeral_refused(&marks, &schema.block);
+        if !self.accept(refused.into_iter().chain(objects::infinite(&plain)).collect(), &instance) {
             return None;
         }
         let provider = self.world.workspace.providers.get(&instance.block.provider_source)?;

@@ -2,9 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use lang::values::{Marks, Path, PathStep};
-use lang::{Diagnostic, Type, Value};
-use sdk::{Block, Nesting, Provider, Schema};
+use lang::values::{Entries, Kind, Marks, Path, PathStep};
+use lang::{Diagnostic, Str, Type, Value};
+use sdk::{Block, Nesting, Provider, ProviderDiagnostic, Schema};
 use state::{AttributePath, AttributeStep, Dependencies, InstanceObject, Json, ObjectStatus};
 
 use crate::flatmap;
@@ -183,4 +183,27 @@ fn has_sensitive(block: &Block) -> bool {
 /// A value whose unknown parts are null: what a provider's typed model can hold.
 pub fn nulls_for_unknown(value: Value) -> Value {
     value.transform(&mut |_, value| if value.is_known() { value } else { Value::null(value.ty()) })
+}
+
+/// An error for each argument that holds an infinite number.
+pub(crate) fn infinite(config: &Value) -> Vec<ProviderDiagnostic> {
+    let arguments = config.entries().into_iter().flat_map(Entries::iter);
+    let infinite = arguments.filter(|(_, value)| has_infinity(value));
+    let problem = |(name, _): (&Str, &Value)| {
+        let detail =
+            format!("The argument {name:?} holds an infinite number, as of a division by zero. It can't be stored.");
+        ProviderDiagnostic::error("Infinite number", detail).at(Path(vec![PathStep::Attribute(name.clone())]))
+    };
+    infinite.map(problem).collect()
+}
+
+/// Whether there is an infinite number in a value, as a division by zero gives it: such a value can't be stored.
+pub(crate) fn has_infinity(value: &Value) -> bool {
+    match &value.kind {
+        Kind::Number(number) => number.is_infinite(),
+        _ => {
+            value.elements().is_some_and(|elements| elements.iter().any(has_infinity))
+                || value.entries().is_some_and(|entries| entries.values().any(has_infinity))
+        }
+    }
 }

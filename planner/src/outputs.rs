@@ -6,6 +6,7 @@ use lang::{Diagnostic, Str, Type, Value};
 use state::{Json, OutputValue};
 
 use crate::checks::{RuleKind, evaluate_rules};
+use crate::objects;
 use crate::plan::{Action, Checkable, OutputChange, PlanMode};
 use crate::planning::Planning;
 use crate::scope::ModuleScope;
@@ -52,6 +53,10 @@ pub(crate) fn visit(planning: &Planning<'_>, module: &ModuleScope, name: &Str) -
     if !module.address.is_root() {
         return true;
     }
+    if let Some(diagnostic) = infinite(output, &value) {
+        world.report(diagnostic.into());
+        return false;
+    }
     if value.is_wholly_known() {
         let known = stored(value.clone(), output.sensitive);
         let mut state = lock(&planning.refreshed);
@@ -74,6 +79,12 @@ pub(crate) fn refused(module: &ModuleScope, output: &Output, value: &Value) -> O
                   from an ephemeral value.";
     (!output.ephemeral && marks.contains(Marks::EPHEMERAL))
         .then(|| Diagnostic::error("Ephemeral value not allowed", detail).at(output.value.range))
+}
+
+/// Why a root output can't be stored.
+pub(crate) fn infinite(output: &Output, value: &Value) -> Option<Diagnostic> {
+    let detail = "This output value holds an infinite number, as of a division by zero. It can't be stored.";
+    objects::has_infinity(value).then(|| Diagnostic::error("Infinite number", detail).at(output.value.range))
 }
 
 /// A root output as the state holds it. `None` for null, and for what is not known.

@@ -79,7 +79,8 @@ pub(crate) struct Planning<'w> {
     pub imports: bool,
 }
 
-/// Plans. Returns no plan where there is nothing to show; after errors the plan holds what could be planned.
+/// Plans. Returns no plan where there is nothing to show; after errors the plan holds what could be planned. A plan for a part of
+/// the configuration warns of that.
 pub async fn plan(
     workspace: &Workspace,
     state: State,
@@ -91,13 +92,16 @@ pub async fn plan(
             "Forcing resource instance replacement (with -replace=...) is allowed only in normal planning mode.";
         return (None, Diagnostic::error("Unsupported plan mode", detail).into());
     }
-    if options.mode == PlanMode::Destroy && options.refresh && !state.is_empty() {
-        return plan_destroy(workspace, state, options, hooks).await;
-    }
-    match Planning::new(workspace, state, options, hooks) {
-        Ok(planning) => carry_out(workspace, planning).await,
-        Err(diagnostics) => (None, diagnostics),
-    }
+    let (plan, mut diagnostics) = if options.mode == PlanMode::Destroy && options.refresh && !state.is_empty() {
+        plan_destroy(workspace, state, options, hooks).await
+    } else {
+        match Planning::new(workspace, state, options, hooks) {
+            Ok(planning) => carry_out(workspace, planning).await,
+            Err(diagnostics) => (None, diagnostics),
+        }
+    };
+    diagnostics.extend(crate::selection::partial_warning(options));
+    (plan, diagnostics)
 }
 
 /// Plans to destroy what a normal plan finds: only that one reads data sources, evaluates the outputs and sees the mistakes

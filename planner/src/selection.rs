@@ -279,7 +279,7 @@ impl std::fmt::Display for Target {
 }
 
 /// The warning of a plan for a part of the configuration.
-pub fn partial_warning(options: &PlanOptions) -> Option<Diagnostic> {
+pub(crate) fn partial_warning(options: &PlanOptions) -> Option<Diagnostic> {
     let flag = match (options.targets.is_empty(), options.excludes.is_empty()) {
         (false, _) => "-target",
         (true, false) => "-exclude",

@@ -188,7 +188,6 @@ impl Running<'_> {
         }
         let hooks: Arc<dyn Hooks> = Arc::new(NoHooks);
         let (plan, problems) = planner::plan(&workspace, state.clone(), &options, hooks.clone()).await;
-        diagnostics.extend(planner::partial_warning(&options));
         let checks = plan.as_ref().map(|plan| plan.checks.clone()).unwrap_or_default();
         let failed = problems.has_errors();
         let plan = plan.filter(|_| !failed);

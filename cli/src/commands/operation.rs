@@ -414,7 +414,6 @@ pub async fn plan(prepared: &Prepared, snapshots: &Snapshots, hooks: Arc<dyn Hoo
     };
     all.extend(problems.into_iter().filter(|warning| !known(warning)));
     all.append(diagnostics);
-    all.extend(planner::partial_warning(&prepared.options));
     Planned { plan, diagnostics: all }
 }
 

@@ -309,3 +309,22 @@ fn checks_of_what_has_no_instances_are_fine_and_of_what_was_not_reached_unknown(
     let told: Vec<String> = checks.iter().map(told).collect();
     assert_eq!(told, ["\"left_out\" \"unknown\"", "\"none\" \"pass\""]);
 }
+
+#[test]
+fn what_can_not_be_stored_is_not_planned() {
+    let folder = Folder::new(
+        "resource \"terraform_data\" \"a\" {\n  input = [1 / 0]\n}\noutput \"o\" {\n  value = { a = 1 / 0 }\n}\noutput \"p\" {\n  \
+         value = 1 / 0 > 1\n}\n",
+    );
+    let planned = folder.run(&["plan", "-no-color"]);
+    assert_eq!(planned.status.code(), Some(1));
+    let told = text(&planned);
+    assert_eq!(told.matches("Error: Infinite number").count(), 2, "{told}");
+    assert!(told.contains("on main.tf line 2, in resource") && told.contains("on main.tf line 5, in output"), "{told}");
+    let late =
+        "resource \"terraform_data\" \"a\" {}\noutput \"o\" {\n  value = 1 / (length(terraform_data.a.id) - 36)\n}\n";
+    folder.write("main.tf", late);
+    let applied = folder.run(&["apply", "-auto-approve"]);
+    assert_eq!(applied.status.code(), Some(1), "{}", text(&applied));
+    assert_eq!(text(&folder.run(&["state", "list"])), "terraform_data.a\n");
+}

@@ -73,6 +73,12 @@ impl Applying<'_> {
             }
             let value = self.world.output(&module, name);
             fine &= self.world.error_count() == before;
+            if path.is_root()
+                && let Some(diagnostic) = crate::outputs::infinite(output, &value)
+            {
+                self.world.report(diagnostic.into());
+                fine = false;
+            }
             // What `-target` left out keeps its value.
             if fine && path.is_root() && !output.ephemeral && self.plan.outputs.contains_key(name) {
                 self.recorder.set_output(name, crate::outputs::stored(value, output.sensitive));

@@ -33,7 +33,7 @@ pub fn document(files: &[TestFile], outcomes: &[FileOutcome], sources: &Sources)
         }
         text.push_str("  </testsuite>\n");
     }
-    text + "</testsuites>\n"
+    text + "</testsuites>"
 }
 
 fn case(file: &str, run: &RunOutcome, asserts: usize, culprit: &str, sources: &Sources) -> String {
@@ -80,7 +80,7 @@ fn failure(run: &RunOutcome, asserts: usize) -> String {
 }
 
 fn texts(run: &RunOutcome, sources: &Sources, severity: Severity) -> String {
-    let frame = Frame { style: Style::PLAIN, ruled: false, width: 78 };
+    let frame = Frame { style: Style::PLAIN, ruled: false, width: 79 };
     let shown = run.diagnostics.iter().filter(|diagnostic| diagnostic.severity() == severity);
     shown.map(|diagnostic| render_diagnostic(diagnostic, sources, frame)).collect()
 }
